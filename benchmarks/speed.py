@@ -1,0 +1,152 @@
+"""Speed of the networks and of whole photos, as ratios within this one run.
+
+    python benchmarks/speed.py
+
+The yardstick is Retinex-Net at 600x400 in torch fp32 with two allocator settings that take the
+page faults out of it (see ``relume.train.processes.keep_freed_memory``); plain torch's time moves
+with them from run to run. torch runs in processes of its own, one for each setting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+
+from relume import weights
+from relume.engine import Runtime, load
+from relume.engine.cpu import cpu_flags
+from relume.enhancers import enhance, enhancers
+from relume.image import codec
+
+TORCH = """
+import sys, time, statistics, torch
+from relume.nets.retinexnet import RetinexNet
+from relume.train.processes import keep_freed_memory
+if sys.argv[1] == "kept": keep_freed_memory()
+torch.set_num_threads(int(sys.argv[2]))
+net, image = RetinexNet().eval(), torch.rand(1, 3, 400, 600)
+times = []
+with torch.no_grad():
+    for _ in range(int(sys.argv[3]) + 2):
+        start = time.perf_counter(); net(image); times.append(time.perf_counter() - start)
+print(statistics.median(times[2:]))
+"""
+PHOTO = """
+import sys, json, time, resource
+from relume.enhancers import enhance
+from relume.image import codec
+start = time.perf_counter()
+photo = codec.decode(open(sys.argv[1], "rb").read())
+data = codec.encode(enhance(photo, method=sys.argv[2]), "jpeg")
+seconds = time.perf_counter() - start
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
+"""
+
+
+def median_s(work: Callable[[], object], runs: int) -> float:
+    work()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def torch_s(setting: str, threads: int, runs: int) -> float:
+    command = [sys.executable, "-c", TORCH, setting, str(threads), str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def network_inputs(name: str) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    inputs = {"image": rng.random((1, 3, 400, 600), np.float32) * np.float32(0.3)}
+    if name == "relume":
+        inputs["image"] = inputs["image"][:, :, :, :592]  # both are multiples of 16
+        inputs["thumbnail"] = rng.random((1, 3, 96, 96), np.float32)
+        inputs["brightness"] = np.array([[0.42]], np.float32)
+    return inputs
+
+
+def networks(yardstick_s: float, runs: int) -> None:
+    shipped = weights.entries()
+    for name in ("retinexnet", "retinexnet-int8", "relume"):
+        if name not in shipped:
+            continue
+        inputs = network_inputs(name)
+        for precision in ("int8",) if name.endswith("int8") else ("f32", "bf16"):
+            try:
+                network = load(weights.path(name), runtime=Runtime(precision=precision))
+            except Exception as error:
+                print(f"  {name} {precision}: {error}")
+                continue
+            seconds = median_s(lambda: network(inputs), runs)  # noqa: B023
+            print(f"  {name:16} {precision:5} {seconds:7.3f} s  {yardstick_s / seconds:6.1f} x")
+
+
+def photographs(folder: str, method: str, runs: int) -> None:
+    rng = np.random.default_rng(0)
+    small = cv2.GaussianBlur(rng.random((300, 400, 3), np.float32), (0, 0), 4) * 0.4
+    for name, size in (("0.24 MP", (600, 400)), ("12 MP", (4000, 3000))):
+        pixels = np.rint(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC) * 255)
+        buffer = io.BytesIO()
+        PillowImage.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=92)
+        path = f"{folder}/{size[0]}.jpg"
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(buffer.getvalue())
+        data = buffer.getvalue()
+
+        def plain(data: bytes = data) -> None:
+            array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            cv2.imencode(".jpg", array, [cv2.IMWRITE_JPEG_QUALITY, 92])
+
+        base = median_s(plain, 3)
+        command = [sys.executable, "-c", PHOTO, path, method]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        cold = json.loads(done.stdout)
+        photo = codec.decode(data)
+        warm = median_s(lambda: enhance(photo, method=method), runs if "0.24" in name else 1)  # noqa: B023
+        print(
+            f"  {method} {name}: decode-enhance-encode {cold['seconds']:.2f} s "
+            f"({cold['seconds'] / base:.1f} x OpenCV's decode + encode), enhance alone {warm:.2f} s, "
+            f"peak {cold['peak_bytes'] / 2**30:.2f} GiB"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--methods", default="retinexnet,relume")
+    options = parser.parse_args()
+    threads = os.cpu_count() or 1
+    print(f"CPU flags: {' '.join(cpu_flags()) or 'unknown'}; {threads} threads")
+    plain, kept = (torch_s(s, threads, options.runs) for s in ("plain", "kept"))
+    print(f"Retinex-Net 600x400, torch fp32: plain {plain:.3f} s, yardstick {kept:.3f} s")
+    print("networks at 600x400, times faster than the yardstick:")
+    networks(kept, options.runs)
+    import tempfile
+
+    print("whole photos, cold process without start-up:")
+    with tempfile.TemporaryDirectory() as folder:
+        for method in options.methods.split(","):
+            if method in enhancers():
+                photographs(folder, method, options.runs)
+    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak")
+
+
+if __name__ == "__main__":
+    main()

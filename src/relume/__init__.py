@@ -1,0 +1,51 @@
+"""relume: photographs taken in the dark, relit for people and for machines.
+
+>>> import relume
+>>> relume.enhance  # doctest: +ELLIPSIS
+<function enhance at ...>
+
+The public names are loaded at first use, so that ``import relume`` stays fast and imports
+neither OpenCV nor OpenVINO nor torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from relume.enhancers import enhance as enhance
+    from relume.enhancers import enhancers as enhancers
+    from relume.errors import RelumeError as RelumeError
+    from relume.faces import Face as Face
+    from relume.faces import detect_faces as detect_faces
+    from relume.faces import detectors as detectors
+    from relume.faces import landmarkers as landmarkers
+    from relume.image.codec import read as read
+    from relume.photo import Photo as Photo
+
+_HOMES = {
+    "enhance": "relume.enhancers",
+    "enhancers": "relume.enhancers",
+    "read": "relume.image.codec",
+    "Photo": "relume.photo",
+    "Face": "relume.faces",
+    "detect_faces": "relume.faces",
+    "detectors": "relume.faces",
+    "landmarkers": "relume.faces",
+    "RelumeError": "relume.errors",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'relume' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,187 @@
+"""Catalogues: named things with data beside the code.
+
+An :class:`Info` is what the CLI help, the docs, the web menu and a study's columns read; a
+:class:`Catalog` maps names to factories. Adding an enhancer, a detector or a metric is one class
+and one line in its catalogue.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from relume.errors import ParameterError, UnknownName
+
+Value = float | int | bool | str
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One option of a catalogue entry: its type is the type of its default.
+
+    Numbers are held to [``low``, ``high``], strings to ``choices``. ``also`` names words that are
+    taken beside numbers (``"auto"``).
+    """
+
+    name: str
+    summary: str
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+    def check(self, value: Value) -> Value:
+        """``value`` as this parameter's type (strings are parsed), if it is allowed.
+
+        Raises:
+            ParameterError: wrong type, outside the range, or not one of the choices.
+        """
+        if isinstance(value, str) and value in self.also:
+            return value
+        if isinstance(self.default, bool):
+            return self._boolean(value)
+        if isinstance(self.default, str) and not self.also:
+            if self.choices and value not in self.choices:
+                raise ParameterError(
+                    f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}"
+                )
+            return str(value)
+        return self._number(value)
+
+    def allowed(self) -> str:
+        """The allowed values in words, for help texts and errors."""
+        if isinstance(self.default, bool):
+            return "true or false"
+        if self.choices:
+            return " | ".join(self.choices)
+        span = (
+            f"{self.low:g} to {self.high:g}"
+            if self.low is not None and self.high is not None
+            else "a number"
+        )
+        return span + "".join(f" or {word!r}" for word in self.also)
+
+    def _boolean(self, value: Value) -> bool:
+        words = {"true": True, "yes": True, "on": True, "1": True}
+        words |= {"false": False, "no": False, "off": False, "0": False}
+        key = str(value).lower()
+        if key not in words:
+            raise ParameterError(f"{self.name} must be true or false, got {value!r}")
+        return words[key]
+
+    def _number(self, value: Value) -> Value:
+        whole = isinstance(self.default, int)
+        try:
+            number = float(value)
+        except ValueError:
+            raise ParameterError(f"{self.name} must be {self.allowed()}, got {value!r}") from None
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if isinstance(value, bool) or not low <= number <= high:
+            raise ParameterError(f"{self.name} must be {self.allowed()}, got {value}")
+        if whole and number != int(number):
+            raise ParameterError(f"{self.name} must be a whole number, got {value}")
+        return int(number) if whole else number
+
+
+@dataclass(frozen=True)
+class Info:
+    """What there is to know about a catalogue entry without running it.
+
+    ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
+    ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    source: str
+    parameters: tuple[Parameter, ...] = ()
+    weights: tuple[str, ...] = ()
+    extra: str | None = None
+    takes_brightness: bool = False
+
+    def check_parameters(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """All parameters by name: those given, checked, and the defaults of the rest.
+
+        Raises:
+            ParameterError: a name that is not one of this entry's, or a value not allowed.
+        """
+        known = {p.name: p for p in self.parameters}
+        for name in given:
+            if name not in known:
+                has = ", ".join(known) or "none"
+                raise ParameterError(f"{self.name} has no parameter {name!r}; it has: {has}")
+        return {n: p.check(given[n]) if n in given else p.default for n, p in known.items()}
+
+
+class Catalog(Generic[T]):
+    """Named factories with their :class:`Info`, in the order they were added."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, tuple[Info, Callable[..., T]]] = {}
+
+    def add(self, info: Info, factory: Callable[..., T]) -> None:
+        """Enter a factory; it is called with the checked parameters as keywords."""
+        if info.name in self._entries:
+            raise ValueError(f"{self.kind} {info.name!r} is already in the catalogue")
+        self._entries[info.name] = (info, factory)
+
+    def __iter__(self) -> Iterator[Info]:
+        return (info for info, _ in self._entries.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def names(self) -> list[str]:
+        """All names, in catalogue order."""
+        return list(self._entries)
+
+    def info(self, name: str) -> Info:
+        """The entry's data.
+
+        Raises:
+            UnknownName: no such entry; the message suggests the nearest name.
+        """
+        return self._entry(name)[0]
+
+    def create(self, name: str, parameters: Mapping[str, Value] | None = None) -> T:
+        """Build an entry with its parameters checked and defaults filled in.
+
+        Raises:
+            UnknownName: no such entry.
+            ParameterError: an unknown parameter or a value outside its range.
+        """
+        info, factory = self._entry(name)
+        return factory(**info.check_parameters(parameters or {}))
+
+    def parse(self, spec: str) -> tuple[str, dict[str, Value]]:
+        """Split ``"gamma:0.4"`` or ``"clahe:clip=2,grid=8"`` into a name and its parameters.
+
+        A value without a name goes to the entry's first parameter.
+        """
+        name, _, rest = spec.partition(":")
+        info = self.info(name)
+        given: dict[str, Value] = {}
+        for part in filter(None, rest.split(",")):
+            key, equals, value = part.partition("=")
+            if equals:
+                given[key.strip()] = value.strip()
+            elif info.parameters:
+                given[info.parameters[0].name] = key.strip()
+            else:
+                raise ParameterError(f"{name} takes no parameters, got {part!r}")
+        return name, info.check_parameters(given) if given else given
+
+    def _entry(self, name: str) -> tuple[Info, Callable[..., T]]:
+        if name in self._entries:
+            return self._entries[name]
+        near = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self._entries)}"
+        raise UnknownName(f"unknown {self.kind} {name!r}; {hint}")

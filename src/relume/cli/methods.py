@@ -1,0 +1,106 @@
+"""``relume methods``: the catalogues, for reading or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relume.cli import console
+
+if TYPE_CHECKING:
+    from relume.catalog import Info, Parameter
+
+
+def methods(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List methods, detectors and landmarkers.
+
+    With their parameters, ranges and defaults, licences, and where their weights come from.
+    """
+    from relume.enhancers import DEFAULT_METHOD, enhancers
+    from relume.faces import detectors, landmarkers
+
+    catalogues: dict[str, Iterable[Info]] = {
+        "enhancers": enhancers(),
+        "detectors": detectors(),
+        "landmarkers": landmarkers(),
+    }
+    weights = _weights()
+    if as_json:
+        table: dict[str, Any] = {"default": DEFAULT_METHOD}
+        for kind, infos in catalogues.items():
+            table[kind] = [_as_data(info, weights) for info in infos]
+        console.out(json.dumps(table, indent=2, ensure_ascii=False))
+        return
+    sections = (_section(k, i, weights, DEFAULT_METHOD) for k, i in catalogues.items())
+    console.out("\n\n".join(sections))
+
+
+def _section(kind: str, infos: Iterable[Info], weights: dict[str, str], default: str) -> str:
+    entries = list(infos)
+    width = max(len(info.name) for info in entries) + 2
+    lines = [kind]
+    for info in entries:
+        star = " (default)" if kind == "enhancers" and info.name == default else ""
+        lines.append(f"  {info.name:<{width}}{info.summary}{star}")
+        indent = " " * (width + 4)
+        lines += [f"{indent}{_parameter(p)}" for p in info.parameters]
+        if info.takes_brightness:
+            lines.append(f"{indent}takes --brightness")
+        lines.append(f"{indent}{info.licence}; {info.source}")
+        lines += [
+            f"{indent}weights {name}: {weights.get(name, 'unknown')}" for name in info.weights
+        ]
+        if info.extra:
+            lines.append(f"{indent}needs: pip install 'relume[{info.extra}]'")
+    return "\n".join(lines)
+
+
+def _parameter(parameter: Parameter) -> str:
+    return (
+        f"{parameter.name}={_value(parameter.default)}  {parameter.summary} ({parameter.allowed()})"
+    )
+
+
+def _value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value}"
+
+
+def _as_data(info: Info, weights: dict[str, str]) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "summary": info.summary,
+        "licence": info.licence,
+        "source": info.source,
+        "parameters": [
+            {
+                "name": p.name,
+                "summary": p.summary,
+                "default": p.default,
+                "low": p.low,
+                "high": p.high,
+                "choices": list(p.choices),
+                "also": list(p.also),
+            }
+            for p in info.parameters
+        ],
+        "weights": {name: weights.get(name, "unknown") for name in info.weights},
+        "extra": info.extra,
+        "takes_brightness": info.takes_brightness,
+    }
+
+
+def _weights() -> dict[str, str]:
+    """Where each entry of the weights manifest comes from, in words."""
+    from relume import weights
+
+    told = {}
+    for name, entry in weights.entries().items():
+        place = "shipped" if entry.shipped else f"fetched at first use from {entry.urls[0]}"
+        trained = f"; trained on {entry.data}" if entry.data else ""
+        told[name] = f"{place}; {entry.licence}; {entry.source}{trained}"
+    return told

@@ -1,0 +1,135 @@
+"""Options that several commands share, and their reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from relume.errors import ParameterError
+
+if TYPE_CHECKING:
+    from relume.catalog import Value
+    from relume.engine import Runtime
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(StrEnum):
+    """What networks compute in."""
+
+    auto = "auto"
+    f32 = "f32"
+    bf16 = "bf16"
+    int8 = "int8"
+
+
+class Format(StrEnum):
+    """What pictures are written as."""
+
+    jpeg = "jpeg"
+    png = "png"
+    webp = "webp"
+    tiff = "tiff"
+    avif = "avif"
+    heif = "heif"
+
+
+DeviceOption = Annotated[
+    Device, typer.Option("--device", help="Where networks run; cuda and mps need torch.")
+]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="What networks compute in.")
+]
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        "-m",
+        metavar="NAME[:PARAMS]",
+        help="How to relight, as in 'gamma:0.4' or 'clahe:clip=2,grid=8'; "
+        "'relume methods' lists them and marks the default.",
+    ),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter of the method."),
+]
+MegapixelsOption = Annotated[
+    float,
+    typer.Option("--max-megapixels", help="Refuse pictures with more pixels than this."),
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that exist already.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say what runs where, and where errors come from.")
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option("--threshold", help="Lowest score of a face that is told of, 0 to 1."),
+]
+
+
+def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str, dict[str, Value]]:
+    """The method's name and all its parameters, checked against the catalogue.
+
+    Raises:
+        UnknownName: no such method.
+        ParameterError: a parameter that the method does not have, or a value outside its range.
+    """
+    from relume.enhancers import DEFAULT_METHOD, enhancers
+
+    catalogue = enhancers()
+    name, given = catalogue.parse(method or DEFAULT_METHOD)
+    for text in params or ():
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ParameterError(f"--param takes NAME=VALUE, got {text!r}")
+        given[key.strip()] = value.strip()
+    return name, catalogue.info(name).check_parameters(given)
+
+
+def parse_brightness(text: str | None) -> float | Literal["auto"] | None:
+    """A mean grey level in (0, 1], ``"auto"``, or None if it was not asked for."""
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        level = float(text)
+    except ValueError:
+        level = -1.0
+    if not 0 < level <= 1:
+        raise ParameterError(f"--brightness must be above 0 and at most 1, or 'auto', got {text!r}")
+    return level
+
+
+def parse_runtime(device: Device, precision: Precision) -> Runtime | None:
+    """The runtime asked for, or None if the method may choose."""
+    if device is Device.auto and precision is Precision.auto:
+        return None
+    from relume.engine import Runtime
+
+    return Runtime(device=device.value, precision=precision.value)
+
+
+def parse_list(text: str | None) -> tuple[str, ...]:
+    """``"a,b"`` as ``("a", "b")``."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def check_range(option: str, value: float | None, low: float, high: float) -> None:
+    """Raise ParameterError unless ``value`` is None or within [``low``, ``high``]."""
+    if value is not None and not low <= value <= high:
+        raise ParameterError(f"{option} must be {low:g} to {high:g}, got {value:g}")

@@ -1,0 +1,94 @@
+"""``relume train``: a recipe and pairs in, a network out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relume.cli import console
+from relume.cli.options import Device, DeviceOption, Precision, QuietOption, VerboseOption
+from relume.errors import ParameterError
+
+if TYPE_CHECKING:
+    from relume.train.loop import Progress
+
+
+def train(
+    recipe: Annotated[
+        Path, typer.Argument(help="A TOML file, as in recipes/.", show_default=False)
+    ],
+    pairs: Annotated[
+        list[Path],
+        typer.Option("--pairs", help="A folder with low/ and high/.", show_default=False),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Where the run is kept.", show_default="runs/RECIPE"),
+    ] = None,
+    bright: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--bright", help="A folder of bright photographs to darken.", show_default=False
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
+    device: DeviceOption = Device.auto,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="f32 or bf16; auto takes the recipe's.")
+    ] = Precision.auto,
+    stop_after: Annotated[
+        str | None,
+        typer.Option(
+            "--stop-after",
+            metavar="PHASE:STEP",
+            help="Stop there with a checkpoint; phases count from 1.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Train a network as a recipe says.
+
+    Several processes: torchrun --nproc-per-node=N -m relume.cli train ...
+    """
+    console.be_verbose(verbose)
+    stop = None if stop_after is None else _phase_and_step(stop_after)
+    from relume.train import run
+
+    into = out or Path("runs") / recipe.stem
+    leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
+    with console.progress_bar("training", quiet=quiet or not leads) as bar:
+        try:
+            result = run(
+                recipe,
+                pairs=tuple(pairs),
+                out=into,
+                bright=tuple(bright or ()),
+                resume=resume,
+                device=device.value,
+                precision=None if precision is Precision.auto else precision.value,
+                progress=lambda p: bar.show(p.step + 1, p.steps, _terms(p)),
+                stop_after=stop,
+            )
+        except KeyboardInterrupt:
+            console.say(f"stopped; --resume goes on from the last checkpoint in {into}")
+            raise typer.Exit(console.INTERRUPTED) from None
+    if leads:
+        console.out(console.one_line(str(result.resolve())))
+
+
+def _terms(progress: Progress) -> str:
+    terms = " ".join(f"{name} {value:.4f}" for name, value in progress.terms.items())
+    return f"{progress.phase}: {terms}"
+
+
+def _phase_and_step(text: str) -> tuple[int, int]:
+    phase, colon, step = text.partition(":")
+    if not (colon and phase.isdecimal() and step.isdecimal() and int(phase) > 0):
+        raise ParameterError(f"--stop-after takes PHASE:STEP, as in 1:200, got {text!r}")
+    return int(phase) - 1, int(step)

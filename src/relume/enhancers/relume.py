@@ -1,0 +1,115 @@
+"""relume's own network in the catalogue: the brightness that is asked for, without the noise.
+
+The picture network is told the wanted mean grey level; when nobody says one, the exposure
+estimator picks it from a thumbnail of the whole photo (``relume.nets.picture``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import cv2
+import numpy as np
+
+from relume import weights as store
+from relume.catalog import Info, Parameter
+from relume.engine import Network, Runtime, load
+from relume.enhancers.contract import Brightness
+from relume.image.exposure import mean_level
+from relume.image.tiles import run_tiled
+from relume.photo import Image, check_image
+
+THUMBNAIL_PX = 96
+HALO_PX = 128
+"""What the network sees to each side, measured by its gradient, with some to spare."""
+
+STRIDE_PX = 16
+TOLERANCE = 0.02
+"""Relative error of the mean level that is left alone."""
+
+CORRECTION = 1.6
+"""The most that the result's values are multiplied or divided with to meet the brightness."""
+
+
+@dataclass(frozen=True)
+class RelumeEnhancer:
+    """The photo relit to a brightness: one that is asked for, or the estimator's choice."""
+
+    brightness: Brightness = "auto"
+    tile_px: int = 1536
+    runtime: Runtime = field(default_factory=Runtime)
+
+    info: ClassVar[Info] = Info(
+        name="relume",
+        summary="relume's own network: relit to the brightness you ask for, noise removed",
+        licence="MIT",
+        source="relume; trained by relume on LOL, SICE and photographs it darkened",
+        parameters=(
+            Parameter("tile_px", "side of a tile; smaller needs less memory", 1536, 128, 8192),
+        ),
+        weights=("relume", "relume-exposure"),
+        takes_brightness=True,
+    )
+
+    def with_brightness(self, brightness: Brightness) -> RelumeEnhancer:
+        """The same method, aiming at ``brightness``."""
+        return replace(self, brightness=brightness)
+
+    def on(self, runtime: Runtime) -> RelumeEnhancer:
+        """The same method, run as ``runtime`` says."""
+        return replace(self, runtime=runtime)
+
+    def describe(self) -> str:
+        """One line: what runs, on what, in which precision."""
+        return self._picture().describe()
+
+    def __call__(self, image: Image) -> Image:
+        """The relit photo, not clamped; its mean grey level is the one asked for."""
+        check_image(image)
+        small = _batch(thumbnail(image))
+        level = self.wanted(image)
+        told = np.array([[level]], np.float32)
+        network = self._picture()
+
+        def relight(tile: Image) -> Image:
+            inputs = {"image": _batch(tile), "thumbnail": small, "brightness": told}
+            return np.ascontiguousarray(network(inputs)["photo"][0].transpose(1, 2, 0))
+
+        tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
+        relit = run_tiled(relight, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
+        return at_level(np.clip(relit, 0.0, 1.0, out=relit), level)
+
+    def wanted(self, image: Image) -> float:
+        """The mean grey level aimed at: the one asked for, or the estimator's choice."""
+        if not isinstance(self.brightness, str):
+            return float(self.brightness)
+        estimator = load(store.path("relume-exposure"), runtime=Runtime(precision="f32"))
+        return float(estimator({"thumbnail": _batch(thumbnail(image))})["brightness"][0, 0])
+
+    def _picture(self) -> Network:
+        return load(store.path("relume"), runtime=self.runtime)
+
+
+def thumbnail(image: Image) -> Image:
+    """(96, 96, 3): the whole photo, area-averaged, its proportions not kept."""
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def at_level(image: Image, level: float) -> Image:
+    """``image`` in [0, 1] with its mean grey level brought to ``level``, clipping allowed for.
+
+    The network meets the brightness within a few percent; this takes the rest, by one factor.
+    """
+    factor = 1.0
+    for _ in range(6):
+        mean = mean_level(np.minimum(image * np.float32(factor), 1.0))
+        if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
+            break
+        factor = float(np.clip(factor * level / mean, 1 / CORRECTION, CORRECTION))
+    return image if factor == 1 else image * np.float32(factor)
+
+
+def _batch(image: Image) -> Image:
+    return np.ascontiguousarray(image.transpose(2, 0, 1))[None]

@@ -1,0 +1,176 @@
+"""Retinex-Net in the catalogue: decompose, denoise the reflectance, relight, multiply.
+
+Wei et al., *Deep Retinex Decomposition for Low-Light Enhancement*, BMVC 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from relume import weights as store
+from relume.catalog import Info, Parameter
+from relume.engine import Network, Runtime, load
+from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.image.denoise import METHODS, denoise_reflectance
+from relume.image.tiles import run_tiled
+from relume.photo import Image, check_image
+
+OUTPUTS = ("reflectance", "illumination", "relit_illumination")
+HALO_PX = 40
+"""More than the 33 px that the network sees to either side, and a multiple of its stride."""
+
+STRIDE_PX = 8
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """A photo taken apart, S = R * I, and relit: ``enhanced`` = denoised R * relit I.
+
+    ``illumination`` and ``relit_illumination`` are (H, W); the relit one and ``enhanced`` are
+    unbounded, as the network gives them.
+    """
+
+    image: Image
+    reflectance: Image
+    denoised: Image
+    illumination: Image
+    relit_illumination: Image
+
+    @property
+    def enhanced(self) -> Image:
+        """The relit photo, not clamped."""
+        return np.asarray(self.denoised * self.relit_illumination[:, :, None])
+
+
+@dataclass(frozen=True)
+class RetinexNetEnhancer:
+    """Retinex-Net with the shipped weights, or those of a file."""
+
+    denoise: str = "guided"
+    denoise_strength: float = 1.0
+    weights: str = ""
+    tile_px: int = 768
+    runtime: Runtime = field(default_factory=Runtime)
+
+    info: ClassVar[Info] = Info(
+        name="retinexnet",
+        summary="Retinex-Net: a learned decomposition, relit, its reflectance denoised",
+        licence="MIT",
+        source="Wei et al., Deep Retinex Decomposition, BMVC 2018; trained by relume",
+        parameters=(
+            Parameter(
+                "denoise",
+                "how the reflectance is denoised (bm3d: your own installation, non-commercial)",
+                "guided",
+                choices=METHODS,
+            ),
+            Parameter("denoise_strength", "how strongly it is denoised", 1.0, 0.0, 2.0),
+            Parameter("weights", "an .onnx file to use in place of the shipped weights", ""),
+            Parameter("tile_px", "side of a tile; smaller needs less memory", 768, 64, 8192),
+        ),
+        weights=("retinexnet",),
+    )
+
+    def on(self, runtime: Runtime) -> RetinexNetEnhancer:
+        """The same method, run as ``runtime`` says."""
+        return replace(self, runtime=runtime)
+
+    def describe(self) -> str:
+        """One line: what runs, on what, in which precision."""
+        return self.network().describe()
+
+    def __call__(self, image: Image) -> Image:
+        """The relit photo, not clamped."""
+        maps = self._maps(image)
+        reflectance = np.ascontiguousarray(maps[:, :, :3])
+        illumination, relit = maps[:, :, 3].copy(), maps[:, :, 4, None].copy()
+        del maps  # 240 MB at 12 MP, while the denoiser needs its own
+        enhanced = self._denoised(reflectance, illumination)
+        return np.multiply(enhanced, relit)
+
+    def decompose(self, image: Image) -> Decomposition:
+        """The photo taken apart: R, I, the relit I and the denoised R.
+
+        Raises:
+            WeightsError: the weights are missing, damaged, or of another network.
+        """
+        maps = self._maps(image)
+        reflectance = np.ascontiguousarray(maps[:, :, :3])
+        illumination = maps[:, :, 3].copy()
+        denoised = self._denoised(reflectance, illumination)
+        return Decomposition(image, reflectance, denoised, illumination, maps[:, :, 4].copy())
+
+    def network(self) -> Network:
+        """The network, loaded (once a process).
+
+        Raises:
+            WeightsError: the weights are missing, damaged, or of another network.
+            DeviceError: the device or precision is not there.
+        """
+        model, module = self._files()
+        network = load(model, runtime=self.runtime, module=module)
+        if network.inputs != ("image",) or set(network.outputs) != set(OUTPUTS):
+            raise WeightsError(
+                f"{model} is not a Retinex-Net: expected image -> {', '.join(OUTPUTS)}, "
+                f"got {', '.join(network.inputs)} -> {', '.join(network.outputs)}"
+            )
+        return network
+
+    def _maps(self, image: Image) -> Image:
+        """R, I and the relit I as five channels, (H, W, 5)."""
+        check_image(image)
+        network = self.network()
+
+        def split(tile: Image) -> Image:
+            batch = np.ascontiguousarray(tile.transpose(2, 0, 1))[None]
+            results = network({"image": batch})
+            stacked = np.concatenate([results[name][0] for name in OUTPUTS])
+            return np.ascontiguousarray(stacked.transpose(1, 2, 0))
+
+        tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
+        return run_tiled(split, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
+
+    def _denoised(self, reflectance: Image, illumination: Image) -> Image:
+        return denoise_reflectance(
+            reflectance, illumination, method=self.denoise, strength=self.denoise_strength
+        )
+
+    def _files(self) -> tuple[Path, Callable[[], Any]]:
+        """The ONNX file, and how torch would build the same network."""
+        if not self.weights:
+            name = "retinexnet-int8" if self.runtime.precision == "int8" else "retinexnet"
+            return store.path(name), lambda: build_module(store.path("retinexnet-safetensors"))
+        model = Path(self.weights).expanduser()
+        if model.suffix != ".onnx":
+            raise ParameterError(f"weights must name an .onnx file, got {self.weights!r}")
+        return model, lambda: build_module(model.with_suffix(".safetensors"))
+
+
+def build_module(tensors: Path) -> Any:
+    """The network as a torch module, from the safetensors file beside its ONNX.
+
+    Raises:
+        WeightsError: no such file, or one of another network.
+        MissingExtra: safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        raise MissingExtra("running Retinex-Net on a GPU", "train", "safetensors") from None
+    from relume.nets.retinexnet import RetinexNet
+
+    try:
+        with safe_open(str(tensors), framework="pt") as file:
+            how = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        net = RetinexNet(skips=how.get("skips", "add"), padding=how.get("padding", "zeros"))
+        net.load_state_dict(state)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"a GPU needs the weights as {tensors}: {reason}") from error
+    return net

@@ -1,0 +1,77 @@
+"""Everything relume raises on purpose, as one tree.
+
+::
+
+    RelumeError                  a message fit to show a person; exit code 1
+    ├── InputError               a file or array that cannot be used
+    │   ├── UnreadableInput      missing, no permission, empty, truncated, not a picture
+    │   └── TooLarge             more pixels than the limit allows
+    ├── OutputError              the result cannot be written (exists, read-only, disk full)
+    ├── ParameterError           an option outside its range or of the wrong type; exit code 2
+    │   └── UnknownName          no such method, detector, ...; names the nearest one
+    ├── RecipeError              a training or study recipe that does not hold together
+    ├── WeightsError             weights missing, truncated or with the wrong sha256
+    ├── DeviceError              the device asked for is not there (never a silent fallback)
+    └── MissingExtra             an optional dependency is not installed; says which extra
+
+A message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RelumeError(Exception):
+    """Base of every error that relume raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(RelumeError):
+    """A file or an array that cannot be used as it is."""
+
+
+class UnreadableInput(InputError):
+    """A file that is missing, empty, truncated, forbidden, or not a picture."""
+
+
+class TooLarge(InputError):
+    """A picture with more pixels than the limit allows."""
+
+
+class OutputError(RelumeError):
+    """The result cannot be written where it was asked for."""
+
+
+class ParameterError(RelumeError, ValueError):
+    """An option outside its range, or of the wrong type."""
+
+    exit_code = 2
+
+
+class UnknownName(ParameterError):
+    """A name that a catalogue does not hold."""
+
+
+class RecipeError(RelumeError):
+    """A recipe with unknown keys, missing keys or values that do not fit together."""
+
+    exit_code = 2
+
+
+class WeightsError(RelumeError):
+    """Weights that are missing, truncated or not the ones the manifest names."""
+
+
+class DeviceError(RelumeError):
+    """A device or precision that this machine cannot give."""
+
+
+class MissingExtra(RelumeError):
+    """An optional dependency that is not installed."""
+
+    def __init__(self, what: str, extra: str, package: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package!r}, which is not installed; "
+            f"install it with: pip install 'relume[{extra}]'"
+        )
+        self.extra = extra

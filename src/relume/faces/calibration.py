@@ -1,0 +1,55 @@
+"""What a score on a view is worth on the original: all calibration data, in one place.
+
+Enhanced views can make a detector surer than it should be. A curve maps a view's scores to the
+original's scale, so that merging views does not buy recall with false alarms. Views without a
+curve are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from relume.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A rising piecewise linear map of [0, 1] into itself, through its knots.
+
+    >>> Curve(scores=(0.0, 0.8, 1.0), worth=(0.0, 0.6, 1.0))(0.9)
+    0.8
+
+    Raises:
+        ParameterError: knots that do not rise, or leave [0, 1].
+    """
+
+    scores: tuple[float, ...] = (0.0, 1.0)
+    worth: tuple[float, ...] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        steps = zip(self.scores, self.scores[1:], strict=False)
+        ends = (self.scores[0], self.scores[-1], min(self.worth), max(self.worth))
+        fits = len(self.scores) == len(self.worth) and ends[:2] == (0.0, 1.0)
+        inside = ends[2] >= 0 and ends[3] <= 1 and sorted(self.worth) == list(self.worth)
+        if not (fits and inside and all(a < b for a, b in steps)):
+            raise ParameterError(
+                f"expected rising knots in [0, 1], got {self.scores}, {self.worth}"
+            )
+
+    def __call__(self, score: float) -> float:
+        """What the score is worth."""
+        return round(float(np.interp(score, self.scores, self.worth)), 12)
+
+
+IDENTITY = Curve()
+
+CURVES: Mapping[tuple[str, str], Curve] = {}
+"""By detector and view; (detector, view) pairs that are not named are taken as they are."""
+
+
+def curve(detector: str, view: str) -> Curve:
+    """The curve of a detector's scores on a view."""
+    return CURVES.get((detector, view), IDENTITY)

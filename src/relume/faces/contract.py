@@ -1,0 +1,84 @@
+"""What a face is, and what detectors and landmarkers promise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.catalog import Info
+from relume.errors import ParameterError
+from relume.photo import Image
+
+Box: TypeAlias = tuple[float, float, float, float]
+Points: TypeAlias = npt.NDArray[np.float32]
+
+ORIGINAL = "original"
+"""The name of the view that is the photograph itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face that a detector found.
+
+    ``box`` is (x0, y0, x1, y1) in pixels, half open, and reaches past the picture where the face
+    is cut by its border. ``score`` is in [0, 1]; detectors do not share a scale. ``landmarks`` is
+    ``float32 (K, 2)`` or None: 68 points in iBUG order from a landmarker, or the few points a
+    detector gives by itself (YuNet: right eye, left eye, nose tip, right and left mouth corner;
+    right and left are the person's). ``view`` names the views that showed the face, joined by "+".
+
+    Raises:
+        ParameterError: a box without area, a score outside [0, 1], landmarks of another shape.
+    """
+
+    box: Box
+    score: float
+    landmarks: Points | None = None
+    view: str = ORIGINAL
+
+    def __post_init__(self) -> None:
+        x0, y0, x1, y1 = self.box
+        if not all(map(math.isfinite, self.box)) or x1 <= x0 or y1 <= y0:
+            raise ParameterError(f"expected a box (x0, y0, x1, y1) with an area, got {self.box}")
+        if not 0 <= self.score <= 1:
+            raise ParameterError(f"expected a score in [0, 1], got {self.score}")
+        points = self.landmarks
+        if points is not None and (points.ndim != 2 or points.shape[1] != 2):
+            raise ParameterError(f"expected landmarks of shape (K, 2), got {points.shape}")
+
+
+class Detector(Protocol):
+    """Finds faces in one picture."""
+
+    @property
+    def info(self) -> Info:
+        """The detector's entry in the catalogue."""
+
+    def __call__(self, image: Image) -> list[Face]:
+        """The faces with at least the detector's threshold, best score first; [] if none.
+
+        Takes any size from 1x1 on, leaves ``image`` as it is, gives the same answer every time.
+        """
+
+
+class Landmarker(Protocol):
+    """Places points on one face whose box is known."""
+
+    @property
+    def info(self) -> Info:
+        """The landmarker's entry in the catalogue."""
+
+    def __call__(self, image: Image, box: Box) -> Points:
+        """The 68 iBUG points ``float32 (68, 2)`` of the face in ``box``.
+
+        The box is a detector's, from hairline to chin; :func:`relume.faces.box_around` makes
+        such a box from labelled points.
+        """
+
+
+def by_score(faces: list[Face]) -> list[Face]:
+    """Faces with the best score first; the box decides between equals, so the order is fixed."""
+    return sorted(faces, key=lambda face: (-face.score, face.box))

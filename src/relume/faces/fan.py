@@ -1,0 +1,305 @@
+"""The detectors and the landmarker of the package ``face-alignment`` (the extra ``fan``).
+
+Bulat and Tzimiropoulos, *How far are we from solving the 2D & 3D Face Alignment problem?* (ICCV
+2017): FAN, and S3FD (Zhang et al., *S3FD: Single Shot Scale-invariant Face Detector*, ICCV 2017)
+in front of it, as the course project used them; BlazeFace, RetinaFace and SCRFD beside it.
+
+face-alignment fetches its weights itself, at first use, into torch's hub folder. Where a file's
+name carries the start of its sha256, that is checked; all are read with ``weights_only``.
+``checkpoint`` takes a file of one's own instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from relume.catalog import Info, Parameter
+from relume.errors import DeviceError, MissingExtra, RelumeError, WeightsError
+from relume.faces.candidates import Candidates
+from relume.faces.contract import Box, Face, Points
+from relume.photo import Image, check_image, quantise
+from relume.weights import sha256_of
+
+DEVICES = ("auto", "cpu", "cuda")
+LEAST_SIDE_PX = 64
+"""S3FD and the others halve the picture five or six times; smaller ones are padded."""
+SOURCE = "https://github.com/1adrianb/face-alignment"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One detector of the package: where its class is, its weights and what else it needs."""
+
+    module: str
+    cls: str
+    url: str
+    threshold_name: str
+    needs: str | None = None
+    anchors_url: str | None = None
+
+
+KINDS = {
+    "s3fd": Kind("sfd.sfd_detector", "SFDDetector", "models_urls:s3fd", "filter_threshold"),
+    "blazeface": Kind(
+        "blazeface.blazeface_detector", "BlazeFaceDetector", "models_urls:blazeface_weights",
+        "min_score_thresh", anchors_url="models_urls:blazeface_anchors",
+    ),
+    "retinaface": Kind(
+        "retinaface.retinaface_detector", "RetinaFaceDetector",
+        "models_urls:retinaface_mobilenet0.25", "confidence_threshold", needs="torchvision",
+    ),
+    "scrfd": Kind(
+        "scrfd.scrfd_detector", "SCRFDDetector", "model_url", "confidence_threshold",
+        needs="onnxruntime",
+    ),
+}  # fmt: skip
+
+
+def _info(name: str, summary: str, licence: str) -> Info:
+    return Info(
+        name=name,
+        summary=summary,
+        licence=licence,
+        source=SOURCE,
+        parameters=(
+            Parameter("threshold", "lowest score of a face", 0.6, 0.0, 1.0),
+            Parameter("device", "where it runs", "auto", choices=DEVICES),
+            Parameter("checkpoint", "a weights file of one's own; empty: fetched", ""),
+        ),
+        extra="fan",
+    )
+
+
+DETECTOR_INFOS = (
+    _info("s3fd", "S3FD (2017), the course project's detector: accurate, slow", "BSD-3-Clause"),
+    _info("blazeface", "BlazeFace front model: sees the middle square at 128 px", "Apache-2.0"),
+    _info("retinaface", "RetinaFace, MobileNet 0.25; needs torchvision too", "MIT"),
+    _info(
+        "scrfd",
+        "SCRFD 2.5G at 640 px; needs onnxruntime too",
+        "MIT (code); the weights are for non-commercial research",
+    ),
+)
+LANDMARKER_INFO = Info(
+    name="fan",
+    summary="FAN-4 (2017), the course project's 68 points, given a box: accurate, slow",
+    licence="BSD-3-Clause",
+    source=SOURCE,
+    parameters=(
+        Parameter("device", "where it runs", "auto", choices=DEVICES),
+        Parameter("checkpoint", "a weights file of one's own; empty: fetched", ""),
+        Parameter(
+            "reference_px", "box size at scale 1: 195 for S3FD's boxes, 165 for tighter ones",
+            195, 100, 300,
+        ),
+    ),
+    extra="fan",
+)  # fmt: skip
+
+
+class FanDetector:
+    """A detector of face-alignment, on the picture at its own size."""
+
+    def __init__(self, info: Info, *, threshold: float, device: str, checkpoint: str) -> None:
+        """Load the detector and its weights.
+
+        Raises:
+            MissingExtra: face-alignment or torch is not installed.
+            WeightsError: the weights cannot be fetched or read.
+            DeviceError: there is no such device.
+        """
+        self.info = info
+        self.threshold = threshold
+        kind = KINDS[info.name]
+        what = f"the detector {info.name!r}"
+        _require(what, kind.needs)
+        module = _package(what, f"detection.{kind.module}")
+        options: dict[str, Any] = {kind.threshold_name: threshold}
+        options["path_to_detector"] = str(_weights(_url(module, kind.url), checkpoint))
+        if kind.anchors_url:
+            # BlazeFace's prior boxes lie in a file beside its weights
+            beside = str(Path(checkpoint).with_name("anchors.npy")) if checkpoint else ""
+            options["path_to_anchor"] = str(_weights(_url(module, kind.anchors_url), beside))
+        build = getattr(module, kind.cls)
+        self._detector = _load(what, lambda: build(device=_device(device), **options))
+        self._lock = threading.Lock()
+
+    def __call__(self, image: Image) -> list[Face]:
+        """The faces, best score first."""
+        check_image(image)
+        height, width = image.shape[:2]
+        pixels = quantise(image, np.uint8)
+        right, bottom = max(0, LEAST_SIDE_PX - width), max(0, LEAST_SIDE_PX - height)
+        if right or bottom:
+            pixels = cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        with self._lock:
+            found = self._detector.detect_from_image(pixels)
+        rows = np.asarray([row for row in found if len(row)], np.float32).reshape(-1, 5)
+        rows = rows[rows[:, 4] >= self.threshold]
+        none = np.zeros((len(rows), 0, 2), np.float32)
+        return Candidates(rows[:, :4], rows[:, 4], none).faces()
+
+
+class Fan:
+    """The four-stack Face Alignment Network, with the box handed over."""
+
+    info = LANDMARKER_INFO
+
+    def __init__(
+        self, *, device: str = "auto", checkpoint: str = "", reference_px: int = 195
+    ) -> None:
+        """Load FAN-4.
+
+        Raises:
+            MissingExtra: face-alignment or torch is not installed.
+            WeightsError: the weights cannot be fetched or read.
+            DeviceError: there is no such device.
+        """
+        what = "the landmarker 'fan'"
+        api = _package(what, "api")
+        self._lock = threading.Lock()
+        self._scale = api_reference(api) / reference_px
+
+        class Alignment(api.FaceAlignment):  # type: ignore[name-defined, misc]
+            """face-alignment with verified weights from a file."""
+
+            def _load_native(self, name: str, size: int, device: str, dtype: Any) -> Any:
+                import torch
+
+                file = _weights(api.models_urls[name], checkpoint)
+                network = api.FAN(size)
+                network.load_state_dict(torch.load(file, map_location=device, weights_only=True))
+                return network.to(device, dtype=dtype).eval()
+
+        # "folder" is the package's name for boxes from elsewhere: it loads no detector
+        self._alignment = _load(
+            what,
+            lambda: Alignment(
+                api.LandmarksType.TWO_D,
+                device=_device(device),
+                face_detector="folder",
+                compile=False,
+            ),
+        )
+
+    def __call__(self, image: Image, box: Box) -> Points:
+        """The 68 points of the face in ``box``, on a grid of about 1/64 of the face."""
+        check_image(image)
+        x0, y0, x1, y1 = box
+        # the crop's size is the box's over the package's fixed reference: stretch the box about
+        # its shifted centre instead
+        centre_y = (y0 + y1) / 2 - CENTRE_SHIFT * (y1 - y0)
+        half = (x1 - x0) / 2 * self._scale, (y1 - y0) / 2 * self._scale
+        centre = ((x0 + x1) / 2, centre_y + CENTRE_SHIFT * 2 * half[1])
+        stretched = np.array(
+            [centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1]]
+        )
+        with self._lock:
+            points = self._alignment.get_landmarks_from_image(
+                quantise(image, np.uint8), detected_faces=[stretched]
+            )
+        return np.asarray(points[0], np.float32)
+
+
+CENTRE_SHIFT = 0.12
+"""How far above the box's centre FAN's crop is centred, in box heights."""
+
+
+def api_reference(api: Any) -> float:
+    """The box size that the package takes for scale 1 when boxes come from elsewhere."""
+    return float(api.REFERENCE_SCALE)
+
+
+def detector(info: Info) -> Callable[..., FanDetector]:
+    """The factory of one of the package's detectors, for the catalogue."""
+
+    def build(*, threshold: float, device: str, checkpoint: str) -> FanDetector:
+        return FanDetector(info, threshold=threshold, device=device, checkpoint=checkpoint)
+
+    return build
+
+
+def _require(what: str, package: str | None) -> None:
+    """Packages that face-alignment needs for one detector but does not install."""
+    if package and importlib.util.find_spec(package) is None:
+        raise RelumeError(
+            f"{what} needs the package {package!r}, which 'relume[fan]' does not bring; install "
+            f"the {package} that fits this machine's torch, or use the detector 's3fd'"
+        )
+
+
+def _package(what: str, module: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            # deprecations of torch and numba at import are not the user's business
+            warnings.simplefilter("ignore")
+            return importlib.import_module(f"face_alignment.{module}")
+    except ImportError as error:
+        missing = "torch" if error.name == "torch" else "face-alignment"
+        raise MissingExtra(what, "fan", missing) from error
+
+
+def _url(module: Any, place: str) -> str:
+    name, _, key = place.partition(":")
+    found = getattr(module, name)
+    return str(found[key] if key else found)
+
+
+def _weights(url: str, checkpoint: str) -> Path:
+    """The weights file: the user's own, or the package's, fetched once into torch's hub folder."""
+    if checkpoint:
+        own = Path(checkpoint).expanduser()
+        if not own.is_file():
+            raise WeightsError(f"there is no weights file {own}")
+        return own
+    import torch
+
+    name = url.rpartition("/")[2].partition("?")[0]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    start = re.search(r"-([0-9a-f]{8,64})\.", name)
+    prefix = start.group(1) if start else ""
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(file), prefix or None, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise WeightsError(
+                f"the weights {name} could not be fetched from {url} ({error}); to go on without "
+                f"a network, put the file there by hand: {file}"
+            ) from error
+    if not sha256_of(file).startswith(prefix):
+        raise WeightsError(
+            f"{file} is not what its name says: expected a sha256 that starts with {prefix}; "
+            "delete it, and it is fetched again"
+        )
+    return file
+
+
+def _device(name: str) -> str:
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device cuda was asked for, but torch sees no CUDA device; use cpu")
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def _load(what: str, build: Callable[[], Any]) -> Any:
+    """Build a network from its weights; a checkpoint of another network is a clear error."""
+    try:
+        return build()
+    except (RuntimeError, OSError, ValueError, KeyError, EOFError, AttributeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise WeightsError(f"the weights of {what} cannot be used: {first[:200]}") from error

@@ -1,0 +1,87 @@
+"""Faces of several views as one answer: weighted boxes fusion that never loses the original's.
+
+After Solovyev, Wang and Gabruseva, *Weighted boxes fusion: Ensembling boxes from different object
+detection models* (2021), with one difference: every face of the leading view is a cluster of its
+own from the start and its score never falls, so that what the original view finds stays found.
+Theirs divides scores by the number of views, which punishes the very faces that only the
+brightened view can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from relume.faces.boxes import iou, weighted_box
+from relume.faces.contract import Face, Points, by_score
+
+SAME_FACE_IOU = 0.3
+"""Faces of two views that overlap more are one: the detectors' own rule within a view (NMS)."""
+MOVES_BOX_IOU = 0.5
+"""Only boxes this near the cluster's first one move it: the fused box stays on its face."""
+
+
+@dataclass
+class Cluster:
+    """The faces of several views that are one; the first one leads."""
+
+    members: list[Face] = field(default_factory=list)
+
+    @property
+    def lead(self) -> Face:
+        """The face that opened the cluster: the leading view's, or the surest of the others."""
+        return self.members[0]
+
+    def fused(self) -> Face:
+        """One face: boxes and landmarks averaged by score, the best score, all views' names."""
+        near = [m for m in self.members if iou(m.box, self.lead.box) >= MOVES_BOX_IOU]
+        views = dict.fromkeys(member.view for member in self.members)
+        return Face(
+            box=weighted_box([m.box for m in near], [m.score for m in near]),
+            score=max(member.score for member in self.members),
+            landmarks=_mean_landmarks(near),
+            view="+".join(views),
+        )
+
+
+def fuse(views: Sequence[Sequence[Face]]) -> list[Face]:
+    """One answer from the faces of several views of a photograph, best score first.
+
+    The first view leads. Scores must be on one scale (see ``calibration``). For every face of the
+    leading view there is one in the answer with at least its score and an IoU of at least 0.5
+    with it; a single view comes back as it is.
+    """
+    return by_score([cluster.fused() for cluster in clusters(views)])
+
+
+def clusters(views: Sequence[Sequence[Face]]) -> list[Cluster]:
+    """The faces of all views gathered into one cluster for each real face."""
+    if not views:
+        return []
+    found = [Cluster([face]) for face in views[0]]
+    others = [face for view in views[1:] for face in view]
+    for face in by_score(others):
+        nearest = max(found, key=lambda c: iou(c.lead.box, face.box), default=None)
+        if nearest is None or iou(nearest.lead.box, face.box) <= SAME_FACE_IOU:
+            found.append(Cluster([face]))
+        else:
+            nearest.members.append(face)
+    return found
+
+
+def weighted_points(points: Sequence[Points], weights: Sequence[float]) -> Points:
+    """The mean of landmarks of equal count by weight; a plain mean if no weight is above 0."""
+    total = sum(weights)
+    shares = np.array(weights) / total if total > 0 else np.full(len(points), 1 / len(points))
+    return np.asarray(np.tensordot(shares, np.stack(points), axes=1), np.float32)
+
+
+def _mean_landmarks(members: Sequence[Face]) -> Points | None:
+    have = [(m.landmarks, m.score) for m in members if m.landmarks is not None]
+    if not have:
+        return None
+    first = have[0][0]
+    same = [(points, score) for points, score in have if points.shape == first.shape]
+    return weighted_points([points for points, _ in same], [score for _, score in same])

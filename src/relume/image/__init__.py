@@ -1,0 +1,1 @@
+"""Pure functions on arrays and bytes: files, colour, exposure, filters, tiles, drawing."""

@@ -1,0 +1,69 @@
+"""Colour spaces: sRGB and linear light, luma, YCbCr. All float32, Rec. 601 on encoded values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from relume.photo import Image
+
+BAND_VALUES = 1 << 18
+"""Values that a pointwise curve takes at once: 1 MB, which stays in a core's cache."""
+
+
+def srgb_to_linear(image: Image) -> Image:
+    """Linear light of sRGB values (IEC 61966-2-1), [0, 1] to [0, 1], any shape."""
+    return by_bands(_to_linear, image)
+
+
+def linear_to_srgb(image: Image) -> Image:
+    """sRGB values of linear light, [0, 1] to [0, 1]; the inverse of :func:`srgb_to_linear`."""
+    return by_bands(_to_srgb, image)
+
+
+def luma(image: Image) -> Image:
+    """Rec. 601 luma, (H, W): 0.299 R + 0.587 G + 0.114 B."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def rgb_to_ycbcr(image: Image) -> Image:
+    """Luma and two colour differences around 0.5 (full range, as in JPEG)."""
+    channels = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), np.float32)
+    # OpenCV's order is Y, Cr, Cb
+    return np.ascontiguousarray(channels[:, :, [0, 2, 1]])
+
+
+def ycbcr_to_rgb(image: Image) -> Image:
+    """The inverse of :func:`rgb_to_ycbcr`; not clamped."""
+    swapped = np.ascontiguousarray(image[:, :, [0, 2, 1]])
+    return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2RGB), np.float32)
+
+
+def by_bands(curve: Callable[[Image], Image], image: Image) -> Image:
+    """A pointwise ``curve`` of the image, a few rows at a time.
+
+    A curve with branches makes several temporaries; of a whole 12 MP picture each takes 144 MB.
+    """
+    out = np.empty(image.shape, np.float32)
+    if image.size <= BAND_VALUES:
+        out[...] = curve(image)
+        return out
+    rows = max(1, BAND_VALUES * image.shape[0] // image.size)
+    for top in range(0, image.shape[0], rows):
+        out[top : top + rows] = curve(image[top : top + rows])
+    return out
+
+
+def _to_linear(values: Image) -> Image:
+    low = values / np.float32(12.92)
+    base = np.maximum((values + np.float32(0.055)) / np.float32(1.055), np.float32(0))
+    return np.where(values <= np.float32(0.04045), low, base ** np.float32(2.4))
+
+
+def _to_srgb(light: Image) -> Image:
+    low = light * np.float32(12.92)
+    root = np.maximum(light, np.float32(0)) ** np.float32(1 / 2.4)
+    high = np.float32(1.055) * root - np.float32(0.055)
+    return np.where(light <= np.float32(0.0031308), low, high)

@@ -1,0 +1,139 @@
+"""Exposure: how bright a picture is, a longer exposure simulated, lit parts protected."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from relume.errors import ParameterError
+from relume.image.color import BAND_VALUES, by_bands, linear_to_srgb, luma, srgb_to_linear
+from relume.photo import Image
+
+SHOULDER = 0.8
+"""Linear light from which :func:`expose` rolls off instead of clipping."""
+
+LAMP_LEVEL = 0.6
+"""Grey that counts fully as light: a lamp makes a night photo no better exposed than a wall."""
+
+DARK_LEVEL, LIT_LEVEL = 0.18, 0.30
+"""Lit levels up to which a photo is dark, and from which it is well exposed.
+
+Measured: 90 % of real night photographs and all but two of LOL's dark ones lie below 0.18; 95 %
+of LOL's bright ones, 75 % of the faces in LFPW and FDDB above 0.29.
+"""
+
+GATE = 0.95
+"""The share of the original that a well exposed photo keeps."""
+
+HEADROOM = 0.12
+"""How far below white :func:`lit_mask` holds what was dark; lamps it holds near their level."""
+
+KNEE = 0.02
+"""Half the width, in luma, over which that ceiling sets in."""
+
+
+def mean_level(image: Image) -> float:
+    """Mean Rec. 601 grey level in [0, 1]."""
+    red, green, blue = cv2.mean(image)[:3]
+    return float(0.299 * red + 0.587 * green + 0.114 * blue)
+
+
+def lit_level(image: Image) -> float:
+    """How well lit a picture is: the mean of its luma, lamps counted as no more than 0.6."""
+    return float(cv2.mean(np.minimum(luma(image), np.float32(LAMP_LEVEL)))[0])
+
+
+def expose(image: Image, gain: float) -> Image:
+    """``gain`` times the light, highlights rolled off instead of clipped.
+
+    On linear light x with y = gain * x: y itself up to s = 0.8, and from there
+
+        s + (1 - s) (1 - exp(-a t)) / (1 - exp(-a)),  t = (y - s) / (gain - s),
+
+    where a makes the slope at s 1. So black and white stay, every order of values stays, a gain
+    of 1 changes nothing, and nothing jumps as the gain moves away from it. A gain below 1 only
+    scales.
+
+    Raises:
+        ParameterError: a gain that is not a positive number.
+    """
+    if not (math.isfinite(gain) and gain > 0):
+        raise ParameterError(f"a gain must be a number above 0, got {gain}")
+    if gain == 1:
+        return image.copy()
+    bend = _bend((gain - SHOULDER) / (1 - SHOULDER)) if gain > 1 else 0.0
+
+    def curve(values: Image) -> Image:
+        light = srgb_to_linear(values) * np.float32(gain)
+        if gain > 1:
+            light = _rolled_off(light, gain, bend)
+        return np.clip(linear_to_srgb(light), 0, 1)
+
+    return by_bands(curve, image)
+
+
+def _rolled_off(light: Image, gain: float, bend: float) -> Image:
+    t = np.maximum(light - np.float32(SHOULDER), 0) / np.float32(gain - SHOULDER)
+    if bend < 1e-4:  # its limit is a straight line, which float32 could not divide
+        return np.minimum(light, SHOULDER) + np.float32(1 - SHOULDER) * t
+    rise = np.expm1(np.float32(-bend) * t) / np.float32(math.expm1(-bend))
+    return np.minimum(light, np.float32(SHOULDER)) + np.float32(1 - SHOULDER) * rise
+
+
+def _bend(ratio: float) -> float:
+    """The a > 0 with a / (1 - exp(-a)) = ratio > 1, by Newton's method from above."""
+    a = max(ratio, 2 * (ratio - 1))
+    for _ in range(50):
+        decay = math.exp(-a)
+        rest = a - ratio * (1 - decay)
+        slope = 1 - ratio * decay
+        step = rest / slope if slope > 1e-12 else 0.0
+        a -= step
+        if abs(step) < 1e-12 * max(a, 1e-6):
+            break
+    return max(a, 0.0)
+
+
+def lit_mask(original: Image, enhanced: Image) -> Image:
+    """The share of the original, (H, W) in [0, 1], that keeps lit places from being blown out.
+
+    A place whose luma was x may become as bright as
+
+        c(x) = 1 - h (1 - exp(-(1 - x) / h)),  h = 0.12,
+
+    which follows the original near white and ends at 1 - h for what was black. Where the enhanced
+    luma e lies above that, the share is (e - min(e, c)) / (e - x): the blend has just the luma c.
+    As min(e, c) rises with e and x, a glow around a lamp keeps its order of brightness, and as no
+    neighbour is looked at, every edge stays and there is no halo.
+    """
+    before, after = luma(original), luma(enhanced)
+    h = np.float32(HEADROOM)
+    ceiling = np.float32(1) + h * np.expm1((before - np.float32(1)) / h)
+    # a parabola joins the two branches of the minimum, so that its edge is not seen in a sky
+    knee = np.float32(KNEE)
+    near = np.maximum(knee - np.abs(after - ceiling), 0)
+    wanted = np.minimum(after, ceiling) - near * near / (4 * knee)
+    rise = after - before
+    share = (after - np.maximum(wanted, before)) / np.maximum(rise, np.float32(1e-6))
+    return np.where(rise > 0, np.clip(share, 0, 1), np.float32(0)).astype(np.float32, copy=False)
+
+
+def protect_lit(original: Image, enhanced: Image) -> Image:
+    """``enhanced``, with the original blended back where that was lit well enough.
+
+    The share of the original is 1 - (1 - g)(1 - m). g judges the picture: 0 up to a
+    :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is :func:`lit_mask`,
+    for lamps and windows of dark photos. Nothing jumps with the exposure or across the picture.
+    """
+    t = (lit_level(original) - DARK_LEVEL) / (LIT_LEVEL - DARK_LEVEL)
+    t = min(max(t, 0.0), 1.0)
+    kept = np.float32(1 - GATE * t * t * (3 - 2 * t))
+    out = np.empty_like(enhanced)
+    rows = max(1, BAND_VALUES * enhanced.shape[0] // enhanced.size)
+    for top in range(0, len(enhanced), rows):
+        before, after = original[top : top + rows], enhanced[top : top + rows]
+        share = 1 - kept * (1 - lit_mask(before, after))
+        out[top : top + rows] = after + share[:, :, None] * (before - after)
+    return out

@@ -1,0 +1,108 @@
+"""Filters on planes (H, W) and images (H, W, C), float32, borders reflected, any size from 1x1."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from relume.errors import ParameterError
+from relume.photo import Image
+
+
+def box_filter(image: Image, radius_px: int) -> Image:
+    """Mean over a square of side ``2 radius_px + 1``.
+
+    Raises:
+        ParameterError: a negative radius.
+    """
+    if radius_px < 0:
+        raise ParameterError(f"a radius must be 0 px or more, got {radius_px}")
+    side = 2 * radius_px + 1
+    blurred = cv2.blur(image, (side, side), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(image.shape)
+
+
+def gaussian_blur(image: Image, sigma_px: float) -> Image:
+    """Gaussian blur of standard deviation ``sigma_px``; 0 leaves the image alone.
+
+    Raises:
+        ParameterError: a negative sigma.
+    """
+    if sigma_px < 0:
+        raise ParameterError(f"a sigma must be 0 px or more, got {sigma_px}")
+    if sigma_px == 0:
+        return image
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32).reshape(image.shape)
+
+
+def guided_filter(
+    guide: Image, source: Image, *, radius_px: int, eps: float, subsample: int = 1
+) -> Image:
+    """``source`` (H, W) smoothed along the edges of ``guide``, grey (H, W) or colour (H, W, 3).
+
+    He, Sun, Tang, *Guided Image Filtering* (TPAMI 2013): in each window the output is linear in
+    the guide, q = a . I + b; grey by eq. 5, 6 and 8, colour by eq. 14 to 16. With ``subsample``
+    the coefficients are computed at 1 / subsample of the size (He, Sun, *Fast Guided Filter*,
+    2015) and only they are enlarged: details come from the guide at full size. ``eps`` is the
+    variance below which the guide counts as flat.
+
+    Raises:
+        ParameterError: sizes that do not fit, or a radius, eps or subsample that is not positive.
+    """
+    if source.ndim != 2 or guide.shape not in (source.shape, (*source.shape, 3)):
+        raise ParameterError(
+            f"expected a source (H, W) and a guide of its size, got {source.shape}, {guide.shape}"
+        )
+    if radius_px < 1 or eps <= 0 or subsample < 1:
+        raise ParameterError(
+            "expected a radius of 1 px or more, eps above 0 and subsample of 1 or more, got "
+            f"{radius_px}, {eps} and {subsample}"
+        )
+    height, width = source.shape
+    step = max(1, min(subsample, radius_px, min(height, width) // 4))
+    small = (-(-width // step), -(-height // step))
+    radius = max(1, radius_px // step)
+    coarse_guide, coarse = (_shrunk(x, small) for x in (guide, source))
+    solve = _grey_coefficients if guide.ndim == 2 else _colour_coefficients
+    slope, offset = solve(coarse_guide, coarse, radius, eps)
+    slope, offset = (_grown(box_filter(x, radius), (width, height)) for x in (slope, offset))
+    scaled = slope * guide
+    return np.asarray((scaled if guide.ndim == 2 else scaled.sum(axis=2)) + offset, np.float32)
+
+
+def _grey_coefficients(
+    guide: Image, source: Image, radius: int, eps: float
+) -> tuple[Image, Image]:
+    """a = cov(I, p) / (var(I) + eps), b = mean(p) - a mean(I): eq. 5 and 6."""
+    guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
+    variance = box_filter(guide * guide, radius) - guide_mean * guide_mean
+    covariance = box_filter(guide * source, radius) - guide_mean * mean
+    slope = covariance / (np.maximum(variance, 0) + np.float32(eps))
+    return slope, mean - slope * guide_mean
+
+
+def _colour_coefficients(
+    guide: Image, source: Image, radius: int, eps: float
+) -> tuple[Image, Image]:
+    """a = (Sigma + eps U)^-1 cov(I, p), b = mean(p) - a . mean(I): eq. 14 and 15."""
+    guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
+    covariance = box_filter(guide * source[:, :, None], radius) - guide_mean * mean[:, :, None]
+    products = guide[:, :, :, None] * guide[:, :, None, :]
+    sigma = box_filter(products.reshape(*source.shape, 9), radius).reshape(*source.shape, 3, 3)
+    sigma -= guide_mean[:, :, :, None] * guide_mean[:, :, None, :]
+    sigma += np.float32(eps) * np.eye(3, dtype=np.float32)
+    slope = np.linalg.solve(sigma, covariance[:, :, :, None])[:, :, :, 0].astype(np.float32)
+    return slope, mean - (slope * guide_mean).sum(axis=2)
+
+
+def _shrunk(image: Image, size: tuple[int, int]) -> Image:
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _grown(image: Image, size: tuple[int, int]) -> Image:
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,0 +1,75 @@
+"""Large pictures in tiles: the same result as in one go, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import ParameterError
+from relume.photo import Image
+
+
+def run_tiled(
+    fn: Callable[[Image], Image],
+    image: Image,
+    *,
+    tile_px: int,
+    halo_px: int,
+    multiple: int = 1,
+) -> Image:
+    """``fn`` of the whole image (H, W, C), computed tile by tile; (H, W, D) as ``fn`` gives D.
+
+    ``fn`` keeps height and width and is only given sizes that are multiples of ``multiple``: the
+    image is mirrored past its right and lower border as far as that needs. Tiles start at
+    multiples of it too and are handed over with ``halo_px`` around them (rounded up likewise),
+    so a network's strides fall on the same pixels. The result equals that of one go whenever
+    ``fn`` sees no farther than the halo. An image no larger than a tile is done in one go.
+
+    Raises:
+        ParameterError: ``tile_px`` is not a positive multiple of ``multiple``, or a negative halo.
+    """
+    if multiple < 1 or tile_px < 1 or tile_px % multiple:
+        raise ParameterError(f"expected tiles of a multiple of {multiple} px, got {tile_px} px")
+    if halo_px < 0:
+        raise ParameterError(f"a halo must be 0 px or more, got {halo_px}")
+    height, width = image.shape[:2]
+    full_height, full_width = _up(height, multiple), _up(width, multiple)
+    if max(full_height, full_width) <= tile_px:
+        result = fn(_part(image, 0, full_height, 0, full_width))
+        return np.ascontiguousarray(result[:height, :width])
+    halo = _up(halo_px, multiple)
+    out: Image | None = None
+    for y0, x0 in product(range(0, full_height, tile_px), range(0, full_width, tile_px)):
+        top, left = max(0, y0 - halo), max(0, x0 - halo)
+        bottom = min(full_height, y0 + tile_px + halo)
+        right = min(full_width, x0 + tile_px + halo)
+        result = fn(_part(image, top, bottom, left, right))
+        if out is None:
+            out = np.empty((height, width, result.shape[2]), result.dtype)
+        y1, x1 = min(y0 + tile_px, height), min(x0 + tile_px, width)
+        out[y0:y1, x0:x1] = result[y0 - top : y1 - top, x0 - left : x1 - left]
+    assert out is not None
+    return out
+
+
+def _part(image: Image, top: int, bottom: int, left: int, right: int) -> Image:
+    """A window of the image as mirrored past its lower and right border, contiguous."""
+    height, width = image.shape[:2]
+    # only windows that reach past the border are gathered: the picture itself is never copied
+    rows, columns = _mirrored(height, bottom), _mirrored(width, right)
+    part = image[top:bottom] if bottom <= height else image[rows[top:]]
+    part = part[:, left:right] if right <= width else part[:, columns[left:]]
+    return np.ascontiguousarray(part)
+
+
+def _mirrored(size_px: int, stop_px: int) -> npt.NDArray[np.intp]:
+    """Indices 0 ... stop - 1, mirrored at the end, as often as it takes: 0 1 2 2 1 0 0 1."""
+    phase = np.arange(stop_px) % (2 * size_px)
+    return np.minimum(phase, 2 * size_px - 1 - phase)
+
+
+def _up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

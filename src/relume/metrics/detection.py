@@ -1,0 +1,220 @@
+"""Detections against labels: overlap, one-to-one matching, recall, precision, AP.
+
+**Boxes and ellipses.** FDDB labels faces as ellipses and calls a detection right if the
+intersection over union of the two *regions* is above 0.5 (Jain and Learned-Miller, *FDDB*, 2010,
+the discrete score). FDDB's own program counts pixels; here the areas are exact: an affine map
+takes the ellipse to the unit circle and the box to a parallelogram, and keeps ratios of areas.
+A perfect upright box around an upright ellipse reaches pi/4 = 0.785, which is why a threshold
+above 0.5 makes no sense there.
+
+**Matching** is one to one and greedy: detections in falling order of score each take the free
+label they overlap most, if by more than the threshold. FDDB prescribes the assignment of the
+greatest total overlap instead, for every threshold anew; greedy matching has the property that
+what is matched at a high threshold stays matched at a lower one, which average precision needs,
+and on boxes without duplicates (after non-maximum suppression) the two agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import ParameterError
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+
+def iou_matrix(first: npt.ArrayLike, second: npt.ArrayLike) -> Floats:
+    """Intersection over union ``(N, M)`` of boxes ``(N, 4)`` with boxes ``(M, 4)``.
+
+    >>> float(iou_matrix([[0, 0, 2, 2]], [[1, 0, 3, 2]])[0, 0].round(4))
+    0.3333
+    """
+    a, b = _rows(first, 4), _rows(second, 4)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.clip(high - low, 0.0, None).prod(axis=2)
+    area_a = np.clip(a[:, 2:] - a[:, :2], 0.0, None).prod(axis=1)
+    area_b = np.clip(b[:, 2:] - b[:, :2], 0.0, None).prod(axis=1)
+    union = area_a[:, None] + area_b[None, :] - overlap
+    iou: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return iou
+
+
+def ellipse_box_iou(ellipses: npt.ArrayLike, boxes: npt.ArrayLike) -> Floats:
+    """Exact intersection over union ``(N, M)`` of ellipses ``(N, 5)`` with boxes ``(M, 4)``.
+
+    An ellipse is FDDB's row (major radius, minor radius, angle of the major axis to the x axis
+    in radians, centre x, centre y), in image coordinates, y downwards.
+    """
+    ellipse_rows, box_rows = _rows(ellipses, 5), _rows(boxes, 4)
+    iou = np.zeros((len(ellipse_rows), len(box_rows)))
+    for i, (major, minor, angle, x, y) in enumerate(ellipse_rows):
+        axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        to_circle = axes / np.array([[major], [minor]])
+        for j, (x0, y0, x1, y1) in enumerate(box_rows):
+            corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]]) - (x, y)
+            overlap = _circle_polygon_area(corners @ to_circle.T) * major * minor
+            union = np.pi * major * minor + (x1 - x0) * (y1 - y0) - overlap
+            iou[i, j] = overlap / union
+    return iou
+
+
+def ellipse_bounds(ellipses: npt.ArrayLike) -> Floats:
+    """The smallest upright boxes ``(N, 4)`` around ellipses ``(N, 5)``."""
+    major, minor, angle, x, y = _rows(ellipses, 5).T
+    half_width = np.hypot(major * np.cos(angle), minor * np.sin(angle))
+    half_height = np.hypot(major * np.sin(angle), minor * np.cos(angle))
+    return np.stack([x - half_width, y - half_height, x + half_width, y + half_height], axis=1)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """One picture's detections, best score first, with the label each one took.
+
+    ``scores`` is ``(N,)`` falling, ``detection`` the place of each in the order they were given,
+    ``truth`` the index of its label or -1 for a false alarm, ``n_truth`` the number of labels.
+    """
+
+    scores: Floats
+    detection: Indices
+    truth: Indices
+    n_truth: int
+
+    def found(self, threshold: float) -> Indices:
+        """The labels found by detections with at least this score, ascending."""
+        taken = self.truth[(self.scores >= threshold) & (self.truth >= 0)]
+        return np.sort(taken)
+
+
+def match_detections(
+    overlaps: npt.ArrayLike, scores: npt.ArrayLike, *, iou: float = 0.5
+) -> Matches:
+    """Match detections to labels one to one, greedily by score; see the module's text.
+
+    ``overlaps`` is ``(N, M)``, N detections by M labels, ``scores`` ``(N,)``. Overlap must be
+    *above* ``iou``. Equal scores keep the order they were given in.
+
+    Raises:
+        ParameterError: shapes that do not fit together.
+    """
+    score = np.asarray(scores, np.float64).reshape(-1)
+    overlap = np.asarray(overlaps, np.float64)
+    if overlap.ndim != 2 or len(overlap) != len(score):
+        raise ParameterError(
+            f"expected overlaps of shape ({len(score)}, number of labels), got {overlap.shape}"
+        )
+    order = np.argsort(-score, kind="stable")
+    free = np.ones(overlap.shape[1], bool)
+    truth = np.full(len(score), -1, np.intp)
+    for place, i in enumerate(order):
+        usable = np.where(free, overlap[i], -1.0)
+        if usable.size and usable.max() > iou:
+            truth[place] = usable.argmax()
+            free[truth[place]] = False
+    return Matches(score[order], order, truth, overlap.shape[1])
+
+
+@dataclass(frozen=True)
+class DetectionRates:
+    """What a detector found at one score threshold over a set of pictures.
+
+    ``recall`` is NaN without labels, ``precision`` NaN without detections.
+    """
+
+    recall: float
+    precision: float
+    fp_per_image: float
+    n_truth: int
+    n_found: int
+    n_false: int
+    n_images: int
+
+
+def detection_rates(matches: Sequence[Matches], threshold: float) -> DetectionRates:
+    """Recall, precision and false alarms a picture of all detections with at least this score."""
+    n_truth = sum(m.n_truth for m in matches)
+    n_found = sum(int(((m.scores >= threshold) & (m.truth >= 0)).sum()) for m in matches)
+    n_false = sum(int(((m.scores >= threshold) & (m.truth < 0)).sum()) for m in matches)
+    n_detections = n_found + n_false
+    return DetectionRates(
+        recall=n_found / n_truth if n_truth else float("nan"),
+        precision=n_found / n_detections if n_detections else float("nan"),
+        fp_per_image=n_false / len(matches) if matches else float("nan"),
+        n_truth=n_truth,
+        n_found=n_found,
+        n_false=n_false,
+        n_images=len(matches),
+    )
+
+
+def average_precision(matches: Sequence[Matches]) -> float:
+    """Area under the precision-recall curve, precision made falling (PASCAL VOC 2010, all points).
+
+    Detections of equal score enter together, so that their order does not matter. NaN without
+    labels.
+    """
+    n_truth = sum(m.n_truth for m in matches)
+    if n_truth == 0:
+        return float("nan")
+    scores = np.concatenate([m.scores for m in matches])
+    hits = np.concatenate([m.truth >= 0 for m in matches])
+    if scores.size == 0:
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    scores, hits = scores[order], hits[order]
+    last_of_equals = np.append(scores[1:] != scores[:-1], True)
+    true_positives = np.cumsum(hits)[last_of_equals]
+    detections = np.arange(1, len(scores) + 1)[last_of_equals]
+    envelope = np.maximum.accumulate((true_positives / detections)[::-1])[::-1]
+    steps = np.diff(true_positives, prepend=0) / n_truth
+    return float((envelope * steps).sum())
+
+
+def _circle_polygon_area(corners: Floats) -> float:
+    """Area of the unit circle inside a convex or concave polygon of corners ``(K, 2)``.
+
+    Each edge and the centre span a triangle; the circle cuts from it a sector, a triangle, or
+    both; the signed parts add up.
+    """
+    total = 0.0
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        total += _circle_triangle_area(start, end)
+    return abs(total)
+
+
+def _circle_triangle_area(start: Floats, end: Floats) -> float:
+    """Signed area of the unit circle inside the triangle (0, start, end)."""
+    edge = end - start
+    a, b, c = edge @ edge, start @ edge, start @ start - 1.0
+    root = b * b - a * c
+    if a == 0 or root <= 0:
+        return _sector(start, end)
+    near = np.clip((-b - np.sqrt(root)) / a, 0.0, 1.0)
+    far = np.clip((-b + np.sqrt(root)) / a, 0.0, 1.0)
+    if near >= far:
+        return _sector(start, end)
+    enter, leave = start + near * edge, start + far * edge
+    chord = 0.5 * float(enter[0] * leave[1] - enter[1] * leave[0])
+    return _sector(start, enter) + chord + _sector(leave, end)
+
+
+def _sector(start: Floats, end: Floats) -> float:
+    """Signed area of the unit circle's sector between two directions."""
+    cross = start[0] * end[1] - start[1] * end[0]
+    return 0.5 * float(np.arctan2(cross, start @ end))
+
+
+def _rows(values: npt.ArrayLike, width: int) -> Floats:
+    rows = np.asarray(values, np.float64)
+    if rows.size == 0:
+        return np.zeros((0, width))
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise ParameterError(
+            f"expected rows of {width} numbers, got an array of shape {rows.shape}"
+        )
+    return rows

@@ -1,0 +1,177 @@
+"""relume's own network: a dark photo, a look at the whole of it, and the wanted brightness.
+
+It is told how bright the result shall be, and so learns structure, noise and colour instead of
+the taste of whoever exposed its training pictures. A thumbnail of the *whole* photo gives it the
+tone and colour statistics, so that crops in training and tiles at run time see the same context.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+THUMBNAIL_PX = 96
+"""Height and width of the thumbnail; the photo's proportions are not kept."""
+
+MULTIPLE = 16
+"""Heights and widths must be multiples of this."""
+
+DARKEST = 1.0 / 1024
+"""Levels below a quarter of an 8-bit step are treated as this, to bound the gain."""
+
+
+def grey_level(image: Tensor) -> Tensor:
+    """Mean Rec. 601 grey level ``(B, 1)`` of ``(B, 3, H, W)``."""
+    weights = torch.tensor([0.299, 0.587, 0.114], dtype=image.dtype, device=image.device)
+    return (image.mean(dim=(2, 3)) * weights).sum(dim=1, keepdim=True)
+
+
+def views(image: Tensor, gain: Tensor) -> Tensor:
+    """``(B, 12, H, W)``: the photo at the wanted brightness (clipped), its root, two roots of it.
+
+    Roots open up the dark end, where one step of 8 bit is a lot; the clipped view shows the
+    result's own scale.
+    """
+    exposed = (image * gain[:, :, None, None]).clamp(0, 1)
+    # a root has no finite slope at 0; nothing needs one, but gradients must stay finite
+    root = (image + 1e-6).sqrt()
+    return torch.cat([exposed, (exposed + 1e-6).sqrt(), root, root.sqrt()], dim=1)
+
+
+class Context(nn.Module):
+    """A vector ``(B, size)`` of what the whole photo is like, from its thumbnail's views."""
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        widths = (12, 24, 32, 48, 64)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
+        self.dropout = nn.Dropout(dropout)
+        self.mix = nn.Sequential(nn.Linear(2 * 64 + 2, size), nn.GELU(), nn.Linear(size, size))
+
+    def forward(self, thumbnail_views: Tensor, log_brightness: Tensor, log_level: Tensor) -> Tensor:
+        """The context of a batch; ``log_*`` are ``(B, 1)``."""
+        x = thumbnail_views
+        for layer in self.layers:
+            x = F.gelu(layer(x))
+        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+        return self.mix(torch.cat([self.dropout(pooled), log_brightness, log_level], dim=1))
+
+
+class Block(nn.Module):
+    """A residual block whose features are scaled and shifted by the context.
+
+    The second convolution starts at zero, so that a fresh block is the identity.
+    """
+
+    def __init__(self, width: int, context: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.modulation = nn.Linear(context, 2 * width)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """``x`` with what the block adds to it."""
+        scale, shift = self.modulation(context)[:, :, None, None].chunk(2, dim=1)
+        return x + self.second(F.gelu(self.first(x) * (1 + scale) + shift))
+
+
+class PictureNet(nn.Module):
+    """Photo ``(B, 3, H, W)``, thumbnail ``(B, 3, 96, 96)``, brightness ``(B, 1)`` to a photo.
+
+    H and W are multiples of 16. A U-Net on the pixel-unshuffled views: at 1/2, 1/4, 1/8 and 1/16
+    of the size it has ``widths`` channels; ``down`` and ``up`` count its residual blocks on the
+    way there and back. The result is predicted outright and not clamped.
+    """
+
+    def __init__(
+        self,
+        *,
+        widths: tuple[int, ...] = (16, 48, 96, 128),
+        down: tuple[int, ...] = (0, 1, 1, 2),
+        up: tuple[int, ...] = (1, 1, 1, 0),
+        context: int = 96,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.context = Context(context, dropout)
+        self.stem = nn.Conv2d(48, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(
+            nn.ModuleList(Block(w, context) for _ in range(n))
+            for w, n in zip(widths, down, strict=True)
+        )
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(
+            nn.ModuleList(Block(w, context) for _ in range(n))
+            for w, n in zip(widths, up, strict=True)
+        )
+        self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
+
+    def forward(self, image: Tensor, thumbnail: Tensor, brightness: Tensor) -> Tensor:
+        """The photo as it would look at the wanted mean grey level."""
+        level = grey_level(thumbnail).clamp_min(DARKEST)
+        gain = brightness / level
+        context = self.context(views(thumbnail, gain), brightness.log(), level.log())
+        x = self.stem(F.pixel_unshuffle(views(image, gain), 2))
+        skips = []
+        for number, blocks in enumerate(self.down):
+            if number:
+                skips.append(x)
+                x = self.shrink[number - 1](x)
+            for block in blocks:
+                x = block(x, context)
+        for number in reversed(range(len(self.up))):
+            for block in self.up[number]:
+                x = block(x, context)
+            if number:
+                x = F.pixel_shuffle(self.grow[number - 1](x), 2) + skips.pop()
+        return F.pixel_shuffle(self.head(x), 2)
+
+
+class ExposureNet(nn.Module):
+    """The brightness a photographer would have chosen ``(B, 1)``, guessed from a thumbnail.
+
+    ``members`` tiny networks of different beginnings, averaged in the logarithm; each gives a
+    correction, bounded to a factor of e, to ``usual``, the mean grey level of its training
+    pictures.
+    """
+
+    def __init__(self, *, members: int = 3, usual: float = 0.42, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.usual = usual
+        self.members = nn.ModuleList(_ExposureMember(dropout) for _ in range(members))
+
+    def forward(self, thumbnail: Tensor) -> Tensor:
+        """Wanted mean grey level of each thumbnail ``(B, 3, 96, 96)``."""
+        return self.logs(thumbnail).mean(dim=1, keepdim=True).exp().clamp(0.05, 0.95)
+
+    def logs(self, thumbnail: Tensor) -> Tensor:
+        """Each member's log brightness, ``(B, members)``."""
+        level = grey_level(thumbnail).clamp_min(DARKEST)
+        seen = views(thumbnail, self.usual / level)
+        guesses = torch.cat([m(seen, level.log()) for m in self.members], dim=1)
+        return torch.tanh(guesses) + torch.tensor(self.usual).log()
+
+
+class _ExposureMember(nn.Module):
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        widths = (12, 16, 16, 24, 24)
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * 24 + 1, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, seen: Tensor, log_level: Tensor) -> Tensor:
+        x = seen
+        for layer in self.layers:
+            x = F.gelu(layer(x))
+        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+        return torch.as_tensor(self.head(torch.cat([self.dropout(pooled), log_level], dim=1)))

@@ -1,0 +1,157 @@
+"""A photograph in memory, and the array contract that the whole package assumes.
+
+**The contract.** An image is ``float32 (H, W, 3)``, RGB, sRGB-encoded, in [0, 1]. The range
+follows the *dtype* at the door (uint8 / 255, uint16 / 65535, float as it is), never the
+content: a dark 16-bit file whose brightest value is 200 is still 16 bit. A point is (x, y), a
+box (x0, y0, x1, y1), in pixels, origin top-left, half open. Other docstrings name only what
+departs from this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Image: TypeAlias = npt.NDArray[np.float32]
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What a file says about its picture, carried from the input to the output.
+
+    ``exif`` has its orientation already applied to the pixels and reset to 1. ``icc`` is the
+    colour profile of the pixels, ``xmp`` an XML packet; all are raw bytes or None. ``notes`` are
+    sentences for the user about what reading had to change (CMYK converted, say).
+    """
+
+    format: str = ""
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    grey: bool = False
+    jpeg_quality: int | None = None
+    jpeg_subsampling: str | None = None
+    size_bytes: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture: ``pixels`` by the array contract, with what has to survive around it.
+
+    ``alpha`` is ``float32 (H, W)`` in [0, 1] or None, ``depth_bits`` the bits a channel had in
+    the file (8, 16 or 32 for float) and will have again.
+    """
+
+    pixels: Image
+    alpha: Image | None = None
+    depth_bits: int = 8
+    meta: Meta = field(default_factory=Meta)
+
+    def with_pixels(self, pixels: Image) -> Photo:
+        """The same photo, showing other pixels of the same size."""
+        if pixels.shape != self.pixels.shape:
+            raise InputError(
+                f"expected pixels of shape {self.pixels.shape}, got {pixels.shape}: "
+                "an enhanced photo keeps its size"
+            )
+        return replace(self, pixels=pixels)
+
+    def save(
+        self, path: str | Path, *, overwrite: bool = False, quality: int | None = None
+    ) -> Path:
+        """Write the photo to ``path``, in the format its ending names, metadata included.
+
+        The file appears whole or not at all (temporary file, then rename).
+
+        Raises:
+            OutputError: ``path`` exists and ``overwrite`` is false, or cannot be written.
+        """
+        from relume.image import codec
+
+        return codec.write(self, path, overwrite=overwrite, quality=quality)
+
+
+def check_image(image: Array) -> Image:
+    """``image`` itself, if it keeps the array contract.
+
+    Raises:
+        InputError: wrong dtype, shape or size, or values that are not finite.
+    """
+    if image.dtype != np.float32 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(
+            f"expected a float32 image of shape (H, W, 3), got {image.dtype} {image.shape}"
+        )
+    if image.shape[0] < 1 or image.shape[1] < 1:
+        raise InputError(f"expected at least one pixel, got shape {image.shape}")
+    if not np.isfinite(image).all():
+        raise InputError("expected finite values, got NaN or infinity in the image")
+    return image
+
+
+def to_image(array: Array) -> Image:
+    """Bring a user's array to the contract; the range follows the dtype, never the content.
+
+    Takes uint8, uint16, float32 or float64 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+    (a fourth channel is dropped here; :func:`from_image` brings it back).
+
+    Raises:
+        InputError: another dtype or shape, values that are not finite, floats outside [0, 1].
+    """
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"expected a numpy array or a Photo, got {type(array).__name__}")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
+        raise InputError(
+            f"expected an image of shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}"
+        )
+    colour = array[:, :, :3] if array.shape[2] != 1 else np.repeat(array, 3, axis=2)
+    if array.dtype == np.uint8:
+        return colour.astype(np.float32) / np.float32(255)
+    if array.dtype == np.uint16:
+        return colour.astype(np.float32) / np.float32(65535)
+    if array.dtype in (np.float32, np.float64):
+        if not np.isfinite(colour).all():
+            raise InputError("expected finite values, got NaN or infinity in the array")
+        if colour.min() < 0 or colour.max() > 1:
+            raise InputError(
+                f"expected floats in [0, 1], got {colour.min():.3g} to {colour.max():.3g}; "
+                "divide by the largest value of the original dtype"
+            )
+        return np.ascontiguousarray(colour, dtype=np.float32)
+    raise InputError(f"expected dtype uint8, uint16, float32 or float64, got {array.dtype}")
+
+
+def from_image(image: Image, like: Array) -> Array:
+    """``image`` in the dtype and channel layout of the array ``like`` that it came from.
+
+    Clamped to [0, 1] once, then rounded, so that nothing wraps around in the cast.
+    """
+    out = quantise(image, like.dtype)
+    if like.ndim == 2 or like.shape[2] == 1:
+        # our own methods keep grey grey; a mean is exact for equal channels
+        grey = quantise(image.mean(axis=2), like.dtype)
+        return grey if like.ndim == 2 else grey[:, :, None]
+    if like.shape[2] == 4:
+        return np.dstack([out, like[:, :, 3]])
+    return out
+
+
+def quantise(values: Array, dtype: npt.DTypeLike) -> Array:
+    """Values in [0, 1] as ``dtype``: clamped, scaled to its full range, rounded to nearest."""
+    clamped = np.clip(values, 0.0, 1.0)
+    if np.dtype(dtype).kind == "f":
+        return clamped.astype(dtype)
+    top = np.iinfo(dtype).max
+    return np.rint(clamped * np.float32(top)).astype(dtype)

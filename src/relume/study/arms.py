@@ -1,0 +1,141 @@
+"""The arms of a study: what is done to a picture before the detectors see it.
+
+An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.4``), or
+``NAME=DIR``, a folder of somebody else's results matched by name. Beside an enhancer's own
+parameters every arm takes those of ``enhance``: ``strength``, ``protect_lit`` and, where the
+enhancer does, ``brightness``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from relume.catalog import Parameter, Value
+from relume.engine import Runtime
+from relume.enhancers import enhance, enhancers
+from relume.errors import InputError, ParameterError
+from relume.photo import Image, quantise
+from relume.study import sources
+from relume.study.plan import ORIGINAL, Plan, level_folder
+from relume.study.rows import Unit
+
+RUNTIME = Runtime(threads=1, precision="f32")
+"""Results must depend neither on how many processes share the work nor on the CPU's bf16."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing done to a picture: nothing, an enhancer, or a file looked up."""
+
+    name: str
+    method: str | None = None
+    folder: Path | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    strength: float = 1.0
+    brightness: float | Literal["auto"] | None = None
+    protect_lit: bool = True
+
+    def render(self, image: Image, file: Path | None = None) -> Image:
+        """The picture as this arm shows it, in 8 bit steps as a file would hold it.
+
+        ``file`` is the picture's result in a folder arm.
+
+        Raises:
+            RelumeError: the enhancer cannot do this picture, or the file cannot be read.
+        """
+        if self.folder is not None:
+            assert file is not None, "a folder arm is rendered from a file"
+            shown = sources.load(file)
+            if shown.shape != image.shape:
+                raise InputError(f"{file}: expected shape {image.shape}, got {shown.shape}")
+        elif self.method is not None:
+            shown = enhance(
+                image,
+                method=self.method,
+                strength=self.strength,
+                brightness=self.brightness,
+                protect_lit=self.protect_lit,
+                parameters=self.parameters,
+                runtime=RUNTIME,
+            )
+        else:
+            shown = image
+        return quantise(shown, np.uint8).astype(np.float32) / np.float32(255)
+
+    def files(self, names: Sequence[str], level: float | None) -> dict[str, Path]:
+        """The files of a folder arm for these pictures; a level has a folder of its own in it.
+
+        Raises:
+            InputError: pictures without a file, by name.
+        """
+        assert self.folder is not None
+        folder = self.folder if level is None else self.folder / level_folder(level)
+        return sources.match(folder, names, f"arm {self.name!r}")
+
+
+def parse(spec: str) -> Arm:
+    """An arm from its spec; its name is the spec, or NAME of ``NAME=DIR``.
+
+    Raises:
+        UnknownName: no such enhancer.
+        ParameterError: a parameter it does not have, or a value outside its range.
+    """
+    if spec == ORIGINAL:
+        return Arm(ORIGINAL)
+    name, equals, rest = spec.partition("=")
+    if equals and ":" not in name:
+        if not name or not rest or name == ORIGINAL or name in enhancers():
+            raise ParameterError(
+                f"expected NAME=DIR with a name of your own (not that of an enhancer), got {spec!r}"
+            )
+        return Arm(name, folder=Path(rest))
+    return _enhancer(spec)
+
+
+def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
+    """The files of every folder arm, all there and of their pictures' size.
+
+    Raises:
+        InputError: missing or differently sized files, by name.
+        ParameterError: two arms of one name.
+    """
+    arms = [parse(spec) for spec in plan.arms]
+    shown = [arm.name for arm in arms]
+    if len(set(shown)) < len(shown):
+        raise ParameterError(f"two arms have the same name: {', '.join(sorted(shown))}")
+    found: dict[str, dict[Unit, Path]] = {}
+    for arm in (a for a in arms if a.folder is not None):
+        found[arm.name] = {}
+        for level in plan.levels:
+            files = arm.files(names, level)
+            sources.check_sizes(plan.pictures, files, f"arm {arm.name!r}")
+            found[arm.name] |= {(name, level): file for name, file in files.items()}
+    return found
+
+
+STRENGTH = Parameter("strength", "how much of the enhancement", 1.0, 0.0, 1.0)
+BRIGHTNESS = Parameter("brightness", "wanted mean grey level", 0.5, 0.001, 1.0, also=("auto",))
+PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
+_DOOR = {p.name: p for p in (STRENGTH, BRIGHTNESS, PROTECT_LIT)}
+
+
+def _enhancer(spec: str) -> Arm:
+    """An enhancer's spec, with the options of ``enhance`` taken out of its parameters."""
+    method, colon, rest = spec.partition(":")
+    door: dict[str, Any] = {}
+    own = []
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if equals and key.strip() in _DOOR:
+            door[key.strip()] = _DOOR[key.strip()].check(value.strip())
+        else:
+            own.append(part)
+    parsed, parameters = enhancers().parse(method + colon + ",".join(own))
+    if "brightness" in door and not enhancers().info(parsed).takes_brightness:
+        raise ParameterError(f"arm {spec!r}: {parsed} takes no brightness")
+    return Arm(spec, method=parsed, parameters=parameters, **door)

@@ -1,0 +1,215 @@
+"""The plan of a study: which pictures, arms, detectors and levels, from options or a TOML file.
+
+A plan is frozen and checked when it is made; nothing is read from disk before
+:func:`relume.study.run`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from relume.errors import ParameterError, RecipeError
+
+ORIGINAL = "original"
+"""The arm that changes nothing; every study has it, every comparison is against it."""
+
+_PATHS = ("pictures", "report", "labels", "reference")
+_LISTS: dict[str, type] = {"arms": str, "detectors": str, "darken": float}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a study compares, on what, and how.
+
+    ``pictures`` is a folder, ``report`` the folder that is written. ``arms`` are specs of
+    :func:`relume.study.arms.parse`; ``original`` is added in front if it is not among them.
+    ``detectors`` are catalogue specs, ``landmarks`` a landmarker's or None. ``labels`` is a CSV
+    file (boxes or ellipses) or a folder of 68-point CSV files, ``reference`` a folder of
+    normal-light photographs of the same names. ``darken`` are linear exposures in (0, 1], each
+    of which every picture is darkened to once; empty leaves the pictures as they are.
+
+    A face counts from the score ``threshold`` on; it is the labelled one from the overlap
+    ``iou`` on. ``examples`` is how many photographs of won and lost faces each arm shows in the
+    report (0: the report holds no photographs). ``gt_mean`` adds a PSNR after the picture's mean
+    was set to the reference's, labelled as such.
+
+    Raises:
+        ParameterError: a value outside its range, or an arm, detector or level twice.
+    """
+
+    pictures: Path
+    report: Path
+    arms: tuple[str, ...] = (ORIGINAL,)
+    detectors: tuple[str, ...] = ("haar",)
+    landmarks: str | None = None
+    labels: Path | None = None
+    reference: Path | None = None
+    darken: tuple[float, ...] = ()
+    threshold: float = 0.6
+    iou: float = 0.5
+    seed: int = 0
+    examples: int = 3
+    gt_mean: bool = False
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        for name in _PATHS:
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, Path(value))
+        arms = tuple(self.arms)
+        object.__setattr__(self, "arms", arms if ORIGINAL in arms else (ORIGINAL, *arms))
+        object.__setattr__(self, "detectors", tuple(self.detectors))
+        # brightest first: the order of every table and plot; floats: 1 and 1.0 are one seed
+        object.__setattr__(self, "darken", tuple(sorted(map(float, self.darken), reverse=True)))
+        self._check()
+
+    @property
+    def levels(self) -> tuple[float | None, ...]:
+        """The darkness levels, brightest first; (None,) where pictures stay as they are."""
+        return self.darken or (None,)
+
+    @classmethod
+    def load(cls, path: str | Path, *, overrides: Mapping[str, object] | None = None) -> Plan:
+        """Read a plan from a TOML file whose keys are this class's fields.
+
+        Paths in the file are relative to the file's folder. ``overrides`` (a command line's
+        options) win over the file; None values among them are passed over.
+
+        Raises:
+            RecipeError: the file cannot be read, an unknown or missing key, a wrong type.
+            ParameterError: a value outside its range.
+        """
+        path = Path(path)
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RecipeError(f"cannot read the study recipe {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not a TOML file: {error}") from error
+        values = _values(table, path)
+        values |= {k: v for k, v in (overrides or {}).items() if v is not None}
+        for name in ("pictures", "report"):
+            if name not in values:
+                raise RecipeError(f"{path}: the key {name!r} is missing, and no option gives it")
+        return cls(**values)
+
+    def _check(self) -> None:
+        for kind in ("arms", "detectors", "darken"):
+            values = getattr(self, kind)
+            twice = sorted({str(v) for v in values if values.count(v) > 1})
+            if twice:
+                raise ParameterError(f"{kind}: {', '.join(twice)} is given twice")
+        if not self.detectors:
+            raise ParameterError("a study needs at least one detector, got none")
+        for k in self.darken:
+            if not 0 < k <= 1:
+                raise ParameterError(f"a darkness level must be in (0, 1], got {k:g}")
+        for name in ("threshold", "iou"):
+            value = getattr(self, name)
+            if not 0 < value <= 1:
+                raise ParameterError(f"{name} must be in (0, 1], got {value:g}")
+        if self.examples < 0 or self.seed < 0:
+            raise ParameterError(
+                f"examples and seed must be 0 or more, got {self.examples} and {self.seed}"
+            )
+        if self.gt_mean and self.reference is None:
+            raise ParameterError("gt_mean needs a reference folder to take the mean from")
+
+
+def _values(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The TOML table as keyword arguments: known keys, right types, paths beside the file."""
+    known = {f.name: f for f in fields(Plan)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise RecipeError(f"{path}: unknown key {key!r}; {hint}")
+        values[key] = _value(key, value, known[key].type, f"{path}: {key}")
+    for name in _PATHS:
+        if name in values:
+            values[name] = path.parent / values[name]
+    if "arms" in values:
+        values["arms"] = tuple(_beside(spec, path.parent) for spec in values["arms"])
+    return values
+
+
+def _value(key: str, value: Any, hint: Any, where: str) -> Any:
+    if key in _LISTS:
+        if not isinstance(value, list):
+            raise RecipeError(f"{where}: expected a list, got {value!r}")
+        return tuple(_typed(item, _LISTS[key], where) for item in value)
+    if key in _PATHS:
+        return _typed(value, str, where)
+    plain = {"float": float, "int": int, "bool": bool}.get(str(hint), str)
+    return _typed(value, plain, where)
+
+
+def _typed(value: Any, kind: type, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _beside(spec: str, folder: Path) -> str:
+    """An arm NAME=DIR with its folder beside the recipe; other specs as they are."""
+    name, equals, rest = spec.partition("=")
+    return f"{name}={folder / rest}" if equals and ":" not in name else spec
+
+
+def split_arms(text: str) -> tuple[str, ...]:
+    """A command line's comma-separated arms, where an arm's own options hold commas too.
+
+    A part ``key=value`` that follows an arm with a colon is that arm's option, unless it names
+    a folder that exists.
+
+    >>> split_arms("original,clahe:clip=2,grid=8,gamma:0.4")
+    ('original', 'clahe:clip=2,grid=8', 'gamma:0.4')
+    """
+    arms: list[str] = []
+    for part in (piece.strip() for piece in text.split(",")):
+        if not part:
+            raise ParameterError(f"empty name in the list of arms {text!r}")
+        if arms and ":" in arms[-1] and _is_option(part):
+            arms[-1] += f",{part}"
+        else:
+            arms.append(part)
+    return tuple(arms)
+
+
+def _is_option(part: str) -> bool:
+    key, equals, value = part.partition("=")
+    return bool(equals) and ":" not in key and not Path(value).is_dir()
+
+
+def arm_name(spec: str) -> str:
+    """What an arm is called: NAME of ``NAME=DIR``, else the spec itself."""
+    name, equals, _ = spec.partition("=")
+    return name if equals and ":" not in name else spec
+
+
+def level_name(level: float | None) -> str:
+    """A level as words for captions: ``k = 0.1``, or ``as they are``."""
+    return "as they are" if level is None else f"k = {level:g}"
+
+
+def level_folder(level: float) -> str:
+    """The folder of a level in a NAME=DIR arm: ``k0.1``."""
+    return f"k{level:g}"
+
+
+def describe(values: Sequence[float | None]) -> str:
+    """Levels in a row: ``k = 1, 0.3 and 0.1``."""
+    numbers = [f"{v:g}" for v in values if v is not None]
+    if not numbers:
+        return ""
+    head = ", ".join(numbers[:-1])
+    return "k = " + (f"{head} and {numbers[-1]}" if head else numbers[-1])

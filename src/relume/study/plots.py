@@ -1,0 +1,283 @@
+"""The plots of a report, as SVG: drawn from the table alone, the same bytes for the same table.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; every arm has its own marker and
+line style too.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relume.errors import MissingExtra
+from relume.study.marks import CURVE_NME, LandmarkCell
+from relume.study.plan import ORIGINAL, level_name
+from relume.study.table import Cell, Table
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#7A5FB0")
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
+DASHES = ("-", "--", "-.", ":")
+INK, PALE = "#1b1f24", "#d7dbe0"
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.edgecolor": "#8b939c",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11.5,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    # letters as outlines: looks the same on every machine; a fixed salt: the same bytes
+    "svg.fonttype": "path",
+    "svg.hashsalt": "relume",
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot's file name, its SVG, and what it shows in words (its alternative text)."""
+
+    name: str
+    svg: bytes
+    title: str
+    alt: str
+
+
+def draw(table: Table) -> list[Plot]:
+    """Every plot that the table has figures for; the first one carries the answer.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    plots = []
+    for detector in table.detectors:
+        cells = [cell for cell in table.cells if cell.detector == detector]
+        if cells:
+            plots.append(_found(table, detector, cells))
+    for source in dict.fromkeys(cell.source for cell in table.landmarks):
+        of_source = [cell for cell in table.landmarks if cell.source == source]
+        if len(table.levels) > 1:
+            plots.append(_errors(table, source, of_source))
+        plots.append(_cumulative(table, source, of_source))
+    return plots
+
+
+def _found(table: Table, detector: str, cells: Sequence[Cell]) -> Plot:
+    what = "Faces found" if table.things == "faces" else "Pictures with a face found"
+    title = f"{what} by {detector}"
+    if len(table.levels) > 1:
+        alt = f"{title} against darkness, with 95 % bands. " + _read_out(table, cells)
+        return _plot(f"found-{_slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
+            fig, table, title, [_rates(cells, arm) for arm in table.arms], "share found", 1.02
+        ))  # fmt: skip
+    alt = f"{title} in each arm, with 95 % intervals. " + _read_out(table, cells)
+    height = 1.4 + 0.5 * len(cells)
+    return _plot(
+        f"found-{_slug(detector)}",
+        title,
+        alt,
+        (8.2, height),
+        lambda figure: _whiskers(figure, table, title, cells),
+    )
+
+
+def _errors(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
+    title = f"Landmark error, {_behind(source)}"
+    series = []
+    for arm in table.arms:
+        mine = [c for c in cells if c.arm == arm and c.nme is not None and c.level is not None]
+        series.append([(c.level, 100 * c.nme, None, None) for c in mine if c.nme is not None])
+    said = "; ".join(
+        f"{arm}: " + ", ".join(f"{nme:.1f} % at k = {k:g}" for k, nme, _, _ in points)
+        for arm, points in zip(table.arms, series, strict=True)
+        if points
+    )
+    top = max((point[1] for points in series for point in points), default=1.0)
+    return _plot(
+        f"nme-{_slug(source)}",
+        title,
+        f"{title} against darkness (mean NME, lower is better). {said}.",
+        (8.2, 4.6),
+        lambda fig: _ladder(fig, table, title, series, "mean NME (%), lower is better", 1.06 * top),
+    )
+
+
+def _cumulative(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
+    title = f"Faces within a landmark error, {_behind(source)}"
+    levels = [level for level in table.levels if any(c.level == level for c in cells)]
+    said = "; ".join(
+        f"{level_name(level)}: "
+        + ", ".join(f"{c.arm} {1 - c.failure_rate_8:.0%}" for c in cells if c.level == level)
+        for level in levels
+    )
+    columns = min(3, len(levels))
+    rows = -(-len(levels) // columns)
+    return _plot(
+        f"errors-{_slug(source)}",
+        title,
+        f"Cumulative error curves, missed faces counted as failures. Within 8 %: {said}.",
+        (8.2 if columns > 1 else 5.6, 0.8 + 2.5 * rows),
+        lambda figure: _curves(figure, table, title, cells, levels, (rows, columns)),
+    )
+
+
+Point = tuple[float | None, float, float | None, float | None]
+
+
+def _rates(cells: Sequence[Cell], arm: str) -> list[Point]:
+    return [(c.level, c.rate, c.low, c.high) for c in cells if c.arm == arm]
+
+
+def _ladder(
+    figure: Any,
+    table: Table,
+    title: str,
+    series: Sequence[Sequence[Point]],
+    label: str,
+    top: float,
+) -> None:
+    """One line an arm over the darkness levels, with its band where it has one."""
+    axes = figure.add_subplot()
+    numbers = [level for level in table.levels if level is not None]
+    for i, (arm, points) in enumerate(zip(table.arms, series, strict=True)):
+        # side by side by a hair, so that equal arms do not hide each other
+        aside = 1.025 ** ((len(table.arms) - 1) / 2 - i)
+        x = [k * aside for k, *_ in points if k is not None]
+        look = _look(arm, i)
+        if points and points[0][2] is not None:
+            low, high = [p[2] for p in points], [p[3] for p in points]
+            axes.fill_between(x, low, high, color=look["color"], alpha=0.12, linewidth=0)
+        axes.plot(x, [point[1] for point in points], label=arm, **look)
+    axes.set_xscale("log")
+    axes.set_xlim(max(numbers) * 1.15, min(numbers) / 1.15)
+    axes.set_xticks(numbers, [f"{k:g}" for k in numbers])
+    axes.minorticks_off()
+    axes.set_ylim(0, top)
+    axes.set_xlabel("light left, k (darker to the right)")
+    axes.set_ylabel(label)
+    axes.grid(axis="y", color=PALE, linewidth=0.8)
+    if top <= 1.05:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_title(title)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _whiskers(figure: Any, table: Table, title: str, cells: Sequence[Cell]) -> None:
+    """One row an arm: the share found and its interval, the original's drawn through."""
+    axes = figure.add_subplot()
+    base = next(cell for cell in cells if cell.arm == ORIGINAL)
+    axes.axvspan(base.low, base.high, color=INK, alpha=0.06, linewidth=0)
+    axes.axvline(base.rate, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    for i, cell in enumerate(cells):
+        look = _look(cell.arm, table.arms.index(cell.arm))
+        color, marker = look["color"], look["marker"]
+        axes.plot([cell.low, cell.high], [i, i], color=color, linewidth=2.4, solid_capstyle="round")
+        axes.plot([cell.rate], [i], color=color, marker=marker, markersize=8)
+        axes.text(1.03, i, f"{cell.found} of {cell.n}", va="center", transform=_right(axes))
+    axes.set_yticks(range(len(cells)), [cell.arm for cell in cells])
+    axes.invert_yaxis()
+    axes.margins(y=0.16)
+    low = min(cell.low for cell in cells)
+    axes.set_xlim(0.0 if low < 0.5 else 0.1 * int(10 * low), 1.005)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.grid(axis="x", color=PALE, linewidth=0.8)
+    axes.set_xlabel("share found, with 95 % interval")
+    axes.set_title(title)
+
+
+def _curves(
+    figure: Any,
+    table: Table,
+    title: str,
+    cells: Sequence[LandmarkCell],
+    levels: Sequence[float | None],
+    shape: tuple[int, int],
+) -> None:
+    """A panel a level: the share of faces with at most each error."""
+    grid = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
+    panels = [axes for row in grid for axes in row]
+    for axes in panels[len(levels) :]:
+        axes.set_visible(False)
+    for axes, level in zip(panels, levels, strict=False):
+        for i, arm in enumerate(table.arms):
+            curve = next(c.curve for c in cells if (c.level, c.arm) == (level, arm))
+            look = _look(arm, i) | {"marker": ""}
+            axes.plot([100 * limit for limit in CURVE_NME], curve, label=arm, **look)
+        axes.axvline(8, color="#8b939c", linewidth=0.8, linestyle=(0, (2, 2)))
+        axes.set_title(level_name(level), fontsize=10.5)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlim(0, 100 * CURVE_NME[-1])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.grid(color=PALE, linewidth=0.8)
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11.5)
+    figure.supxlabel("NME (%)", fontsize=10.5)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center")
+
+
+def _plot(
+    name: str,
+    title: str,
+    alt: str,
+    size_in: tuple[float, float],
+    paint: Callable[[Any], None],
+) -> Plot:
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("the plots of a study", "study", "matplotlib") from error
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=size_in, layout="constrained")
+        paint(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
+    return Plot(f"{name}.svg", buffer.getvalue(), title, alt)
+
+
+def _look(arm: str, place: int) -> dict[str, Any]:
+    """Colour, marker and line of an arm; the original is black, thick and always the same."""
+    if arm == ORIGINAL:
+        return {"color": INK, "marker": "o", "linestyle": "-", "linewidth": 2.4, "markersize": 6}
+    return {
+        "color": COLOURS[(place - 1) % len(COLOURS)],
+        "marker": MARKERS[(place - 1) % len(MARKERS)],
+        "linestyle": DASHES[(place - 1) // len(COLOURS) % len(DASHES)],
+        "linewidth": 1.8,
+        "markersize": 6,
+    }
+
+
+def _right(axes: Any) -> Any:
+    """x in fractions of the axes, y in data."""
+    return axes.get_yaxis_transform()
+
+
+def _read_out(table: Table, cells: Sequence[Cell]) -> str:
+    said = []
+    for arm in table.arms:
+        mine = [c for c in cells if c.arm == arm]
+        if len(mine) == 1:
+            said.append(f"{arm}: {mine[0].found} of {mine[0].n} ({mine[0].rate:.0%})")
+        else:
+            at = ", ".join(f"{c.rate:.0%} at k = {c.level:g}" for c in mine if c.level is not None)
+            said.append(f"{arm}: {at}")
+    return "; ".join(said) + "."
+
+
+def _behind(source: str) -> str:
+    return "in true boxes" if source == "true boxes" else f"behind {source}"
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")

@@ -1,0 +1,183 @@
+"""The report of a study: one folder, no network, to be read by people and by programs.
+
+``index.html`` and ``report.md`` open with the answer and one plot; ``table.json`` holds every
+figure, ``rows.jsonl`` every observation, ``plan.lock`` what it was made of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from relume import __version__
+from relume.errors import MissingExtra, OutputError
+from relume.image.files import write_whole
+from relume.metrics.catalogue import METRICS, Metric
+from relume.study import pictures, plots
+from relume.study.measure import Bench, Inputs
+from relume.study.observed import Observed
+from relume.study.pictures import Strip
+from relume.study.plan import ORIGINAL, level_name
+from relume.study.rows import Row
+from relume.study.table import Table
+from relume.study.verdict import p_words
+
+SHOWN_METRICS = (
+    "found_rate",
+    "recall",
+    "precision",
+    "fp_per_image",
+    "average_precision",
+    "score",
+    "nme",
+    "failure_rate_8",
+    "failure_rate_10",
+    "auc_8",
+    "psnr",
+    "ssim",
+    "psnr_gt_mean",
+)
+MARKS = {"helps": "▲ helps", "hurts": "▼ hurts", "none": "– no difference shown"}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a report shows beside its table."""
+
+    plots: Sequence[plots.Plot]
+    light: Strip | None
+    strips: Sequence[Strip]
+
+
+def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
+    """Write the whole report into the plan's folder, from the rows and the table.
+
+    Raises:
+        MissingExtra: matplotlib or jinja2 is not installed.
+        OutputError: the folder cannot be written.
+    """
+    folder = inputs.plan.report
+    parts = Parts(plots.draw(table), *_photographs(inputs, rows))
+    files = {f"plots/{plot.name}": plot.svg for plot in parts.plots}
+    strips = [*parts.strips, *([parts.light] if parts.light else [])]
+    files |= {f"pictures/{strip.name}": strip.jpeg for strip in strips}
+    values = _context(inputs, table, parts)
+    files["table.json"] = as_json(table).encode()
+    files["report.md"] = _rendered("report.md.j2", values, html=False).encode()
+    files["index.html"] = _rendered("index.html.j2", values, html=True).encode()
+    try:
+        _clear(folder)
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, data, overwrite=True)
+    except OSError as error:
+        raise OutputError(f"cannot write the report to {folder}: {error.strerror}") from error
+
+
+def as_json(table: Table) -> str:
+    """The table as JSON, with what each of its metrics is: direction, range, unit."""
+    metrics = {
+        metric.name: {
+            "label": metric.label,
+            "summary": metric.summary,
+            "direction": metric.direction,
+            "low": metric.low,
+            "high": metric.high if metric.high < float("inf") else None,
+            "unit": metric.unit,
+        }
+        for metric in (METRICS[name] for name in SHOWN_METRICS)
+    }
+    return json.dumps({**table.as_json(), "metrics": metrics}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _photographs(inputs: Inputs, rows: Sequence[Row]) -> tuple[Strip | None, list[Strip]]:
+    """The light panel and the discordant examples; nothing if the plan wants no photographs."""
+    observed = Observed(rows, plan=inputs.plan, labels=inputs.labels)
+    if not inputs.plan.examples or not observed.names:
+        return None, []
+    album = pictures.Album(Bench(inputs), observed)
+    examples = pictures.discordant(observed)
+    strips = [album.strip(example, i) for i, example in enumerate(examples, start=1)]
+    return album.light_panel(), strips
+
+
+def _context(inputs: Inputs, table: Table, parts: Parts) -> dict[str, Any]:
+    plan = inputs.plan
+    return {
+        "table": table,
+        "plan": plan,
+        "title": plan.title or "Does it help to find faces?",
+        "parts": parts,
+        "original": ORIGINAL,
+        "others": [arm for arm in table.arms if arm != ORIGINAL],
+        "metrics": _used(table),
+        "unlabelled": _unlabelled(inputs),
+        "version": __version__,
+        "marks": MARKS,
+    }
+
+
+def _unlabelled(inputs: Inputs) -> int:
+    """How many pictures of the folder no label names, and so are not studied."""
+    if inputs.labels is None:
+        return 0
+    from relume.study.sources import find_pictures
+
+    return len(find_pictures(inputs.plan.pictures)) - len(inputs.names)
+
+
+def _used(table: Table) -> list[Metric]:
+    """The metrics that this table has figures for."""
+    names = {"score", "recall" if table.things == "faces" else "found_rate"}
+    if any(cell.fp_per_image is not None for cell in table.cells):
+        names |= {"precision", "fp_per_image", "average_precision"}
+    if table.landmarks:
+        names |= {"nme", "failure_rate_8", "failure_rate_10", "auc_8"}
+    for name in ("psnr", "ssim", "psnr_gt_mean"):
+        if any(getattr(cell, name) is not None for cell in table.pictures_by_arm):
+            names.add(name)
+    return [METRICS[name] for name in SHOWN_METRICS if name in names]
+
+
+def _rendered(template: str, values: dict[str, Any], *, html: bool) -> str:
+    try:
+        from jinja2 import Environment, StrictUndefined
+    except ImportError as error:
+        raise MissingExtra("the report of a study", "study", "jinja2") from error
+    environment = Environment(
+        autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    filters: dict[str, Callable[..., str]] = {
+        "percent": _percent,
+        "number": _number,
+        "level": level_name,
+        "p": p_words,
+        "cell": _markdown_cell,
+    }
+    environment.filters.update(filters)
+    source = resources.files("relume.study").joinpath("templates", template)
+    return str(environment.from_string(source.read_text(encoding="utf-8")).render(values))
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    return "–" if value is None else f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def _markdown_cell(text: str) -> str:
+    """Text for a Markdown table: a bar would end the cell."""
+    return text.replace("|", "\\|")
+
+
+def _clear(folder: Path) -> None:
+    """Remove an earlier report's plots and photographs, and nothing else."""
+    for kind in ("plots/*.svg", "pictures/*.jpg"):
+        for file in folder.glob(kind):
+            file.unlink()

@@ -1,0 +1,303 @@
+"""Running a plan: units over processes, rows into ``rows.jsonl``, then the report.
+
+Broken off (killed, Ctrl-C, a dead machine) and started again with the same plan, a study goes on
+where it was and ends with the same report.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from relume.errors import InputError, ParameterError, RelumeError
+from relume.faces import landmarkers
+from relume.study import arms, labels, lock, sources
+from relume.study.measure import Bench, Clock, Inputs, make_detector
+from relume.study.plan import Plan, arm_name
+from relume.study.rows import REFERENCE, Row, RowFile, Unit
+from relume.study.table import Table, build
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a study is: units (a picture at a level) done of all, failed rows, seconds.
+
+    ``fresh`` of the ``done`` units were done in this run; the rest was found in the folder.
+    """
+
+    done: int
+    total: int
+    fresh: int
+    failures: int
+    elapsed_s: float
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at the pace of this run, None before its first unit."""
+        if not self.fresh:
+            return None
+        return self.elapsed_s / self.fresh * (self.total - self.done)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished study: where it is, what it found, and what it cost.
+
+    ``seconds`` is what this run spent, by what it was spent on, added up over processes
+    (``"overhead"`` is the rest of their time); ``failures`` counts rows with an error,
+    ``left_out`` pictures that are in no comparison.
+    """
+
+    folder: Path
+    table: Table
+    failures: int
+    left_out: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+    @property
+    def answer(self) -> str:
+        """What the study found, in one sentence."""
+        return self.table.answer
+
+
+def run(
+    plan: Plan,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    processes: int | None = None,
+    force: bool = False,
+) -> Report:
+    """Run a study, or what is left of it, and write its report.
+
+    ``processes`` is by default the number of cores (new processes import the calling script
+    again: keep the call under ``if __name__ == "__main__":``); 1 stays in this process. With
+    ``force`` another study in the report folder is replaced.
+
+    Raises:
+        InputError: pictures, labels, reference or result files that are missing or do not fit.
+        OutputError: the report folder holds something else, or cannot be written.
+        ParameterError: an unknown arm, detector or landmarker.
+        WeightsError: the weights of an arm, detector or landmarker are absent or damaged.
+    """
+    if processes is not None and processes < 1:
+        raise ParameterError(f"processes must be 1 or more, got {processes}")
+    inputs = prepare(plan)
+    written = lock.make(plan, inputs.names, inputs.folders)
+    lock.claim(plan.report, written, force=force)
+    file = RowFile(plan.report / "rows.jsonl", rows_a_unit=inputs.rows_a_unit)
+    rows = file.read()
+    file.write(rows)
+    seconds: Counter[str] = Counter()
+    for fresh, spent in _work(inputs, rows, progress, processes):
+        file.append(fresh)
+        rows += fresh
+        seconds.update(spent)
+    rows = in_order(inputs, rows)
+    file.write(rows)
+    return _finish(inputs, rows, seconds)
+
+
+def prepare(plan: Plan) -> Inputs:
+    """Everything about the files of a plan that can be wrong, found out before it runs.
+
+    Raises:
+        RelumeError: as :func:`run` does.
+    """
+    _check_names(plan)
+    names = sources.find_pictures(plan.pictures)
+    known = None
+    if plan.labels is not None:
+        known = labels.read(plan.labels, names)
+        names = tuple(name for name in names if name in known.faces)
+    if not names:
+        raise InputError(f"no picture in {plan.pictures} has a label in {plan.labels}")
+    references: dict[str, Path] = {}
+    if plan.reference is not None:
+        references = sources.match(plan.reference, names, "reference")
+        sources.check_sizes(plan.pictures, references, "reference")
+    return Inputs(plan, names, known, references, arms.check(plan, names))
+
+
+def write_inputs(plan: Plan, folder: Path) -> list[Path]:
+    """Write the study's pictures, darkened to its levels, for somebody else's program to enhance.
+
+    The results go back as the arm ``NAME=DIR``: the same names, in a folder of their own for each
+    level (``k0.1/``), as written here. PNG, so that nothing is lost.
+
+    Raises:
+        OutputError: a file exists already or cannot be written.
+    """
+    from relume.image.codec import write
+    from relume.photo import Photo
+    from relume.study.plan import level_folder
+
+    inputs = prepare(plan)
+    bench = Bench(inputs)
+    written = []
+    for name, level in inputs.units:
+        home = folder if level is None else folder / level_folder(level)
+        path = (home / name).with_suffix(".png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.append(write(Photo(bench.picture((name, level))), path))
+    return written
+
+
+def in_order(inputs: Inputs, rows: Sequence[Row]) -> list[Row]:
+    """Rows in the order of the plan, whatever order they were made in."""
+    plan = inputs.plan
+    places = [
+        {value: i for i, value in enumerate(values)}
+        for values in (
+            inputs.names,
+            plan.levels,
+            (REFERENCE, *(arm_name(spec) for spec in plan.arms)),
+            (None, *plan.detectors),
+        )
+    ]
+    images, levels, arm_places, detector_places = places
+    return sorted(
+        rows,
+        key=lambda r: (
+            images[r.image],
+            levels[r.level],
+            arm_places[r.arm],
+            detector_places[r.detector],
+        ),
+    )
+
+
+def _check_names(plan: Plan) -> None:
+    """Unknown names, options outside their range, absent weights and extras: at once, here."""
+    for spec in plan.arms:
+        arms.parse(spec)
+    for spec in plan.detectors:
+        make_detector(spec)
+    if plan.landmarks is not None:
+        landmarkers().create(*landmarkers().parse(plan.landmarks))
+
+
+Done = tuple[list[Row], Mapping[str, float]]
+
+
+def _work(
+    inputs: Inputs,
+    rows: Sequence[Row],
+    progress: Callable[[Progress], None] | None,
+    processes: int | None,
+) -> Iterator[Done]:
+    """The rows of every unit that is not there yet, as they are done."""
+    there = {row.unit for row in rows}
+    todo = [unit for unit in inputs.units if unit not in there]
+    total, start = len(todo) + len(there), time.perf_counter()
+    failures, fresh = sum(row.error is not None for row in rows), 0
+
+    def tell() -> None:
+        if progress is not None:
+            done = len(there) + fresh
+            progress(Progress(done, total, fresh, failures, time.perf_counter() - start))
+
+    tell()
+    if not todo:
+        return
+    workers = min(processes or _cores(), len(todo))
+    results = _here(inputs, todo) if workers == 1 else _spread(inputs, todo, workers)
+    for made, seconds in results:
+        fresh += 1
+        failures += sum(row.error is not None for row in made)
+        yield made, seconds
+        tell()
+
+
+def _here(inputs: Inputs, todo: Sequence[Unit]) -> Iterator[Done]:
+    bench = Bench(inputs)
+    for unit in todo:
+        yield _timed(bench, unit)
+
+
+def _spread(inputs: Inputs, todo: Sequence[Unit], workers: int) -> Iterator[Done]:
+    """Work over processes, a few units ahead, so that Ctrl-C leaves little to wait for."""
+    # spawn: forking a process in which OpenVINO or OpenCV run threads can hang
+    context = multiprocessing.get_context("spawn")
+    left = iter(todo)
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(inputs,)
+    ) as pool:
+        waiting: set[Future[Done]] = set()
+        try:
+            while True:
+                for unit in left:
+                    waiting.add(pool.submit(_unit, unit))
+                    if len(waiting) >= 2 * workers:
+                        break
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise RelumeError(
+                "a process of the study died (out of memory?); what is done is kept: "
+                "run it again, with fewer processes"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_INPUTS: Inputs | None = None
+_BENCH: Bench | None = None
+"""Of this worker process: a network is loaded once for all its units."""
+
+
+def _start(inputs: Inputs) -> None:
+    global _INPUTS
+    # Ctrl-C goes to the whole group; the parent alone decides, so that no unit is half written
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _INPUTS = inputs
+
+
+def _unit(unit: Unit) -> Done:
+    global _BENCH
+    if _BENCH is None:
+        assert _INPUTS is not None
+        _BENCH = Bench(_INPUTS)
+    return _timed(_BENCH, unit)
+
+
+def _timed(bench: Bench, unit: Unit) -> Done:
+    clock, start = Clock(), time.perf_counter()
+    rows = bench.rows(unit, clock)
+    named = sum(clock.seconds.values())
+    return rows, {**clock.seconds, "overhead": time.perf_counter() - start - named}
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _finish(inputs: Inputs, rows: Sequence[Row], seconds: Mapping[str, float]) -> Report:
+    from relume.study import report
+
+    table = build(rows, plan=inputs.plan, labels=inputs.labels)
+    report.write(inputs, rows, table)
+    return Report(
+        inputs.plan.report,
+        table,
+        sum(row.error is not None for row in rows),
+        table.left_out,
+        dict(seconds),
+    )

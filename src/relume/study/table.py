@@ -1,0 +1,270 @@
+"""The table of a study: pure numbers and sentences, from its rows alone.
+
+Every figure is over the pictures complete in all arms; the same rows give the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from relume.metrics.detection import average_precision, detection_rates
+from relume.metrics.statistics import Estimate, holm, mcnemar_exact, wilson_interval
+from relume.study import answer as words
+from relume.study.labels import Labels
+from relume.study.marks import LandmarkCell, landmark_cells
+from relume.study.observed import Bools, Observed
+from relume.study.plan import ORIGINAL, Plan
+from relume.study.precision import precision_difference
+from relume.study.rows import Row
+from relume.study.verdict import Verdict, judge_counts
+
+
+@dataclass(frozen=True)
+class Versus:
+    """An arm against ``original``, pair by pair: counts, exact McNemar, Holm over arms, words."""
+
+    lost: int
+    won: int
+    p: float
+    p_holm: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One detector at one level in one arm.
+
+    ``found`` of ``n`` true faces (pictures, where there is no truth), ``rate`` with its Wilson
+    95 % interval ``low``, ``high``. ``score`` is the mean best score where something was found.
+    The rest needs true faces: ``precision`` and false alarms a picture at the threshold, average
+    precision, and its difference to ``original`` with a bootstrap interval.
+    """
+
+    detector: str
+    level: float | None
+    arm: str
+    n: int
+    found: int
+    rate: float
+    low: float
+    high: float
+    score: float | None = None
+    precision: float | None = None
+    fp_per_image: float | None = None
+    average_precision: float | None = None
+    average_precision_difference: Estimate | None = None
+    versus: Versus | None = None
+
+
+@dataclass(frozen=True)
+class PictureCell:
+    """The pictures of one level in one arm: means of grey level, PSNR (dB) and SSIM."""
+
+    level: float | None
+    arm: str
+    mean: float
+    psnr: float | None = None
+    ssim: float | None = None
+    psnr_gt_mean: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that failed in an arm, and what was said."""
+
+    image: str
+    arm: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """The exposure at which an arm's rate meets the original's, between two levels.
+
+    ``darker`` says where the arm is in darker pictures than that: ``"above"`` or ``"below"`` the
+    original. Interpolated on the logarithm of the exposure.
+    """
+
+    detector: str
+    arm: str
+    k: float
+    darker: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """All figures of a study. ``pictures`` are compared, ``left_out`` failed somewhere."""
+
+    answer: str
+    answers: Mapping[str, str]
+    arms: tuple[str, ...]
+    detectors: tuple[str, ...]
+    levels: tuple[float | None, ...]
+    things: str
+    pictures: int
+    left_out: int
+    failures: tuple[Failure, ...]
+    cells: tuple[Cell, ...]
+    landmarks: tuple[LandmarkCell, ...] = ()
+    pictures_by_arm: tuple[PictureCell, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def cell(self, detector: str, level: float | None, arm: str) -> Cell:
+        """The cell of these names.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for cell in self.cells:
+            if (cell.detector, cell.level, cell.arm) == (detector, level, arm):
+                return cell
+        raise KeyError((detector, level, arm))
+
+    def as_json(self) -> dict[str, Any]:
+        """The table as plain dictionaries and lists."""
+        return asdict(self)
+
+
+def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
+    """The table of a study's rows. Pure: nothing is read, nothing is drawn from chance but the
+    bootstrap, which the plan's seed fixes.
+    """
+    rows = list(rows)
+    observed = Observed(rows, plan=plan, labels=labels)
+    things = "faces" if observed.has_truth else "pictures"
+    cells: list[Cell] = []
+    if observed.names:
+        for detector in plan.detectors:
+            for level in plan.levels:
+                cells += _level_cells(observed, detector, level, things)
+    found = tuple(cells)
+    marks = landmark_cells(observed) if observed.has_landmarks and observed.names else ()
+    answers = {d: words.answer(found, d, len(observed.names), things) for d in plan.detectors}
+    return Table(
+        answer=answers[plan.detectors[0]],
+        answers=answers,
+        arms=observed.arms,
+        detectors=plan.detectors,
+        levels=plan.levels,
+        things=things,
+        pictures=len(observed.names),
+        left_out=len(observed.failed),
+        failures=_failures(rows),
+        cells=found,
+        landmarks=marks,
+        pictures_by_arm=_picture_cells(observed) if observed.names else (),
+        crossings=tuple(_crossings(found)),
+        notes=words.notes(plan, labels, observed),
+    )
+
+
+def _level_cells(observed: Observed, detector: str, level: float | None, things: str) -> list[Cell]:
+    """All arms of one detector at one level, compared with ``original``, Holm over the arms."""
+    base = observed.found(level, ORIGINAL, detector)
+    others = [arm for arm in observed.arms if arm != ORIGINAL]
+    found = {arm: observed.found(level, arm, detector) for arm in others}
+    lost = {arm: int((base & ~found[arm]).sum()) for arm in others}
+    won = {arm: int((found[arm] & ~base).sum()) for arm in others}
+    p = {arm: mcnemar_exact(lost[arm], won[arm]) for arm in others}
+    adjusted = dict(zip(others, holm([p[arm] for arm in others]), strict=True))
+    cells = [_cell(observed, detector, level, ORIGINAL, base)]
+    for arm in others:
+        verdict = judge_counts(
+            n=len(base),
+            found=int(base.sum()),
+            lost=lost[arm],
+            won=won[arm],
+            p=adjusted[arm],
+            comparisons=len(others),
+            things=things,
+        )
+        versus = Versus(lost[arm], won[arm], p[arm], adjusted[arm], verdict)
+        cells.append(_cell(observed, detector, level, arm, found[arm], versus))
+    return cells
+
+
+def _cell(
+    observed: Observed,
+    detector: str,
+    level: float | None,
+    arm: str,
+    found: Bools,
+    versus: Versus | None = None,
+) -> Cell:
+    n, count = len(found), int(found.sum())
+    low, high = wilson_interval(count, n)
+    score = observed.scores(level, arm, detector)
+    values: dict[str, Any] = {"score": float(score.mean()) if len(score) else None}
+    if observed.has_truth:
+        values |= _with_truth(observed, detector, level, arm)
+    rate = count / n if n else 0.0
+    return Cell(detector, level, arm, n, count, rate, low, high, versus=versus, **values)
+
+
+def _with_truth(observed: Observed, detector: str, level: float | None, arm: str) -> dict[str, Any]:
+    """Precision, false alarms and average precision, where the true faces are known."""
+    matches = observed.matches(level, arm, detector)
+    rates = detection_rates(matches, observed.plan.threshold)
+    values: dict[str, Any] = {
+        "precision": _or_none(rates.precision),
+        "fp_per_image": rates.fp_per_image,
+        "average_precision": _or_none(average_precision(matches)),
+    }
+    if arm != ORIGINAL and rates.n_truth:
+        base = observed.matches(level, ORIGINAL, detector)
+        values["average_precision_difference"] = precision_difference(
+            matches, base, seed=observed.plan.seed
+        )
+    return values
+
+
+def _picture_cells(observed: Observed) -> tuple[PictureCell, ...]:
+    cells = []
+    for level in observed.plan.levels:
+        for arm in observed.arms:
+            measured = observed.pictures(level, arm)
+            means = {
+                what: float(np.nanmean(values)) if np.isfinite(values).any() else None
+                for what, values in measured.items()
+            }
+            mean = means.pop("mean")
+            assert mean is not None, "every complete picture has a mean level"
+            cells.append(PictureCell(level, arm, mean, **means))
+    return tuple(cells)
+
+
+def _failures(rows: Iterable[Row]) -> tuple[Failure, ...]:
+    """Every picture that failed, once for each arm, with its first error."""
+    failed: dict[tuple[str, str], Failure] = {}
+    for row in rows:
+        if row.error is not None:
+            failed.setdefault((row.image, row.arm), Failure(row.image, row.arm, row.error))
+    return tuple(failed.values())
+
+
+def _crossings(cells: Iterable[Cell]) -> Iterable[Crossing]:
+    """Where an arm's rate passes the original's, from level to level."""
+    rates = {(c.detector, c.arm, c.level): c.rate for c in cells}
+    series: dict[tuple[str, str], list[float]] = {}
+    for cell in cells:
+        if cell.arm != ORIGINAL and cell.level is not None:
+            series.setdefault((cell.detector, cell.arm), []).append(cell.level)
+    for (detector, arm), levels in series.items():
+        gaps = [(k, rates[(detector, arm, k)] - rates[(detector, ORIGINAL, k)]) for k in levels]
+        apart = [(k, gap) for k, gap in gaps if gap != 0]
+        for (k, gap), (darker_k, darker_gap) in pairwise(apart):
+            if gap * darker_gap < 0:
+                share = gap / (gap - darker_gap)
+                at = float(np.exp(np.log(k) + share * (np.log(darker_k) - np.log(k))))
+                yield Crossing(detector, arm, at, "above" if darker_gap > 0 else "below")
+
+
+def _or_none(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,96 @@
+"""Export of trained networks: safetensors for torch, ONNX for every other runtime."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from relume.nets.picture import MULTIPLE, THUMBNAIL_PX
+from relume.nets.retinexnet import RetinexNet
+from relume.train.picture import RelumeNet
+
+OPSET = 18
+
+
+def export_retinexnet(net: RetinexNet, folder: Path, *, name: str = "retinexnet") -> list[Path]:
+    """Write ``name``.safetensors and ``name``.onnx into ``folder``.
+
+    The ONNX graph takes ``image`` (1, 3, H, W), H and W multiples of 8, and gives
+    ``reflectance``, ``illumination`` and ``relit_illumination``; both sizes are dynamic. The
+    safetensors file says in its metadata how to build the module.
+    """
+    net = net.eval()
+    shape = {"skips": net.enhance.skips, "padding": str(net.decom.shallow.padding_mode)}
+    tensors = folder / f"{name}.safetensors"
+    state = {k: v.contiguous() for k, v in net.state_dict().items()}
+    save_file(state, f"{tensors}.part", metadata=shape)
+    Path(f"{tensors}.part").replace(tensors)
+    graph = folder / f"{name}.onnx"
+    write_onnx(
+        net,
+        {"image": torch.rand(1, 3, 64, 96)},
+        ["reflectance", "illumination", "relit_illumination"],
+        graph,
+        dynamic={"image": {2: 8, 3: 8}},
+    )
+    return [tensors, graph]
+
+
+def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
+    """Write relume.safetensors, relume.onnx and relume-exposure.onnx into ``folder``.
+
+    relume.onnx takes ``image`` (1, 3, H, W), H and W multiples of 16, ``thumbnail``
+    (1, 3, 96, 96) of the whole photo and ``brightness`` (1, 1), and gives ``photo``;
+    relume-exposure.onnx takes ``thumbnail`` and gives ``brightness``.
+    """
+    net = net.eval()
+    tensors = folder / "relume.safetensors"
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, f"{tensors}.part")
+    Path(f"{tensors}.part").replace(tensors)
+    small = torch.rand(1, 3, THUMBNAIL_PX, THUMBNAIL_PX)
+    picture, exposure = folder / "relume.onnx", folder / "relume-exposure.onnx"
+    write_onnx(
+        net.picture,
+        {
+            "image": torch.rand(1, 3, 64, 96),
+            "thumbnail": small,
+            "brightness": torch.tensor([[0.4]]),
+        },
+        ["photo"],
+        picture,
+        dynamic={"image": {2: MULTIPLE, 3: MULTIPLE}},
+    )
+    write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
+    return [tensors, picture, exposure]
+
+
+def write_onnx(
+    net: torch.nn.Module,
+    inputs: dict[str, torch.Tensor],
+    outputs: list[str],
+    path: Path,
+    *,
+    dynamic: dict[str, dict[int, int]],
+) -> None:
+    """Write ``net`` as one ONNX file.
+
+    ``dynamic`` names, for each input, the axes of free size and what the size is a multiple of.
+    """
+    shapes = {name: {axis: f"{name}_{axis}" for axis in axes} for name, axes in dynamic.items()}
+    partial = path.with_name(path.name + ".part")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter warns of its successor
+        torch.onnx.export(
+            net,
+            tuple(inputs.values()),
+            str(partial),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes=shapes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    partial.replace(path)

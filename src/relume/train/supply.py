@@ -1,0 +1,130 @@
+"""Batches for the picture network: patches with the thumbnail and brightness of the whole photo.
+
+Two sources share a batch: real pairs, and bright photographs darkened anew every epoch. As with
+:class:`relume.train.pairs.Patches`, a batch is a function of its number alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import InputError
+from relume.image.darken import Camera, darken
+from relume.nets.picture import THUMBNAIL_PX
+from relume.photo import quantise
+from relume.train.pairs import Pair, Pixels
+from relume.train.recipe import Data, Phase
+
+Floats = npt.NDArray[np.float32]
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+GAIN_JITTER = 0.4
+"""Half of the inputs are made brighter or darker by up to exp(0.4)."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A pair with what the network is told of the whole: thumbnail and wanted brightness."""
+
+    low: Pixels
+    high: Pixels
+    thumbnail: Floats
+    brightness: float
+
+
+def thumbnail(photo: Pixels | Floats) -> Floats:
+    """``float32 (96, 96, 3)``: the whole photo, area-averaged, its proportions not kept."""
+    small = photo if photo.dtype == np.float32 else photo.astype(np.float32) / np.float32(255)
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def sample_of(low: Pixels, high: Pixels) -> Sample:
+    """A pair as a :class:`Sample`; the wanted brightness is the bright photo's mean grey level."""
+    level = float((high.mean(axis=(0, 1), dtype=np.float64) @ GREY) / 255)
+    return Sample(low, high, thumbnail(low), max(level, 1 / 255))
+
+
+class PictureSupply:
+    """Batches ``(low, high, thumbnail, brightness)`` of real pairs and darkened photographs."""
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        bright: Sequence[Pixels],
+        data: Data,
+        phase: Phase,
+        seed: int,
+    ) -> None:
+        self.data, self.seed = data, seed
+        self.patch_px = phase.patch_px or data.patch_px
+        self.size = phase.batch or data.batch
+        self.real = [sample_of(p.low, p.high) for p in pairs]
+        self.bright = list(bright)
+        self.share = data.darkened_share if self.bright else 0.0
+        if not self.real and not self.bright:
+            raise InputError("expected pairs or bright photographs to train on, got none")
+        self._made: tuple[tuple[int, int], list[Sample]] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which all photographs are darkened anew."""
+        return self.data.epoch_steps
+
+    def batch(
+        self, phase: int, step: int, *, rank: int = 0, world: int = 1
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
+        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
+        low, high, small, level = zip(*drawn, strict=True)
+        return np.stack(low), np.stack(high), np.stack(small), np.array(level, np.float32)[:, None]
+
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, Floats, Floats, float]:
+        rng = np.random.default_rng([self.seed, phase, step, place])
+        dark = place < round(self.share * self.size) or not self.real
+        pool = self._darkened(phase, step // self.data.epoch_steps) if dark else self.real
+        sample = pool[int(rng.integers(len(pool)))]
+        side = self.patch_px
+        y, x = (int(rng.integers(0, n - side + 1)) for n in sample.low.shape[:2])
+        parts = [s[y : y + side, x : x + side] for s in (sample.low, sample.high)]
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        low, high = (_turned(p, turn, flip) for p in parts)
+        small = _turned(sample.thumbnail, turn, flip)
+        if not dark and rng.random() < 0.5:
+            gain = np.float32(np.exp(rng.uniform(-GAIN_JITTER, GAIN_JITTER)))
+            low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
+        return low, high, small, sample.brightness
+
+    def _darkened(self, phase: int, epoch: int) -> list[Sample]:
+        """All bright photographs, darkened for this epoch (kept until the next)."""
+        if self._made is None or self._made[0] != (phase, epoch):
+            samples = []
+            for index, photo in enumerate(self.bright):
+                rng = np.random.default_rng([self.seed, phase, epoch, index, 9])
+                samples.append(self._dark_sample(photo, rng))
+            self._made = ((phase, epoch), samples)
+        return self._made[1]
+
+    def _dark_sample(self, photo: Pixels, rng: np.random.Generator) -> Sample:
+        """One photograph darkened; the part of it that is used is cut out first, to save time."""
+        limit = max(self.patch_px, 288)
+        height, width = photo.shape[:2]
+        y = int(rng.integers(0, max(1, height - limit + 1)))
+        x = int(rng.integers(0, max(1, width - limit + 1)))
+        part = photo[y : y + limit, x : x + limit]
+        k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
+        clean = part.astype(np.float32) / np.float32(255)
+        dark = darken(clean, k, rng, camera=Camera.draw_real(rng))
+        return sample_of(np.asarray(quantise(dark, np.uint8)), part)
+
+
+def _turned(part: Pixels | Floats, quarter_turns: int, flip: bool) -> Floats:
+    turned = np.rot90(part, quarter_turns)
+    if flip:
+        turned = turned[:, ::-1]
+    scale = np.float32(255 if part.dtype == np.uint8 else 1)
+    return np.ascontiguousarray(turned.transpose(2, 0, 1), np.float32) / scale

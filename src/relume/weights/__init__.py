@@ -1,0 +1,13 @@
+"""Weights by name: shipped or fetched once, and verified (sha256) whenever they are used.
+
+>>> from relume import weights
+>>> weights.entries()["yunet"].licence
+'Apache-2.0'
+"""
+
+from __future__ import annotations
+
+from relume.weights.manifest import Entry, add_entry, sha256_of
+from relume.weights.store import cache_folder, entries, path
+
+__all__ = ["Entry", "add_entry", "cache_folder", "entries", "path", "sha256_of"]

@@ -1,0 +1,52 @@
+"""The progress bar and what is said around it."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from relume.cli import console
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_bar_with_eta(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "120")
+    with console.progress_bar("enhancing", total=2) as bar:
+        bar.advance("a.jpg")
+        console.fail("[red]broken", about="b.jpg")
+        bar.advance("b[/].jpg")
+    shown = terminal.getvalue()
+    assert "enhancing" in shown
+    assert "2/2" in shown
+    assert "eta" in shown
+    assert "error: b.jpg: [red]broken" in shown
+    assert "b[/].jpg" in shown
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_no_terminal_or_quiet_gets_none(monkeypatch: pytest.MonkeyPatch, quiet: bool) -> None:
+    stream = Terminal() if quiet else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with console.progress_bar("enhancing", total=2, quiet=quiet) as bar:
+        bar.advance("a.jpg")
+        bar.show(2, 2)
+    assert stream.getvalue() == ""
+
+
+def test_a_failure_names_its_file_once(capsys: pytest.CaptureFixture[str]) -> None:
+    console.fail("x.jpg is empty", about="x.jpg")
+    console.fail("is empty", about="x.jpg")
+    console.fail(KeyError())
+    assert capsys.readouterr().err.splitlines() == [
+        "error: x.jpg is empty",
+        "error: x.jpg: is empty",
+        "error: KeyError",
+    ]

@@ -1,0 +1,45 @@
+"""``relume decompose`` with the shipped network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from relume import weights
+from relume.errors import RelumeError
+
+from .conftest import Relume
+
+
+@pytest.fixture(autouse=True)
+def _network() -> None:
+    try:
+        weights.path("retinexnet")
+    except RelumeError as error:
+        pytest.skip(f"no trained network here: {error}")
+
+
+def test_five_panels_beside_the_photo(relume: Relume, night: Path) -> None:
+    result = relume("decompose", night, "--height", 64, "-v")
+    target = night.with_name("night.panels.png")
+    assert (result.code, result.out) == (0, f"{target}\n")
+    with Pil.open(target) as image:
+        shown = np.asarray(image.convert("RGB")).astype(float)
+    assert shown.shape[0] >= 64
+    assert shown.shape[1] > 5 * 64
+    panel = shown.shape[1] // 5
+    middles = [shown[:, i * panel + 10 : (i + 1) * panel - 10].mean() for i in range(5)]
+    assert middles[4] > 1.5 * middles[0], "the result is not brighter than the input"
+
+
+def test_what_exists_and_what_cannot_be(relume: Relume, night: Path) -> None:
+    existing = night.with_name("night.panels.png")
+    existing.write_bytes(b"mine")
+    assert relume("decompose", night).code == 1
+    assert existing.read_bytes() == b"mine"
+    assert relume("decompose", night, "-o", "x.xyz").code == 1
+    assert relume("decompose", night, "--param", "denoise=nope").code == 2
+    assert relume("decompose", night.with_name("missing.jpg")).code == 1

@@ -1,0 +1,380 @@
+"""``relume enhance`` from end to end, with the classical gamma arm."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from relume.errors import WeightsError
+
+from .conftest import Relume, names, picture
+
+GAMMA = ("--method", "gamma:0.4")
+
+
+def mean(path: Path | io.BytesIO) -> float:
+    with Pil.open(path) as image:
+        return float(np.asarray(image.convert("RGB")).mean())
+
+
+def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
+    before = night.read_bytes()
+    result = relume("enhance", night, *GAMMA)
+    relit = night.with_name("night.relume.jpg")
+    assert (result.code, result.out) == (0, "")
+    assert result.err.startswith(f"{night} -> {relit} (")
+    assert mean(relit) > 2 * mean(night)
+    assert night.read_bytes() == before
+    assert names(night.parent) == ["night.jpg", "night.relume.jpg"]
+
+
+def test_quiet_says_nothing(relume: Relume, night: Path) -> None:
+    result = relume("enhance", night, *GAMMA, "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+
+
+def test_format_quality_and_file(relume: Relume, night: Path, tmp_path: Path) -> None:
+    assert relume("enhance", night, *GAMMA, "--format", "png").code == 0
+    with Pil.open(tmp_path / "night.relume.png") as image:
+        assert image.format == "PNG"
+    for quality in (20, 95):
+        target = tmp_path / f"q{quality}.webp"
+        assert relume("enhance", night, *GAMMA, "-o", target, "--quality", quality).code == 0
+    assert (tmp_path / "q20.webp").stat().st_size < (tmp_path / "q95.webp").stat().st_size
+
+
+def test_strength_0_gives_the_pixels_back(relume: Relume, night: Path, tmp_path: Path) -> None:
+    assert relume("enhance", night, *GAMMA, "-s", 0, "-o", tmp_path / "same.png").code == 0
+    with Pil.open(tmp_path / "same.png") as same, Pil.open(night) as original:
+        assert np.array_equal(np.asarray(same), np.asarray(original))
+
+
+def test_parameters_reach_the_method(relume: Relume, night: Path, tmp_path: Path) -> None:
+    for exponent in (0.4, 0.8):
+        target = tmp_path / f"{exponent}.png"
+        parameter = ("--param", f"exponent={exponent}")
+        assert relume("enhance", night, "-m", "gamma", *parameter, "-o", target).code == 0
+    assert mean(tmp_path / "0.4.png") > mean(tmp_path / "0.8.png") + 5
+
+
+def test_a_folder_keeps_its_structure(relume: Relume, album: Path, tmp_path: Path) -> None:
+    result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
+    assert result.code == 0
+    assert result.err.startswith("3 photos enhanced (")
+    assert names(tmp_path / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
+
+
+def test_a_folder_run_twice(relume: Relume, album: Path) -> None:
+    assert relume("enhance", album, *GAMMA).code == 0
+    first = names(album)
+    refused = relume("enhance", album, *GAMMA)
+    assert refused.code == 1
+    assert refused.err.count("exists already") == 3
+    assert "0 photos enhanced, 3 failed" in refused.err
+    (album / "a.relume.jpg").unlink()
+    resumed = relume("enhance", album, *GAMMA, "--skip-existing")
+    assert resumed.code == 0
+    assert "1 photo enhanced, 2 there already" in resumed.err
+    assert relume("enhance", album, *GAMMA, "--overwrite").code == 0
+    assert names(album) == first, "own results were enhanced again"
+
+
+def test_dry_run_writes_nothing(relume: Relume, album: Path, tmp_path: Path) -> None:
+    result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA, "--dry-run")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        f"{album}/{name} -> {tmp_path}/out/{name}" for name in ("a.jpg", "b.png", "2018/c.jpg")
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+def test_pipe(relume: Relume, night: Path, tmp_path: Path) -> None:
+    data = night.read_bytes()
+    result = relume("enhance", "-", *GAMMA, stdin=data)
+    assert (result.code, result.err) == (0, "")
+    with Pil.open(io.BytesIO(result.out_bytes)) as image:
+        assert image.format == "JPEG"
+    assert mean(io.BytesIO(result.out_bytes)) > 2 * mean(night)
+    as_png = relume("enhance", night, "-o", "-", *GAMMA, "--format", "png")
+    assert as_png.out_bytes.startswith(b"\x89PNG")
+    assert relume("enhance", "-", "-o", tmp_path / "x.png", *GAMMA, stdin=data).code == 0
+    assert mean(tmp_path / "x.png") > 2 * mean(night)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("-", "other.jpg"), "stands for one photo"),
+        (("-", "--dry-run"), "--dry-run"),
+        (("-",), "standard input"),
+    ],
+)
+def test_pipe_misused(relume: Relume, args: tuple[str, ...], said: str) -> None:
+    result = relume("enhance", *args, *GAMMA)
+    assert result.code != 0
+    assert result.out == ""
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def header_bomb() -> bytes:
+    """A PNG that claims 60,000 x 60,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    end = chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + end
+
+
+def nan_tiff() -> bytes:
+    values = np.full((4, 4), 0.1, np.float32)
+    values[1, 1] = np.nan
+    data = io.BytesIO()
+    Pil.fromarray(values, "F").save(data, "TIFF")
+    return data.getvalue()
+
+
+def jpeg() -> bytes:
+    data = io.BytesIO()
+    picture(200, 150).save(data, "JPEG")
+    return data.getvalue()
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "empty.jpg": lambda: b"",
+    "truncated.jpg": lambda: jpeg()[:900],
+    "text.jpg": lambda: b"this is no picture\n" * 50,
+    "bomb.png": header_bomb,
+    "nan.tif": nan_tiff,
+}
+
+
+def test_bad_files_are_a_line_each_and_the_good_one_is_done(
+    relume: Relume, album: Path, tmp_path: Path
+) -> None:
+    for name, data in HOSTILE.items():
+        (album / name).write_bytes(data())
+    missing = album / "missing.jpg"
+    result = relume("enhance", album, missing, "-o", tmp_path / "out", *GAMMA)
+    errors = [line for line in result.err.splitlines() if line.startswith("error: ")]
+    assert result.code == 1
+    assert len(errors) == len(HOSTILE) + 1
+    for name in (*HOSTILE, "missing.jpg"):
+        assert sum(name in line for line in errors) == 1, name
+    assert "Traceback" not in result.err
+    assert f"3 photos enhanced, {len(errors)} failed" in result.err
+    assert names(tmp_path / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 1200), (1200, 3)])
+def test_odd_sizes_keep_their_size(relume: Relume, tmp_path: Path, size: tuple[int, int]) -> None:
+    picture(*size).save(tmp_path / "odd.png")
+    assert relume("enhance", tmp_path / "odd.png", *GAMMA).code == 0
+    with Pil.open(tmp_path / "odd.relume.png") as image:
+        assert image.size == size
+
+
+def test_the_pixel_limit_can_be_set(relume: Relume, night: Path) -> None:
+    refused = relume("enhance", night, *GAMMA, "--max-megapixels", 0.001)
+    assert refused.code == 1
+    assert refused.err.startswith("error: ")
+    assert "0.001" in refused.err
+
+
+def test_an_empty_folder_is_an_error(relume: Relume, tmp_path: Path) -> None:
+    result = relume("enhance", tmp_path, *GAMMA)
+    assert result.code == 1
+    assert f"no pictures in {tmp_path}" in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_an_unreadable_file_is_a_line(relume: Relume, night: Path) -> None:
+    night.chmod(0)
+    if os.access(night, os.R_OK):
+        pytest.skip("permissions do not bind this user")
+    result = relume("enhance", night, *GAMMA)
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+
+
+def test_a_read_only_target_is_a_line(
+    relume: Relume, night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "locked"
+    target.mkdir()
+    target.chmod(0o500)
+    if os.access(target, os.W_OK):
+        pytest.skip("permissions do not bind this user")
+    result = relume("enhance", night, "-o", target, *GAMMA)
+    assert result.code == 1
+    assert result.err.startswith("error: ")
+    assert names(target) == []
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_line(
+    relume: Relume, album: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "2018").write_text("in the way")
+    result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
+    assert result.code == 1
+    assert "c.jpg" in result.err
+    assert "2 photos enhanced, 1 failed" in result.err
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "no permission"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_left_as_it_was(
+    relume: Relume,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    said: str,
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
+    result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
+    assert result.code == 1
+    assert [said in line for line in result.err.splitlines()] == [True, True, True, False]
+    assert names(tmp_path / "out") == []
+
+
+def test_the_input_is_not_overwritten_unless_asked(relume: Relume, night: Path) -> None:
+    before = night.read_bytes()
+    refused = relume("enhance", night, "-o", night, *GAMMA)
+    assert refused.code == 1
+    assert "would replace the input" in refused.err
+    assert relume("enhance", night, "-o", night, *GAMMA, "--skip-existing").code == 1
+    assert night.read_bytes() == before
+    assert relume("enhance", night, "-o", night, *GAMMA, "--overwrite").code == 0
+    assert night.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--method", "gama"), "gamma"),
+        (("--method", "gamma:99"), "exponent"),
+        (("--method", "gamma", "--param", "exponent"), "NAME=VALUE"),
+        (("--method", "gamma", "--param", "nope=1"), "nope"),
+        (("--method", "gamma", "--strength", "1.5"), "--strength must be 0 to 1"),
+        (("--method", "gamma", "--strength", "nan"), "--strength must be 0 to 1"),
+        (("--method", "gamma", "--brightness", "bright"), "--brightness"),
+        (("--method", "gamma", "--brightness", "0.5"), "takes no --brightness"),
+        (("--method", "gamma", "--no-denoise"), "no denoising"),
+        (("--method", "gamma", "--quality", "0"), "--quality must be 1 to 100"),
+        (("--method", "gamma", "--overwrite", "--skip-existing"), "contradict"),
+    ],
+)
+def test_wrong_options_stop_before_any_work(
+    relume: Relume, night: Path, args: tuple[str, ...], said: str
+) -> None:
+    result = relume("enhance", night, *args)
+    assert result.code == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+    assert names(night.parent) == ["night.jpg"]
+
+
+def test_missing_weights_stop_the_run_at_once(
+    relume: Relume, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import relume.enhancers as enhancers
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise WeightsError("weights are truncated")
+
+    monkeypatch.setattr(enhancers, "enhance", refuse)
+    result = relume("enhance", album, *GAMMA)
+    assert (result.code, result.err) == (1, "error: weights are truncated\n")
+
+
+def test_a_bug_in_one_photo_is_a_line_with_a_way_to_its_place(
+    relume: Relume, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import relume.enhancers as enhancers
+
+    real, calls = enhancers.enhance, []
+
+    def flawed(photo: object, **kwargs: object) -> object:
+        calls.append(photo)
+        if len(calls) == 2:
+            raise ZeroDivisionError("division by zero")
+        return real(photo, **kwargs)
+
+    monkeypatch.setattr(enhancers, "enhance", flawed)
+    result = relume("enhance", album, *GAMMA)
+    assert result.code == 1
+    assert "b.png: ZeroDivisionError: division by zero (-v shows where)" in result.err
+    assert "2 photos enhanced, 1 failed" in result.err
+    calls.clear()
+    verbose = relume("-v", "enhance", album, *GAMMA, "--overwrite")
+    assert "Traceback" in verbose.err
+    assert "in flawed" in verbose.err
+
+
+def test_a_name_that_is_no_text_stays_one_line(relume: Relume, tmp_path: Path) -> None:
+    odd = tmp_path / "two\nlines.jpg"
+    odd.write_bytes(b"no picture")
+    result = relume("enhance", odd, *GAMMA)
+    assert result.code == 1
+    assert [line.startswith("error: ") for line in result.err.splitlines()] == [True, False]
+
+
+def test_ctrl_c_says_how_far_it_came_and_leaves_no_half_file(album: Path, tmp_path: Path) -> None:
+    """A real SIGINT to a real process, while it works on the third photo."""
+    script = (
+        "import sys, time\n"
+        "import relume.enhancers as enhancers\n"
+        "from relume.cli.main import main\n"
+        "real, calls = enhancers.enhance, []\n"
+        "def slow(photo, **options):\n"
+        "    calls.append(photo)\n"
+        "    if len(calls) == 3:\n"
+        "        print('third', flush=True)\n"
+        "        time.sleep(60)\n"
+        "    return real(photo, **options)\n"
+        "enhancers.enhance = slow\n"
+        "main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", script, "enhance", str(album), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [*command, *GAMMA], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "third\n"
+    began = time.monotonic()
+    process.send_signal(2)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert err == (
+        "stopped: 2 of 3 photos enhanced; the same command with --skip-existing goes on\n"
+    )
+    assert names(tmp_path / "out") == ["a.jpg", "b.png"]

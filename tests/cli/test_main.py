@@ -1,0 +1,88 @@
+"""Start-up, exit codes and streams of the whole program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import relume as package
+from relume.errors import DeviceError
+
+from .conftest import Relume
+
+COMMANDS = (
+    "enhance",
+    "demo",
+    "decompose",
+    "methods",
+    "detect",
+    "landmarks",
+    "study",
+    "serve",
+    "train",
+    "import-checkpoint",
+)
+
+
+def test_help_is_fast_and_loads_nothing_heavy() -> None:
+    """Processor time, which other programs on the machine do not lengthen."""
+    script = (
+        "import sys, time\n"
+        "from relume.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'cv2', 'openvino', 'torch', 'numpy', 'PIL', 'rich'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy), time.process_time())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    *shown, last = done.stdout.splitlines()
+    assert all(name in "\n".join(shown) for name in COMMANDS)
+    assert last.startswith("HEAVY [] ")
+    assert float(last.split()[-1]) < 0.4
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(relume: Relume, command: str) -> None:
+    result = relume(command, "--help")
+    assert result.code == 0
+    assert "Usage: relume" in result.out
+
+
+def test_version(relume: Relume) -> None:
+    result = relume("--version")
+    assert (result.code, result.out) == (0, f"relume {package.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "args", [("enhanse",), ("enhance",), ("enhance", "--no-such"), ("enhance", "x", "-f", "bmp")]
+)
+def test_wrong_usage_is_exit_code_2(relume: Relume, args: tuple[str, ...]) -> None:
+    result = relume(*args)
+    assert result.code == 2
+    assert result.out == ""
+    assert "Error" in result.err
+
+
+def test_an_error_is_one_line_with_its_exit_code(
+    relume: Relume, monkeypatch: pytest.MonkeyPatch, night: Path
+) -> None:
+    import relume.enhancers as enhancers
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise DeviceError("there is no\nGPU")
+
+    monkeypatch.setattr(enhancers, "describe", refuse)
+    result = relume("enhance", night, "--method", "gamma")
+    assert (result.code, result.err) == (1, "error: there is no GPU\n")
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    command = f"{sys.executable} -m relume.cli methods | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "enhancers\n"
+    assert done.stderr == ""

@@ -1,0 +1,157 @@
+"""The thin shells: train, import-checkpoint, study and serve hand their options on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import relume.study
+import relume.train
+import relume.web  # noqa: F401  the shell looks its serve up here
+from relume.errors import MissingExtra, RecipeError
+
+from .conftest import Relume
+
+
+class Recorder:
+    """Stands for a function of the library; keeps what it was called with."""
+
+    def __init__(self, result: object = None, error: BaseException | None = None) -> None:
+        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        self.result, self.error = result, error
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self.calls.append((args, options))
+        if options.get("progress") is not None:
+            options["progress"](self.tick)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    tick = SimpleNamespace(
+        phase="decom", step=0, steps=9, terms={"total": 0.5}, done=1, total=9, failures=1
+    )
+
+
+def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = Recorder(result=tmp_path)
+    monkeypatch.setitem(vars(sys.modules["relume.train"]), "run", run)
+    result = relume("train", "recipes/tiny.toml", "--pairs", "lol", "--bright", "day", "--resume")
+    assert (result.code, result.out) == (0, f"{tmp_path.resolve()}\n")
+    ((recipe,), options) = run.calls[0]
+    options.pop("progress")
+    assert recipe == Path("recipes/tiny.toml")
+    assert options == {
+        "pairs": (Path("lol"),),
+        "out": Path("runs/tiny"),
+        "bright": (Path("day"),),
+        "resume": True,
+        "device": "auto",
+        "precision": None,
+        "stop_after": None,
+    }
+    options = ("--out", "x", "--device", "cpu", "--precision", "bf16", "--stop-after", "2:30")
+    assert relume("train", "r.toml", "--pairs", "lol", *options).code == 0
+    given = run.calls[1][1]
+    assert (given["out"], given["device"], given["precision"]) == (Path("x"), "cpu", "bf16")
+    assert given["stop_after"] == (1, 30)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (RecipeError("r.toml: unknown key 'bath'"), 2, "error: r.toml: unknown key 'bath'\n"),
+        (MissingExtra("training", "train", "torch"), 1, "relume[train]"),
+        (KeyboardInterrupt(), 130, "stopped; --resume goes on"),
+    ],
+)
+def test_train_that_stops(
+    relume: Relume, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    monkeypatch.setitem(vars(sys.modules["relume.train"]), "run", Recorder(error=error))
+    result = relume("train", "r.toml", "--pairs", "lol")
+    assert result.code == code
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["200", "0:5", "a:b", "1:-5"])
+def test_train_refuses_a_wrong_stop(relume: Relume, text: str) -> None:
+    result = relume("train", "r.toml", "--pairs", "lol", "--stop-after", text)
+    assert result.code == 2
+    assert "PHASE:STEP" in result.err
+
+
+def test_import_checkpoint(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    convert = Recorder(result=[tmp_path / "port.onnx"])
+    module = SimpleNamespace(import_checkpoint=convert)
+    monkeypatch.setitem(sys.modules, "relume.train.convert", module)
+    result = relume("import-checkpoint", "d.tar", "r.tar", "-o", "port.onnx")
+    assert (result.code, result.out) == (0, f"{tmp_path / 'port.onnx'}\n")
+    expected = ((Path("d.tar"), Path("r.tar"), Path("port.onnx")), {"overwrite": False})
+    assert convert.calls == [expected]
+
+
+def test_serve(relume: Relume, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve = Recorder()
+    monkeypatch.setitem(vars(sys.modules["relume.web"]), "serve", serve)
+    assert relume("serve", "--port", 8123, "--no-browser", "--workers", 2).code == 0
+    expected = {"host": "127.0.0.1", "port": 8123, "browser": False, "workers": 2}
+    assert serve.calls == [((), expected)]
+
+
+@pytest.fixture
+def study_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
+    report = SimpleNamespace(
+        failures=1, left_out=1, answer="gamma helps.", index=tmp_path / "report/index.html"
+    )
+    recorder = Recorder(result=report)
+    monkeypatch.setitem(vars(sys.modules["relume.study"]), "run", recorder)
+    return recorder
+
+
+def test_study_from_options(relume: Relume, study_run: Recorder, tmp_path: Path) -> None:
+    arms = f"gamma:0.4,clahe:clip=2,grid=4,theirs={tmp_path}"
+    result = relume(
+        *("study", "photos", "-o", "out", "--arms", arms, "--detectors"),
+        *("haar,yunet", "--darken", "0.1,1", "--labels", "boxes.csv", "--seed", 3, "--jobs", 2),
+    )
+    assert result.code == 0
+    assert result.out.splitlines() == ["gamma helps.", str(tmp_path / "report/index.html")]
+    assert "1 failure; 1 picture left out" in result.err
+    ((plan,), options) = study_run.calls[0]
+    assert (plan.pictures, plan.report) == (Path("photos"), Path("out"))
+    assert plan.arms == ("original", "gamma:0.4", "clahe:clip=2,grid=4", f"theirs={tmp_path}")
+    assert plan.detectors == ("haar", "yunet")
+    assert plan.darken == (1.0, 0.1)
+    assert (plan.labels, plan.seed) == (Path("boxes.csv"), 3)
+    assert (options["processes"], options["force"]) == (2, False)
+
+
+def test_study_from_a_recipe_with_options_that_win(
+    relume: Relume, study_run: Recorder, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "s.toml"
+    recipe.write_text('pictures = "p"\nreport = "r"\narms = ["gamma"]\nseed = 5\n')
+    assert relume("study", recipe, "--seed", 7, "--force").code == 0
+    ((plan,), options) = study_run.calls[0]
+    assert (plan.pictures, plan.report) == (tmp_path / "p", tmp_path / "r")
+    assert (plan.arms, plan.seed, options["force"]) == (("original", "gamma"), 7, True)
+
+
+def test_study_wrong_options(relume: Relume, study_run: Recorder, tmp_path: Path) -> None:
+    result = relume("study", "photos", "--darken", "1,dark")
+    assert (result.code, study_run.calls) == (2, [])
+    assert "--darken takes numbers" in result.err
+    recipe = tmp_path / "s.toml"
+    recipe.write_text('picures = "p"\n')
+    result = relume("study", recipe)
+    assert result.code == 2
+    assert "'pictures'" in result.err
+    study_run.error = KeyboardInterrupt()
+    result = relume("study", "photos")
+    assert (result.code, result.err) == (130, "stopped; the same command goes on from here\n")

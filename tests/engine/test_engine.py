@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relume import engine
+from relume.engine import Runtime, cpu, runtime
+from relume.errors import DeviceError, InputError, MissingExtra, ParameterError, WeightsError
+
+onnx = pytest.importorskip("onnx", reason="the tests build small networks with onnx")
+
+
+def write_scaler(path: Path, factor: float = 2.0, *, channels: int = 3) -> Path:
+    """A network ``image`` (1, C, H, W) -> ``doubled`` = factor * image, ``mean`` over channels."""
+    from onnx import TensorProto, helper
+
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, channels, "h", "w"])
+    doubled = helper.make_tensor_value_info("doubled", TensorProto.FLOAT, [1, channels, "h", "w"])
+    mean = helper.make_tensor_value_info("mean", TensorProto.FLOAT, [1, 1, "h", "w"])
+    nodes = [
+        helper.make_node("Mul", ["image", "factor"], ["doubled"]),
+        helper.make_node("ReduceMean", ["image", "axes"], ["mean"]),
+    ]
+    constants = [
+        helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor]),
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+    ]
+    graph = helper.make_graph(nodes, "scaler", [image], [doubled, mean], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def scaler(tmp_path: Path) -> Path:
+    return write_scaler(tmp_path / "scaler.onnx")
+
+
+def picture(height: int, width: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).random((1, 3, height, width), dtype=np.float32)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (40, 64)])
+def test_names_values_and_any_size(scaler: Path, size: tuple[int, int]) -> None:
+    network = engine.load(scaler, runtime=Runtime(precision="f32"))
+    assert network.inputs == ("image",)
+    assert network.outputs == ("doubled", "mean")
+    image = picture(*size)
+    results = network({"image": image})
+    np.testing.assert_allclose(results["doubled"], 2 * image, rtol=1e-6)
+    np.testing.assert_allclose(results["mean"], image.mean(1, keepdims=True), rtol=1e-5)
+
+
+def test_outputs_belong_to_the_caller(scaler: Path) -> None:
+    network = engine.load(scaler)
+    first = network({"image": picture(4, 4)})["doubled"]
+    kept = first.copy()
+    network({"image": np.zeros((1, 3, 4, 4), np.float32)})
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_views_and_float64_are_taken(scaler: Path) -> None:
+    image = picture(6, 8)[:, :, ::2, ::-1].astype(np.float64)
+    results = engine.load(scaler)({"image": image})
+    np.testing.assert_allclose(results["doubled"], 2 * image, rtol=1e-2)
+
+
+def test_the_same_file_is_loaded_once_and_a_new_one_again(scaler: Path) -> None:
+    network = engine.load(scaler)
+    assert engine.load(scaler) is network
+    assert engine.load(scaler, runtime=Runtime(threads=1)) is not network
+    scaler.unlink()
+    write_scaler(scaler, 3.0)
+    image = picture(2, 2)
+    np.testing.assert_allclose(engine.load(scaler)({"image": image})["doubled"], 3 * image, 1e-2)
+
+
+def test_only_so_many_are_kept(tmp_path: Path) -> None:
+    for i in range(runtime.KEPT + 2):
+        engine.load(write_scaler(tmp_path / f"{i}.onnx", i + 1.0))
+    assert len(runtime._loaded) <= runtime.KEPT
+
+
+def test_many_threads_get_their_own_results(scaler: Path) -> None:
+    network = engine.load(scaler, runtime=Runtime(precision="f32"))
+    wrong: list[int] = []
+
+    def work(seed: int) -> None:
+        image = np.full((1, 3, 16, 16 + seed), seed, np.float32)
+        for _ in range(20):
+            result = network({"image": image})["doubled"]
+            if result.shape != image.shape or not (result == 2 * seed).all():
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_wrong_names_and_shapes(scaler: Path) -> None:
+    network = engine.load(scaler)
+    with pytest.raises(InputError, match="takes image, got photo"):
+        network({"photo": picture(2, 2)})
+    with pytest.raises(InputError, match="got nothing"):
+        network({})
+    with pytest.raises(InputError, match="of shape"):
+        network({"image": np.zeros((1, 4, 2, 2), np.float32)})
+
+
+def test_missing_and_broken_files(tmp_path: Path, scaler: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be read"):
+        engine.load(tmp_path / "absent.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(scaler.read_bytes()[:60])
+    with pytest.raises(WeightsError, match="is not a network") as caught:
+        engine.load(broken)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"device": "tpu"}, {"precision": "f16"}, {"threads": -1}])
+def test_runtime_checks_itself(options: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match=next(iter(options))):
+        Runtime(**options)
+
+
+def test_auto_is_bf16_only_with_amx(scaler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from relume.engine import openvino_engine
+
+    graph = openvino_engine.read_graph(scaler)
+    for amx, precision in ((True, "bf16"), (False, "f32")):
+        monkeypatch.setattr(openvino_engine, "has_amx_bf16", lambda amx=amx: amx)
+        assert openvino_engine._precision("auto", graph, scaler) == precision
+        assert openvino_engine._precision("f32", graph, scaler) == "f32"
+
+
+def test_f32_is_exact_whatever_openvino_would_choose(scaler: Path) -> None:
+    image = np.full((1, 3, 8, 8), 1 + 2**-20, np.float32)
+    result = engine.load(scaler, runtime=Runtime(precision="f32"))({"image": image})["doubled"]
+    np.testing.assert_array_equal(result, 2 * image)
+
+
+def test_int8_needs_a_quantised_network(scaler: Path) -> None:
+    with pytest.raises(DeviceError, match="quantised"):
+        engine.load(scaler, runtime=Runtime(precision="int8"))
+
+
+def test_a_quantised_network_runs_as_int8(tmp_path: Path) -> None:
+    import openvino
+    from openvino import opset13
+
+    image = opset13.parameter([1, 3, -1, -1], np.float32, name="image")
+    low, high = np.zeros((1, 1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    coarse = opset13.fake_quantize(image, low, high, low, high, 256)
+    coarse.output(0).set_names({"coarse"})
+    path = tmp_path / "coarse.xml"
+    openvino.save_model(openvino.Model([coarse], [image], "coarse"), path, compress_to_fp16=False)
+    network = engine.load(path, runtime=Runtime(precision="int8"))
+    assert "int8" in network.describe()
+    x = picture(8, 8)
+    result = network({"image": x})["coarse"]
+    np.testing.assert_allclose(result, np.rint(x * 255) / 255, atol=1e-6)
+    with pytest.raises(DeviceError, match="quantised to int8"):
+        engine.load(path, runtime=Runtime(precision="f32"))
+
+
+def test_describe_says_what_runs_where(scaler: Path) -> None:
+    text = engine.load(scaler, runtime=Runtime(precision="f32", threads=1)).describe()
+    assert text.startswith("scaler.onnx: OpenVINO 2")
+    assert "on CPU, f32, 1 threads" in text
+
+
+def test_flags_are_read_from_either_kernel_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {
+        "flags : fpu avx2 amx_bf16 amx_tile": ("amx_bf16", "avx2"),
+        "Features : fp asimd bf16 sve": ("asimd", "bf16"),
+        "": (),
+    }
+    for text, flags in texts.items():
+        monkeypatch.setattr(cpu, "_flag_text", lambda text=text: text)
+        assert cpu.cpu_flags.__wrapped__() == flags
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_an_absent_gpu_is_refused(scaler: Path, device: str) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(DeviceError, match=f"{device!r} was asked for"):
+        engine.load(scaler, runtime=Runtime(device=device), module=torch.nn.Identity)
+
+
+def test_a_network_without_a_module_is_cpu_only(scaler: Path) -> None:
+    with pytest.raises(DeviceError, match="CPU only"):
+        engine.load(scaler, runtime=Runtime(device="cuda"))
+
+
+def test_a_gpu_without_torch_names_the_extra(scaler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtra, match=r"relume\[train\]"):
+        engine.load(scaler, runtime=Runtime(device="cuda"), module=lambda: None)
+
+
+def torch_scaler(path: Path, precision: str = "f32") -> engine.Network:
+    """The torch engine on torch's CPU, which no user can ask for, but every machine has."""
+    torch = pytest.importorskip("torch")
+    from relume.engine.torch_engine import TorchNetwork
+
+    class Scaler(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def forward(self, image: Any) -> tuple[Any, Any]:
+            return 2 * image, image.mean(1, keepdim=True)
+
+    return TorchNetwork(path, Scaler, Runtime(device="cpu", precision=precision))
+
+
+def test_torch_gives_what_openvino_gives(scaler: Path) -> None:
+    image = picture(9, 6)
+    ours = torch_scaler(scaler)
+    theirs = engine.load(scaler, runtime=Runtime(precision="f32"))
+    assert (ours.inputs, ours.outputs) == (theirs.inputs, theirs.outputs)
+    results = theirs({"image": image})
+    for name, value in ours({"image": image}).items():
+        np.testing.assert_allclose(value, results[name], rtol=1e-5)
+    assert "torch" in ours.describe()
+
+
+def test_torch_refuses_int8_and_wrong_names(scaler: Path) -> None:
+    with pytest.raises(DeviceError, match="int8 runs on the CPU only"):
+        torch_scaler(scaler, "int8")
+    with pytest.raises(InputError, match="takes image"):
+        torch_scaler(scaler)({"x": picture(2, 2)})
+
+
+def test_a_second_start_finds_the_model_cache(scaler: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib, numpy as np\n"
+        "from relume.engine import load, Runtime\n"
+        "network = load(pathlib.Path(sys.argv[1]), runtime=Runtime(precision='f32'))\n"
+        "print(network({'image': np.ones((1, 3, 4, 4), np.float32)})['doubled'].sum())\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    cache = tmp_path / "cache"
+
+    def run() -> str:
+        import os
+
+        env = os.environ | {"RELUME_CACHE": str(cache)}
+        command = [sys.executable, "-c", script, str(scaler)]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    assert float(run()) == 96
+    blobs = {blob: blob.stat().st_mtime_ns for blob in cache.rglob("*.blob")}
+    assert blobs
+    assert float(run()) == 96
+    assert {blob: blob.stat().st_mtime_ns for blob in cache.rglob("*.blob")} == blobs
+    for blob in blobs:  # a damaged cache costs time, not the result
+        blob.write_bytes(blob.read_bytes()[:100])
+    assert float(run()) == 96
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(scaler: Path, tmp_path: Path) -> None:
+    import os
+
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder", "utf-8")
+    script = (
+        "import sys, pathlib; from relume.engine import load\n"
+        "print(load(pathlib.Path(sys.argv[1])).outputs)"
+    )
+    env = os.environ | {"RELUME_CACHE": str(blocked / "cache")}
+    command = [sys.executable, "-c", script, str(scaler)]
+    result = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert "doubled" in result.stdout

@@ -1,0 +1,75 @@
+"""Landmark errors and their curves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from relume.errors import ParameterError
+from relume.metrics import (
+    METRICS,
+    cumulative_errors,
+    error_curve_area,
+    failure_rate,
+    mean_error,
+    nme,
+    outer_eye_distance_px,
+)
+
+INF = math.inf
+
+
+def face() -> np.ndarray:
+    points = np.random.default_rng(0).uniform(0, 100, (68, 2))
+    points[36], points[45] = (10, 20), (40, 60)
+    return points
+
+
+def test_nme_is_measured_in_outer_eye_distances() -> None:
+    truth = face()
+    assert outer_eye_distance_px(truth) == 50
+    assert nme(truth, truth) == 0
+    assert nme(truth + np.array([3, 4]), truth) == pytest.approx(5 / 50)
+    assert nme(2 * truth + 1, 2 * truth) == pytest.approx(nme(truth + 0.5, truth))
+
+
+def test_nme_refuses_other_marks_and_a_face_without_width() -> None:
+    with pytest.raises(ParameterError, match="68 points"):
+        nme(face()[:5], face())
+    flat = face()
+    flat[45] = flat[36]
+    with pytest.raises(ParameterError, match="coincide"):
+        nme(face(), flat)
+
+
+def test_missed_faces_are_failures() -> None:
+    errors = [0.05, 0.09, INF, 0.11]
+    assert failure_rate(errors, limit=0.08) == 0.75
+    assert failure_rate(errors, limit=0.10) == 0.5
+    assert mean_error(errors) == pytest.approx(0.25 / 3)
+    assert mean_error(errors, missed_as=0.5) == pytest.approx(0.75 / 4)
+    assert math.isnan(mean_error([INF]))
+    assert math.isnan(failure_rate([]))
+    assert math.isnan(error_curve_area([]))
+
+
+def test_curve_area_is_the_integral_of_the_curve() -> None:
+    errors = np.append(np.random.default_rng(1).gamma(4, 0.015, 200), INF)
+    steps = np.linspace(0, 0.08, 20_001)
+    rising, share = cumulative_errors(errors)
+    curve = np.concatenate([[0], share])[np.searchsorted(rising, steps, side="right")]
+    assert error_curve_area(errors) == pytest.approx(curve.mean(), abs=1e-4)
+    assert share[-1] == pytest.approx(200 / 201)
+
+
+def test_the_catalogue_knows_direction_and_range() -> None:
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert metric.direction in ("higher", "lower")
+        assert metric.low < metric.high
+        assert metric.better(0.5, than=0.4) == (metric.direction == "higher")
+        assert not metric.better(math.nan, than=0.4)
+    assert METRICS["auc_8"].holds(error_curve_area([0.01, INF]))
+    assert not METRICS["recall"].holds(1.1)

@@ -1,0 +1,78 @@
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from relume.nets.picture import (  # noqa: E402
+    THUMBNAIL_PX,
+    ExposureNet,
+    PictureNet,
+    grey_level,
+    views,
+)
+
+
+@pytest.fixture
+def net() -> PictureNet:
+    torch.manual_seed(0)
+    return PictureNet().eval()
+
+
+def inputs(height: int = 32, width: int = 48) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(2, 3, height, width, generator=generator) * 0.2
+    small = torch.rand(2, 3, THUMBNAIL_PX, THUMBNAIL_PX, generator=generator) * 0.2
+    return image, small, torch.tensor([[0.4], [0.5]])
+
+
+def test_it_is_small_enough(net: PictureNet) -> None:
+    count = sum(p.numel() for p in net.parameters())
+    count += sum(p.numel() for p in ExposureNet().parameters())
+    assert count < 2_000_000
+
+
+def test_sizes_are_kept(net: PictureNet) -> None:
+    with torch.no_grad():
+        assert net(*inputs(32, 48)).shape == (2, 3, 32, 48)
+        assert net(*inputs(16, 16)).shape == (2, 3, 16, 16)
+
+
+def test_the_wanted_brightness_reaches_the_features(net: PictureNet) -> None:
+    image, small, level = inputs()
+    with torch.no_grad():
+        assert not torch.equal(net(image, small, level), net(image, small, level * 1.2))
+
+
+def test_the_context_comes_from_the_thumbnail_alone(net: PictureNet) -> None:
+    image, small, level = inputs()
+    seen = []
+    net.context.register_forward_hook(lambda *call: seen.append(call[2]))
+    with torch.no_grad():
+        net(image, small, level)
+        net(image * 0.3, small, level)
+    torch.testing.assert_close(seen[0], seen[1])
+
+
+def test_views_are_bounded_even_in_black() -> None:
+    image, small, level = inputs()
+    black = torch.zeros_like(image)
+    stack = views(black, level / grey_level(small))
+    assert stack.shape[1] == 12
+    assert torch.isfinite(stack).all()
+    assert stack.min() >= 0
+    bright = views(torch.ones_like(image), torch.full((2, 1), 400.0))
+    assert bright.max() <= 1.001
+
+
+def test_grey_level_is_rec_601() -> None:
+    image = torch.zeros(1, 3, 4, 4)
+    image[:, 1] = 1
+    assert grey_level(image).item() == pytest.approx(0.587)
+
+
+def test_exposure_starts_at_the_usual_and_stays_in_range() -> None:
+    net = ExposureNet(usual=0.4).eval()
+    with torch.no_grad():
+        guess = net(inputs()[1])
+        black = net(torch.zeros(1, 3, THUMBNAIL_PX, THUMBNAIL_PX))
+    torch.testing.assert_close(guess, torch.full((2, 1), 0.4))
+    assert 0.05 <= black.item() <= 0.95

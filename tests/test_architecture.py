@@ -1,0 +1,76 @@
+"""The floors of ARCHITECTURE.md, held: imports go down, never up, never sideways."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "relume"
+FLOORS: dict[str, float] = {
+    "errors": 0, "photo": 0, "catalog": 0, "__init__": 0,
+    "image": 1, "weights": 1,
+    "engine": 2, "nets": 2, "metrics": 2,
+    "enhancers": 3,
+    "faces": 3.5,  # the one exception: its second view is an enhancer's
+    "study": 4, "train": 4,
+    "web": 5,
+    "cli": 6,
+}  # fmt: skip
+LAZY = {("photo", "image")}  # Photo.save: floor 0 offers the codec without importing it
+MODULES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = ("cv2", "openvino", "torch", "scipy", "matplotlib", "fastapi")
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else path.stem
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names]
+            yield from ((node, name) for name in (names if module == "relume" else [module]))
+        elif isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        return  # the package root only names homes, lazily
+    for node, name in imports(ast.parse(path.read_text("utf-8"))):
+        if not name.startswith("relume"):
+            continue
+        there = name.split(".")[1] if "." in name else "__init__"
+        if name == "relume.__version__" or (here, there) in LAZY or here == there:
+            continue
+        where = f"{path.relative_to(PACKAGE)}:{node.lineno} imports {name}"
+        assert there in FLOORS, f"{where}: no such room"
+        assert FLOORS[there] < FLOORS[here] or (FLOORS[here] == 0 == FLOORS[there]), where
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    assert {room(path) for path in MODULES} <= FLOORS.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_rooms_stay_small_and_only_the_cli_prints(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= 420
+    calls = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call)]
+    prints = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "print"]
+    assert not prints or room(path) == "cli"
+
+
+@pytest.mark.parametrize("words", ["import relume", "import relume.cli.main"])
+def test_importing_is_light(words: str) -> None:
+    code = f"{words}; import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

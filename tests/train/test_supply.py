@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from relume.errors import InputError
+from relume.train.pairs import Pair
+from relume.train.recipe import Data, Phase
+
+torch = pytest.importorskip("torch")
+
+from relume.train.supply import PictureSupply, sample_of, thumbnail  # noqa: E402
+
+DATA = Data(patch_px=32, batch=4, epoch_steps=3, k_low=0.05, k_high=0.1, darkened_share=0.5)
+PHASE = Phase("picture", 1)
+
+
+def photo(seed: int, side: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).integers(100, 256, (side, side + 8, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def supply() -> PictureSupply:
+    pairs = [Pair(f"p{i}", "s", photo(i) // 10, photo(i)) for i in range(3)]
+    return PictureSupply(pairs, [photo(9), photo(10)], DATA, PHASE, seed=1)
+
+
+def test_a_batch_is_a_function_of_its_number(supply: PictureSupply) -> None:
+    first = supply.batch(0, 4)
+    shapes = [part.shape for part in first]
+    assert shapes == [(4, 3, 32, 32), (4, 3, 32, 32), (4, 3, 96, 96), (4, 1)]
+    assert all(part.dtype == np.float32 for part in first)
+    supply.batch(0, 0)
+    for part, again in zip(first, supply.batch(0, 4), strict=True):
+        np.testing.assert_array_equal(part, again)
+    assert (first[0] != supply.batch(0, 5)[0]).any()
+
+
+def test_processes_share_a_batch(supply: PictureSupply) -> None:
+    whole = supply.batch(0, 1)
+    for rank in range(2):
+        part = supply.batch(0, 1, rank=rank, world=2)
+        for a, b in zip(whole, part, strict=True):
+            np.testing.assert_array_equal(a[rank::2], b)
+
+
+def test_brightness_is_the_bright_photos_mean_grey() -> None:
+    high = np.zeros((10, 10, 3), np.uint8)
+    high[:, :, 1] = 255
+    sample = sample_of(high // 5, high)
+    assert sample.brightness == pytest.approx(0.587)
+    assert sample.thumbnail.shape == (96, 96, 3)
+
+
+def test_thumbnails_average() -> None:
+    assert thumbnail(photo(1, 192)).mean() == pytest.approx(photo(1, 192).mean() / 255, rel=1e-3)
+
+
+def test_photographs_are_darkened_anew_every_epoch(supply: PictureSupply) -> None:
+    first = [s.low for s in supply._darkened(0, 0)]
+    other = [s.low for s in supply._darkened(0, 1)]
+    assert (first[0] != other[0]).any()
+    np.testing.assert_array_equal(first[0], supply._darkened(0, 0)[0].low)
+
+
+def test_nothing_to_train_on_is_an_error() -> None:
+    with pytest.raises(InputError, match="expected pairs or bright"):
+        PictureSupply([], [], DATA, PHASE, seed=1)

@@ -1,0 +1,148 @@
+"""Whole runs on a tiny set: resuming, several processes, what is written, what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from relume.errors import DeviceError, InputError, OutputError, RecipeError  # noqa: E402
+from relume.train import run  # noqa: E402
+
+
+def losses(folder: Path) -> list[tuple[int, int, float]]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [(r["number"], r["step"], r["loss"]["total"]) for r in rows if "loss" in r]
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "retinexnet.safetensors")
+
+
+def test_a_run_writes_all_it_promises(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    seen = []
+    run(recipe, pairs=pairs, out=out, device="cpu", progress=seen.append)
+    names = {p.name for p in out.iterdir()}
+    assert {
+        "checkpoint.pt",
+        "curves.png",
+        "log.jsonl",
+        "panels-1-decom-003.jpg",
+        "panels-2-enhance-003.jpg",
+        "retinexnet.onnx",
+        "retinexnet.safetensors",
+        "summary.json",
+    } <= names
+    assert not [n for n in names if n.endswith(".part")]
+    assert seen[-1].step == seen[-1].steps - 1
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["validation"]["psnr_db"] > 0
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [r["epoch"] for r in rows if "validation" in r] == [2, 3, 2, 3]
+
+
+@pytest.mark.parametrize("stop", [(0, 3), (1, 1)])
+def test_a_resumed_run_equals_an_unbroken_one(
+    recipe: Path, pairs: Path, tmp_path: Path, stop: tuple[int, int]
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run(recipe, pairs=pairs, out=whole, device="cpu")
+    run(recipe, pairs=pairs, out=broken, device="cpu", stop_after=stop)
+    assert not (broken / "summary.json").exists()
+    run(recipe, pairs=pairs, out=broken, device="cpu", resume=True)
+    assert losses(whole) == losses(broken)
+    expected, got = weights(whole), weights(broken)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(tensor, got[name], err_msg=name)
+
+
+def test_decom_is_frozen_in_the_second_phase(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe, pairs=pairs, out=out, device="cpu", stop_after=(1, 0))
+    after_first = torch.load(out / "checkpoint.pt", weights_only=True)["net"]
+    before = {k: v.clone() for k, v in after_first.items()}
+    run(recipe, pairs=pairs, out=out, device="cpu", resume=True)
+    after = torch.load(out / "checkpoint.pt", weights_only=True)["net"]
+    same = {k: torch.equal(before[k], after[k]) for k in before}
+    assert all(same[k] for k in same if k.startswith("decom"))
+    assert not any(same[k] for k in same if k.startswith("enhance") and k.endswith("weight"))
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    """torchrun with two gloo processes: the same losses as one process with the whole batch."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    run(recipe, pairs=pairs, out=one, device="cpu")
+    script = tmp_path / "go.py"
+    script.write_text(
+        "from pathlib import Path\nfrom relume.train import run\n"
+        f"run(Path({str(recipe)!r}), pairs=Path({str(pairs)!r}), out=Path({str(two)!r}), "
+        "device='cpu')\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    subprocess.run(
+        [*command, "--nproc-per-node=2", str(script)],
+        check=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+    alone, together = losses(one), losses(two)
+    assert [row[:2] for row in alone] == [row[:2] for row in together]
+    np.testing.assert_allclose([r[2] for r in alone], [r[2] for r in together], rtol=1e-4)
+    for name, tensor in weights(one).items():
+        np.testing.assert_allclose(tensor, weights(two)[name], atol=1e-4, err_msg=name)
+
+
+def test_bf16_trains(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    run(recipe, pairs=pairs, out=tmp_path / "a", device="cpu", precision="bf16")
+    assert all(np.isfinite(loss) for _, _, loss in losses(tmp_path / "a"))
+
+
+def test_another_runs_folder_is_not_overwritten(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(recipe, pairs=pairs, out=out, device="cpu", stop_after=(0, 1))
+    with pytest.raises(OutputError, match="--resume"):
+        run(recipe, pairs=pairs, out=out, device="cpu")
+
+
+def test_nothing_to_resume_and_damaged_checkpoints(
+    recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="nothing to resume"):
+        run(recipe, pairs=pairs, out=tmp_path / "new", device="cpu", resume=True)
+    (tmp_path / "new" / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match="cannot resume"):
+        run(recipe, pairs=pairs, out=tmp_path / "new", device="cpu", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('name = "decom"', 'name = "decoy"', "expected phases among decom, enhance"),
+        ('"retinexnet"', '"other"', "expected network"),
+        ("batch = 4", "batch = 4\ndarkened = 2", "--bright"),
+        ("epochs = 3", "epochs = 3\nweights = { wrong = 1.0 }", "unknown loss weight"),
+    ],
+)
+def test_recipes_that_do_not_hold_together(
+    recipe: Path, pairs: Path, tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    recipe.write_text(recipe.read_text().replace(old, new, 1))
+    with pytest.raises(RecipeError, match=says):
+        run(recipe, pairs=pairs, out=tmp_path / "out", device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_cuda_is_never_replaced_silently(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="CUDA"):
+        run(recipe, pairs=pairs, out=tmp_path / "out", device="cuda")
