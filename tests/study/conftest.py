@@ -105,43 +105,46 @@ class Fussy:
         return image * np.float32(0.2)
 
 
-@pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The small world's methods in the catalogues, for one test."""
-    for catalog, kind in (
-        (enhancers(), Twice),
-        (enhancers(), Fussy),
-        (detectors(), Discs),
-        (landmarkers(), Grid),
-    ):
-        monkeypatch.setitem(catalog._entries, kind.info.name, (kind.info, kind))  # type: ignore[attr-defined]
-    yield
-    Twice.calls = 0
+@pytest.fixture(scope="package", autouse=True)
+def world() -> Iterator[None]:
+    """The small world's methods in the catalogues, while the study is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        for catalog, kind in (
+            (enhancers(), Twice),
+            (enhancers(), Fussy),
+            (detectors(), Discs),
+            (landmarkers(), Grid),
+        ):
+            patch.setitem(catalog._entries, kind.info.name, (kind.info, kind))  # type: ignore[attr-defined]
+        yield
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def draw_pictures(folder: Path) -> Path:
     """Eight pictures: discs from dark (not found) to bright, one in a folder below."""
-    folder = tmp_path / "pictures"
     for i, level in enumerate((20, 30, 35, 60, 90, 120, 160)):
         disc(folder / f"p{i}.png", level=level)
     disc(folder / "more" / "p7.png", level=200)
     return folder
 
 
-MakePlan = Callable[..., Plan]
-
-
-@pytest.fixture
-def make(pictures: Path, tmp_path: Path) -> MakePlan:
-    """A plan on the small world; options replace its own."""
-    plan = Plan(
-        pictures=pictures,
-        report=tmp_path / "report",
+def small_plan(folder: Path) -> Plan:
+    """A plan on eight pictures, with one arm and the exact detector."""
+    return Plan(
+        pictures=draw_pictures(folder / "pictures"),
+        report=folder / "report",
         arms=("twice:protect_lit=no",),
         detectors=("discs",),
         threshold=0.5,
     )
+
+
+MakePlan = Callable[..., Plan]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> MakePlan:
+    """The plan on the small world; options replace its own."""
+    plan = small_plan(tmp_path)
 
     def with_options(**options: object) -> Plan:
         return dataclasses.replace(plan, **options)  # type: ignore[arg-type]

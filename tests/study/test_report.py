@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -10,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from relume.study import Report, run
-from relume.study.labels import POINTS
 
-from .conftest import MakePlan, grid
+from .conftest import MakePlan, grid, small_plan
 
 
 class Page(HTMLParser):
@@ -35,15 +35,16 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.fixture
-def report(make: MakePlan) -> Report:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     """A ladder with labels, landmarks, two arms and photographs."""
-    pictures = make().pictures
+    plan = small_plan(tmp_path_factory.mktemp("study"))
     lines = "\n".join(f"{x},{y}" for x, y in grid((22.0, 26.0, 42.0, 44.0)))
-    for file in pictures.glob("p*.png"):
+    for file in plan.pictures.glob("p*.png"):
         file.with_suffix(".csv").write_text(f"x,y\n{lines}\n")
-    plan = make(
-        labels=pictures,
+    plan = dataclasses.replace(
+        plan,
+        labels=plan.pictures,
         landmarks="grid",
         arms=("twice:protect_lit=no", "fussy"),
         darken=(1.0, 0.3),
@@ -128,7 +129,3 @@ def test_without_examples_there_are_no_photographs(make: MakePlan) -> None:
     folder = run(make(examples=0), processes=1).folder
     assert not (folder / "pictures").exists()
     assert "<h2>The arms over the light</h2>" not in (folder / "index.html").read_text()
-
-
-def test_the_world_of_these_tests_has_real_landmarks() -> None:
-    assert grid((0.0, 0.0, 1.0, 1.0)).shape == (POINTS, 2)

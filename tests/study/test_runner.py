@@ -46,8 +46,9 @@ def test_an_unlabelled_folder_counts_pictures_with_a_face(make: MakePlan) -> Non
 
 
 def test_each_enhanced_picture_is_computed_once_for_all_detectors(make: MakePlan) -> None:
+    before = Twice.calls
     run(make(detectors=("discs", "discs:0.7"), examples=0), processes=1)
-    assert Twice.calls == 8
+    assert Twice.calls - before == 8
 
 
 def test_a_failure_is_a_row_and_leaves_its_picture_out_of_all_arms(make: MakePlan) -> None:
@@ -99,6 +100,7 @@ def test_a_finished_study_is_not_done_again(make: MakePlan) -> None:
     plan = make(examples=0)
     run(plan, processes=1)
     calls = Twice.calls
+    assert calls > 0
     seen: list[Progress] = []
     run(plan, progress=seen.append, processes=1)
     assert Twice.calls == calls

@@ -83,7 +83,7 @@ def test_processes_share_a_batch() -> None:
 
 
 def test_pairs_smaller_than_a_patch_are_an_error() -> None:
-    with pytest.raises(InputError, match="30 px or more"):
+    with pytest.raises(InputError, match="at least 30 px"):
         Patches(position_pairs(), Data(patch_px=30), seed=1)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from relume.catalog import Value
 from relume.engine import Runtime
@@ -18,7 +17,7 @@ from relume.image import exposure
 from relume.image.color import luma
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
 
-Picture = TypeVar("Picture", Photo, npt.NDArray[np.uint8], npt.NDArray[np.uint16], Image, Array)
+Picture = TypeVar("Picture", bound=Photo | Array)
 
 
 def enhance(
@@ -52,12 +51,12 @@ def enhance(
     enhancer = build(method, parameters=parameters, brightness=brightness, runtime=runtime)
     image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
     if strength == 0 or enhancer.info.name == "original":
-        return _as_it_is(picture)
+        return _untouched(picture)
     gated = protect_lit and not isinstance(brightness, int | float)
     result = _blend(image, _run(enhancer, image, gated=gated), strength)
     if isinstance(picture, Photo):
-        return picture.with_pixels(result)
-    return from_image(result, like=picture)
+        return cast(Picture, picture.with_pixels(result))
+    return cast(Picture, from_image(result, like=picture))
 
 
 def decompose(
@@ -128,11 +127,9 @@ def build(
     return enhancer
 
 
-def _as_it_is(picture: Picture) -> Picture:
+def _untouched(picture: Picture) -> Picture:
     """The picture itself; an array as a copy, so that writing to the result is always safe."""
-    if isinstance(picture, Photo):
-        return picture
-    return picture.copy()
+    return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
 
 
 def _with_brightness(enhancer: Enhancer, brightness: Brightness) -> Enhancer:

@@ -170,8 +170,8 @@ def _follow(guide: Image, source: Image, moments: tuple[Image, Image]) -> Image:
     """The guided filter (He et al. 2013, eq. 5, 6 and 8), its eps differing by pixel."""
     guide_mean, spread = moments
     mean = _box(source)
-    slope = (_box(guide * source) - guide_mean * mean) / spread
-    offset: Image = mean - slope * guide_mean
+    slope = np.asarray((_box(guide * source) - guide_mean * mean) / spread, np.float32)
+    offset = np.asarray(mean - slope * guide_mean, np.float32)
     return np.asarray(_box(slope) * guide + _box(offset))
 
 
