@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -369,10 +369,8 @@ def test_ctrl_c_says_how_far_it_came_and_leaves_no_half_file(album: Path, tmp_pa
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "third\n"
-    began = time.monotonic()
-    process.send_signal(2)
-    _, err = process.communicate(timeout=30)
-    assert time.monotonic() - began < 10
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=50)  # it would sleep for a minute
     assert process.returncode == 130
     assert err == (
         "stopped: 2 of 3 photos enhanced; the same command with --skip-existing goes on\n"

@@ -96,12 +96,17 @@ def test_import_checkpoint(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_
     assert convert.calls == [expected]
 
 
-def test_serve(relume: Relume, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_serve(
+    relume: Relume, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
     serve = Recorder()
     monkeypatch.setitem(vars(sys.modules["relume.web"]), "serve", serve)
     assert relume("serve", "--port", 8123, "--no-browser", "--workers", 2).code == 0
     expected = {"host": "127.0.0.1", "port": 8123, "browser": False, "workers": 2}
-    assert serve.calls == [((), expected)]
+    ((args, given),) = serve.calls
+    given.pop("on_ready")("http://127.0.0.1:8123")
+    assert (args, given) == ((), expected)
+    assert capsysbinary.readouterr().out == b"http://127.0.0.1:8123\n"
 
 
 @pytest.fixture

@@ -146,3 +146,62 @@ def test_recipes_that_do_not_hold_together(
 def test_cuda_is_never_replaced_silently(recipe: Path, pairs: Path, tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="CUDA"):
         run(recipe, pairs=pairs, out=tmp_path / "out", device="cuda")
+
+
+RELUME = """
+name = "tiny"
+network = "relume"
+seed = 5
+[data]
+patch_px = 16
+batch = 2
+scenes = "scenes.csv"
+validation_scenes = 1
+darkened = -1
+epoch_steps = 3
+[[phases]]
+name = "picture"
+epochs = 2
+clip = 1.0
+ema = 0.9
+[[phases]]
+name = "exposure"
+epochs = 1
+ema = 0.9
+[watch]
+validate_epochs = 1
+panels_epochs = 2
+panels = 1
+checkpoint_s = 0.0
+"""
+
+
+def test_relumes_network_trains_resumes_and_exports(
+    recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    recipe.write_text(RELUME)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    bright = [pairs / "high"]
+    run(recipe, pairs=pairs, bright=bright, out=whole, device="cpu")
+    run(recipe, pairs=pairs, bright=bright, out=broken, device="cpu", stop_after=(0, 4))
+    run(recipe, pairs=pairs, bright=bright, out=broken, device="cpu", resume=True)
+    assert losses(whole) == losses(broken)
+    from safetensors.numpy import load_file
+
+    expected, got = (load_file(f / "relume.safetensors") for f in (whole, broken))
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(tensor, got[name], err_msg=name)
+    summary = json.loads((whole / "summary.json").read_text())
+    figures = summary["validation"]
+    assert {"told_psnr_db", "psnr_db", "exposure_rms", "constant_rms"} <= set(figures)
+    import openvino
+
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    picture = core.compile_model(whole / "relume.onnx", "CPU", options)
+    small = np.full((1, 3, 96, 96), 0.1, np.float32)
+    image = np.full((1, 3, 48, 32), 0.1, np.float32)
+    inputs = {"image": image, "thumbnail": small, "brightness": np.array([[0.4]], np.float32)}
+    assert picture(inputs)["photo"].shape == image.shape
+    exposure = core.compile_model(whole / "relume-exposure.onnx", "CPU", options)
+    assert 0.05 <= float(exposure({"thumbnail": small})["brightness"][0, 0]) <= 0.95

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -11,11 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 import typer
 
 from relume.cli import console
-from relume.errors import MissingExtra, ParameterError, RelumeError, WeightsError
+from relume.errors import MissingExtra, ParameterError, WeightsError
 
 if TYPE_CHECKING:
     from relume.cli.jobs import Job
     from relume.photo import Photo
+
+
+CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
+"""Errors that every photo of a run would meet alike: they end it."""
 
 
 class Work(Protocol):
@@ -100,7 +103,7 @@ class Run:
                 console.say(console.one_line(f"note: {job.source}: {note}"))
         try:
             result = self.work(photo)
-        except (ParameterError, WeightsError, MissingExtra):
+        except CONCERNS_ALL:
             raise
         except Exception as error:
             return self._fail(job, error)
@@ -114,9 +117,8 @@ class Run:
 
     def _fail(self, job: Job, error: Exception | str) -> None:
         self.failed += 1
-        if isinstance(error, Exception) and console.is_verbose():
-            console.say("".join(traceback.format_exception(error)).rstrip())
-        console.fail(_told(error), about=job.source)
+        console.trace(error)
+        console.fail(console.reason(error), about=job.source)
 
     def _summary(self, seconds: float) -> str:
         if len(self.done) == 1 and not self.skipped and not self.failed:
@@ -128,14 +130,3 @@ class Run:
         if self.failed:
             parts.append(f"{self.failed} failed")
         return f"{', '.join(parts)} ({seconds:.1f} s)"
-
-
-def _told(error: Exception | str) -> str:
-    """A failure in words: relume's own errors as they are, others with what they are."""
-    if isinstance(error, str | RelumeError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory for this photo"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{type(error).__name__}: {error} (-v shows where)"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
+
+from relume.errors import RelumeError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -32,6 +35,23 @@ def fail(error: BaseException | str, *, about: object = None) -> None:
     text = one_line(str(error)) or type(error).__name__
     name = "" if about is None else one_line(str(about))
     say(f"error: {text}" if name in text else f"error: {name}: {text}")
+
+
+def reason(error: Exception | str) -> str:
+    """A failure in words: relume's own errors as they are, others with what they are."""
+    if isinstance(error, str | RelumeError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory for this photo"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error} (-v shows where)"
+
+
+def trace(error: Exception | str) -> None:
+    """With ``-v``, where an error came from."""
+    if isinstance(error, Exception) and is_verbose():
+        say("".join(traceback.format_exception(error)).rstrip())
 
 
 def one_line(text: str) -> str:

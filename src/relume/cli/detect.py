@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console
+from relume.cli.batch import CONCERNS_ALL
 from relume.cli.options import (
     MegapixelsOption,
     OverwriteOption,
@@ -20,7 +21,7 @@ from relume.cli.options import (
     check_range,
     parse_list,
 )
-from relume.errors import InputError, OutputError, ParameterError, RelumeError
+from relume.errors import InputError, OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.faces import Face
@@ -219,16 +220,20 @@ def _look(
     for source, target in targets:
         try:
             photo = codec.read(source, max_megapixels=max_megapixels)
-        except (RelumeError, OSError) as error:
-            yield Seen(source, error=str(error))
+        except Exception as error:
+            console.trace(error)
+            yield Seen(source, error=console.reason(error))
             continue
         height, width = photo.pixels.shape[:2]
         try:
             faces = find(photo)
             if target is not None:
                 _draw(photo, faces, target, overwrite=overwrite)
-        except (InputError, OutputError) as error:
-            yield Seen(source, error=str(error))
+        except CONCERNS_ALL:
+            raise
+        except Exception as error:
+            console.trace(error)
+            yield Seen(source, error=console.reason(error))
         else:
             yield Seen(source, (width, height), faces)
 

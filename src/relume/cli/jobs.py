@@ -12,7 +12,6 @@ from pathlib import Path
 
 from relume.errors import InputError, OutputError, ParameterError
 from relume.image import codec
-from relume.image.formats import RAW
 
 MARK = ".relume"
 """Stands before the ending of results written beside their photo; folder runs skip such files."""
@@ -25,6 +24,10 @@ SUFFIXES = {
     "avif": ".avif",
     "heif": ".heic",
 }
+
+
+LOSSLESS = frozenset({".bmp", ".gif", ".jp2"})
+"""Endings that relume reads but does not write, and that are not camera raw."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,9 @@ def written_format(path: Path, format: str | None) -> str:
     try:
         return codec.format_of(path)
     except OutputError:
-        return "jpeg" if path.suffix.lower() in RAW else "png"
+        suffix = path.suffix.lower()
+        is_raw = suffix in codec.READABLE_SUFFIXES and suffix not in LOSSLESS
+        return "jpeg" if is_raw else "png"
 
 
 def is_same(one: Path, other: Path) -> bool:

@@ -17,7 +17,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
-    ] = 8000,
+    ] = 7860,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Photos relit at once.")] = 1,
     verbose: VerboseOption = False,
@@ -29,4 +29,4 @@ def serve(
     console.be_verbose(verbose)
     from relume.web import serve as run
 
-    run(host=host, port=port, browser=browser, workers=workers)
+    run(host=host, port=port, browser=browser, workers=workers, on_ready=console.out)

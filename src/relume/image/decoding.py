@@ -1,297 +1,292 @@
-"""Bytes to a :class:`Photo`: every depth, grey, alpha, palette, CMYK, orientation, metadata."""
+"""Bytes to a photo: which decoder takes which file, and what is done about odd pixels.
+
+OpenCV decodes what it decodes faster (JPEG) or in more bits (PNG and TIFF of 16 bits and float);
+Pillow reads every header, and decodes the rest.
+"""
 
 from __future__ import annotations
 
-import io
 import struct
-import threading
-import warnings
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from io import BytesIO
 
 import cv2
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
+import PIL.Image
+from PIL import ImageCms, ImageFile, JpegImagePlugin, TiffImagePlugin
 
-from relume.errors import InputError, MissingExtra, TooLarge, UnreadableInput
-from relume.image import exif as exif_bytes
-from relume.image import jpeg
-from relume.image.formats import RAW
-from relume.photo import Array, Meta, Photo
+from relume.errors import InputError, RelumeError, UnreadableInput
+from relume.image import extras
+from relume.image.formats import sniff
+from relume.image.jpeg import quality_of
+from relume.image.metadata import Directory, directories, packet, split_orientation
+from relume.image.opening import check_size, open_header
+from relume.image.png import GREY, PALETTE, PngHeader, read_header
+from relume.image.raster import Raster, split
+from relume.photo import Array, Photo
 
-_PILLOW = threading.Lock()
-"""Pillow's pixel limit is global; ours replaces it for a moment."""
-
-BITS_PER_SAMPLE, SAMPLE_FORMAT, WIDTH, HEIGHT = 258, 339, 256, 257
-
-
-@dataclass(frozen=True)
-class _Raster:
-    """What a decoder gives: colour (H, W, 3) or grey (H, W), alpha of the same dtype or None."""
-
-    colour: Array
-    alpha: Array | None = None
-    notes: tuple[str, ...] = ()
+OPENCV_LOG_LEVEL = cv2.utils.logging.getLogLevel()
+SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+# what describes the picture, not its pixels: names, makers, times, ratings, captions
+EXIF_OF_TIFF = frozenset(
+    {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, *range(40091, 40096)}
+)
+EXIF_POINTERS = (34665, 34853)
 
 
 def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -> Photo:
-    """The photo in a file's bytes; the kind is told by the content, not by the name.
+    """The photo in ``data``; ``name`` stands for it in errors, and its ending names camera raw.
 
-    Only camera raw needs ``name``, which otherwise serves the messages.
+    The pixels are upright, in the depth and colour space of the file (a wide-gamut profile is
+    carried along, not converted from). What had to be changed stands in ``meta.notes``.
 
     Raises:
-        UnreadableInput: empty, truncated, or not a picture.
-        InputError: a float picture with values that are not finite or outside [0, 1].
-        TooLarge: more than ``max_megapixels``, by the header alone.
-        MissingExtra: HEIC or camera raw without the extra for it.
+        UnreadableInput: empty, truncated, damaged, or no picture.
+        TooLarge: more pixels than ``max_megapixels`` million; found before any is decoded.
+        InputError: floating point pixels that are not finite or outside [0, 1].
+        MissingExtra: HEIC or camera raw without the package that reads it.
     """
     if not data:
-        raise UnreadableInput(f"{name} is empty: expected a picture")
-    if "." in name and "." + name.rsplit(".", 1)[1].lower() in RAW:
-        return _decode_raw(data, name, max_megapixels)
-    if _is_float_tiff(data):
-        return _decode_float_tiff(data, name, max_megapixels)
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-        _register_heif(name)
+        raise UnreadableInput(f"{name} is empty (0 bytes)")
     try:
-        with _PILLOW, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            limit, PillowImage.MAX_IMAGE_PIXELS = PillowImage.MAX_IMAGE_PIXELS, None
-            try:
-                picture = PillowImage.open(io.BytesIO(data))
-            finally:
-                PillowImage.MAX_IMAGE_PIXELS = limit
-        _check_size(picture.size, name, max_megapixels)
-        meta = _meta(picture, data)
-        deep_tiff = picture.format == "TIFF" and _tiff_numbers(data, BITS_PER_SAMPLE)[:1] == [16]
-        # both Pillow and OpenCV turn TIFFs by themselves, and nothing else
-        turn = 1 if picture.format == "TIFF" else exif_bytes.orientation(meta.exif)
-        raster = _by_opencv(data, name) if deep_tiff else _raster(picture, data, name)
-    except (UnreadableInput, InputError, MissingExtra):
+        format = sniff(data, name)
+        if format is None:
+            raise UnreadableInput(_what_it_looks_like(data))
+        return _raster(data, format, max_megapixels).to_photo(format, len(data))
+    except RelumeError as error:
+        if isinstance(error, InputError):
+            raise type(error)(f"{name}: {error}") from error
         raise
-    except UnidentifiedImageError as error:
-        raise UnreadableInput(
-            f"{name} is not a picture that relume reads: {_kind(data)}"
-        ) from error
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, cv2.error) as error:
-        raise UnreadableInput(f"{name} is damaged or cut off: {error}") from error
-    return _photo(raster, meta, turn, name)
+    except MemoryError:
+        raise
+    except Exception as error:  # decoders raise anything on damaged bytes
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableInput(f"{name}: damaged or truncated: {reason}") from error
 
 
-def _photo(raster: _Raster, meta: Meta, turn: int, name: str) -> Photo:
-    colour = exif_bytes.turn(raster.colour, turn)
-    depth_bits = {1: 8, 2: 16, 4: 32}[colour.dtype.itemsize]
-    grey = colour.ndim == 2
-    pixels = _floats(colour)
-    if colour.dtype == np.float32:
-        if not np.isfinite(pixels).all():
-            raise InputError(f"{name}: expected finite values, got NaN or infinity in a float file")
-        if pixels.min() < 0 or pixels.max() > 1:
-            raise InputError(
-                f"{name}: expected floats in [0, 1], got {pixels.min():.3g} to {pixels.max():.3g}"
-            )
-    if grey:
-        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    alpha = None if raster.alpha is None else _floats(exif_bytes.turn(raster.alpha, turn))
-    meta = replace(
-        meta,
-        exif=exif_bytes.upright(meta.exif),
-        grey=grey,
-        notes=meta.notes + raster.notes,
-    )
-    return Photo(pixels, alpha, depth_bits, meta)
+def _what_it_looks_like(data: bytes) -> str:
+    head = data[:512]
+    if b"\0" not in head and head.isascii():
+        return "not a picture: it holds text"
+    return "not a picture of a known format (JPEG, PNG, WebP, TIFF, AVIF, HEIC, camera raw)"
 
 
-def _floats(values: Array) -> Any:
-    if values.dtype == np.float32:
-        return values
-    out = values.astype(np.float32)
-    out /= np.float32(255 if values.dtype == np.uint8 else 65535)
-    return out
+def _raster(data: bytes, format: str, max_megapixels: float) -> Raster:
+    if format == "raw":
+        return extras.read_raw(data, max_megapixels)
+    if format == "heif":
+        return extras.read_heif(data, max_megapixels)
+    if format == "png":
+        return _read_png(data, max_megapixels)
+    if format == "tiff":
+        return _read_tiff(data, max_megapixels)
+    picture = open_header(data)
+    check_size(*picture.size, max_megapixels)
+    if format == "jpeg":
+        return _read_jpeg(data, picture)
+    return _with_frames_noted(_read_with_pillow(picture), picture)
 
 
-def _meta(picture: PillowImage.Image, data: bytes) -> Meta:
-    info = picture.info
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
-    if isinstance(xmp, str):
-        xmp = xmp.encode("utf-8")
-    exif = info.get("exif") or None
-    icc = info.get("icc_profile") or None
-    if picture.format == "TIFF":
-        exif, xmp = _tiff_exif(data), xmp or _tiff_value(data, exif_bytes.XMP)
-    if exif and not exif.startswith(exif_bytes.PREFIX):
-        exif = exif_bytes.PREFIX + exif
-    dpi = info.get("dpi")
-    quality = subsampling = None
-    if picture.format in ("JPEG", "MPO"):
-        quality = jpeg.quality_of(getattr(picture, "quantization", {}))
-        subsampling = _subsampling(picture)
-    frames = getattr(picture, "n_frames", 1)
-    notes: tuple[str, ...] = ()
-    if frames > 1 and picture.format != "MPO":
-        notes = (f"only the first of {frames} frames is used",)
-    return Meta(
-        format=_format(picture.format or ""),
-        exif=exif,
-        icc=icc,
-        xmp=xmp,
-        dpi=(float(dpi[0]), float(dpi[1])) if isinstance(dpi, tuple) else None,
-        jpeg_quality=quality,
-        jpeg_subsampling=subsampling,
-        size_bytes=len(data),
-        notes=notes,
-    )
-
-
-def _format(pillow: str) -> str:
-    name = {"MPO": "jpeg", "HEIF": "heif"}.get(pillow, pillow.lower())
-    return name if name in ("jpeg", "png", "webp", "tiff", "avif", "heif") else "png"
-
-
-def _subsampling(picture: PillowImage.Image) -> str | None:
-    from PIL import JpegImagePlugin
-
-    sampling = JpegImagePlugin.get_sampling(picture)
-    return {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}.get(sampling)
-
-
-def _raster(picture: PillowImage.Image, data: bytes, name: str) -> _Raster:
-    """The pixels: by OpenCV where it is faster or Pillow has no 16-bit colour, else by Pillow."""
-    kind, mode = picture.format, picture.mode
-    if kind in ("JPEG", "MPO"):
-        if not jpeg.is_whole(data):
-            raise UnreadableInput(f"{name} is damaged or cut off: the JPEG has no end")
-        if mode in ("RGB", "L"):
-            return _by_opencv(data, name)
-    if kind == "PNG" and data[24] == 16:
-        if b"IEND" not in data[-64:]:
-            raise UnreadableInput(f"{name} is damaged or cut off: the PNG has no end")
-        return _by_opencv(data, name)
-    picture.load()
-    return _by_pillow(picture)
-
-
-def _by_opencv(data: bytes, name: str) -> _Raster:
-    buffer = np.frombuffer(data, np.uint8)
-    array = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if array is None:
-        raise UnreadableInput(f"{name} is damaged or cut off: its pixels cannot be decoded")
-    array = np.asarray(array)
-    if array.ndim == 2:
-        return _Raster(array)
-    if array.shape[2] == 4:
-        return _Raster(
-            cv2.cvtColor(array, cv2.COLOR_BGRA2RGB), np.ascontiguousarray(array[:, :, 3])
-        )
-    return _Raster(cv2.cvtColor(array, cv2.COLOR_BGR2RGB))
-
-
-def _by_pillow(picture: PillowImage.Image) -> _Raster:
-    mode, notes = picture.mode, cast("tuple[str, ...]", ())
-    if mode in ("I;16", "I;16B", "I;16L", "I"):
-        return _Raster(np.asarray(picture).astype(np.uint16))
-    if mode in ("1", "L") and "transparency" not in picture.info:
-        return _Raster(np.asarray(picture.convert("L")))
-    if mode in ("LA", "L"):
-        both = np.asarray(picture.convert("LA"))
-        return _Raster(both[:, :, 0].copy(), both[:, :, 1].copy())
-    if mode in ("CMYK", "YCCK"):
-        notes = (f"{mode} was converted to RGB, without its colour profile",)
-        # Adobe writes CMYK inverted; Pillow's JPEG plug-in already turns that around
-        picture.info.pop("icc_profile", None)
-    if mode in ("RGBA", "PA", "RGBa") or "transparency" in picture.info:
-        whole = np.asarray(picture.convert("RGBA"))
-        return _Raster(np.ascontiguousarray(whole[:, :, :3]), whole[:, :, 3].copy(), notes)
-    if mode == "P" and _is_grey_palette(picture):
-        return _Raster(np.asarray(picture.convert("L")), notes=notes)
-    return _Raster(np.asarray(picture.convert("RGB")), notes=notes)
-
-
-def _is_grey_palette(picture: PillowImage.Image) -> bool:
-    colours = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
-    return bool((colours == colours[:, :1]).all())
-
-
-def _decode_raw(data: bytes, name: str, max_megapixels: float) -> Photo:
-    """Camera raw, developed by LibRaw with the camera's white balance to 16 bit sRGB."""
+def _opencv(data: bytes) -> Array | None:
+    """The pixels as they are stored, or None; quiet, for what is wrong is said by us, once."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        import rawpy
-    except ImportError:
-        raise MissingExtra("reading camera raw", "raw", "rawpy") from None
-    try:
-        with rawpy.imread(io.BytesIO(data)) as raw:
-            _check_size((raw.sizes.width, raw.sizes.height), name, max_megapixels)
-            array = raw.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
-    except rawpy.LibRawError as error:
-        raise UnreadableInput(f"{name} is not a raw file that LibRaw reads: {error}") from error
-    notes = ("camera raw was developed with the camera's white balance",)
-    meta = Meta(format="tiff", size_bytes=len(data), notes=notes)
-    return _photo(_Raster(np.asarray(array)), meta, 1, name)
-
-
-def _decode_float_tiff(data: bytes, name: str, max_megapixels: float) -> Photo:
-    size = [(_tiff_numbers(data, tag) or [0])[0] for tag in (WIDTH, HEIGHT)]
-    _check_size((size[0], size[1]), name, max_megapixels)
-    raster = _by_opencv(data, name)
-    raster = replace(raster, colour=raster.colour.astype(np.float32))
-    meta = Meta(format="tiff", exif=_tiff_exif(data), icc=_tiff_value(data, exif_bytes.ICC))
-    return _photo(raster, replace(meta, size_bytes=len(data)), 1, name)
-
-
-def _is_float_tiff(data: bytes) -> bool:
-    return data[:4] in (b"II*\0", b"MM\0*") and _tiff_numbers(data, SAMPLE_FORMAT)[:1] == [3]
-
-
-def _tiff_numbers(data: bytes, number: int) -> list[int]:
-    order = ">" if data[:2] == b"MM" else "<"
-    for tag in exif_bytes.tags(data):
-        if tag.number == number and tag.kind in (3, 4):
-            code = {3: "H", 4: "I"}[tag.kind]
-            return list(struct.unpack(f"{order}{tag.count}{code}", tag.value))
-    return []
-
-
-def _tiff_value(data: bytes, number: int) -> bytes | None:
-    return next((tag.value for tag in exif_bytes.tags(data) if tag.number == number), None)
-
-
-def _tiff_exif(data: bytes) -> bytes | None:
-    """The descriptive tags of a TIFF's first directory, as EXIF bytes."""
-    wanted = exif_bytes.DESCRIPTIVE | {exif_bytes.ORIENTATION}
-    if not any(tag.number in wanted for tag in exif_bytes.tags(data)):
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
         return None
-    exif = PillowImage.Exif()
-    with PillowImage.open(io.BytesIO(data)) as picture:
-        source = picture.getexif()
-        for number in wanted & set(source):
-            if number in (exif_bytes.EXIF_IFD, exif_bytes.GPS_IFD):
-                exif.get_ifd(number).update(source.get_ifd(number))
-            else:
-                exif[number] = source[number]
-    return exif.tobytes()
+    finally:
+        cv2.utils.logging.setLogLevel(OPENCV_LOG_LEVEL)
+    return None if pixels is None else np.asarray(pixels)
 
 
-def _register_heif(name: str) -> None:
-    try:
-        import pillow_heif
-    except ImportError:
-        raise MissingExtra(f"reading HEIC ({name})", "heif", "pillow-heif") from None
-    pillow_heif.register_heif_opener()
+def _read_jpeg(data: bytes, picture: ImageFile.ImageFile) -> Raster:
+    pixels = _opencv(data) if picture.mode in ("L", "RGB") else None
+    if pixels is not None and pixels.ndim == (2 if picture.mode == "L" else 3):
+        raster = Raster(split(pixels)[0])
+        _take_metadata(raster, picture)
+    else:
+        # CMYK, and what OpenCV refuses: Pillow knows why
+        raster = _read_with_pillow(picture)
+    raster.jpeg_quality = quality_of(getattr(picture, "quantization", {}))
+    if picture.mode == "RGB" and isinstance(picture, JpegImagePlugin.JpegImageFile):
+        raster.jpeg_subsampling = SAMPLINGS.get(JpegImagePlugin.get_sampling(picture))
+    return _with_frames_noted(raster, picture)
 
 
-def _check_size(size: tuple[int, int], name: str, max_megapixels: float) -> None:
-    megapixels = size[0] * size[1] / 1e6
-    if megapixels > max_megapixels:
-        raise TooLarge(
-            f"{name} has {size[0]} x {size[1]} = {megapixels:.0f} megapixels, more than the limit "
-            f"of {max_megapixels:g}; raise --max-megapixels if you trust it"
+def _read_png(data: bytes, max_megapixels: float) -> Raster:
+    header = read_header(data)
+    check_size(header.width, header.height, max_megapixels)
+    picture = open_header(data)
+    # tRNS with grey, palettes and 1 to 4 bits: Pillow expands them all
+    is_plain = header.depth_bits >= 8 and header.colour_type != PALETTE
+    if header.depth_bits == 8 and header.has_transparent_colour:
+        is_plain = False
+    raster = _read_plain_png(data, header) if is_plain else _read_with_pillow(picture)
+    raster.icc, raster.xmp, raster.dpi = header.icc, header.xmp, header.dpi
+    raster.exif = header.exif or raster.exif or picture.info.get("exif")
+    return _with_frames_noted(raster, picture)
+
+
+def _read_plain_png(data: bytes, header: PngHeader) -> Raster:
+    pixels = _opencv(data)
+    if pixels is None:
+        raise UnreadableInput("damaged or truncated PNG")
+    colour, alpha = split(pixels)
+    if header.colour_type in (GREY, 4) and colour.ndim == 3:
+        colour = np.ascontiguousarray(colour[:, :, 0])
+    return Raster(colour, alpha)
+
+
+def _read_tiff(data: bytes, max_megapixels: float) -> Raster:
+    # both decoders would turn the pixels themselves, each in its own cases
+    orientation, data = split_orientation(data)
+    found = next(directories(data), None)
+    if found is not None:
+        size = (found.number(data, 256), found.number(data, 257))
+        check_size(*size, max_megapixels)
+    if found is not None and _needs_opencv(found, data):
+        raster = _read_deep_tiff(data, found)
+    else:
+        picture = open_header(data)
+        check_size(*picture.size, max_megapixels)
+        raster = _read_with_pillow(picture)
+        _take_tiff_metadata(raster, picture)
+        _with_frames_noted(raster, picture)
+        if found is not None and found.number(data, 262) == 0 and raster.colour.dtype == np.uint16:
+            raster.colour = 65535 - raster.colour  # white is zero, which Pillow sees to in 8 bits
+    raster.orientation = orientation
+    return raster
+
+
+def _needs_opencv(found: Directory, data: bytes) -> bool:
+    """Whether there are several channels of more than 8 bits, which Pillow would cut to 8."""
+    bits = found.numbers(data, 258)
+    is_separated = found.number(data, 262) == 5  # CMYK
+    return len(bits) > 1 and max(bits) > 8 and not is_separated
+
+
+def _read_deep_tiff(data: bytes, found: Directory) -> Raster:
+    bits = set(found.numbers(data, 258))
+    formats = set(found.numbers(data, 339)) or {1}
+    if (bits, formats) not in (({16}, {1}), ({32}, {3})):
+        raise UnreadableInput(
+            f"a TIFF of {'/'.join(map(str, sorted(bits)))} bits and sample format "
+            f"{'/'.join(map(str, sorted(formats)))} is not supported; expected 8 or 16 bit whole "
+            "numbers or 32 bit floats"
         )
-
-
-def _kind(data: bytes) -> str:
+    if found.number(data, 284, 1) != 1:
+        raise UnreadableInput("a TIFF of separate colour planes is not supported; interleave them")
+    pixels = _opencv(data)
+    expected = np.uint16 if bits == {16} else np.float32
+    if pixels is None or pixels.dtype != expected or pixels.ndim != 3:
+        raise UnreadableInput("damaged, truncated or unusual TIFF of 16 or 32 bits a channel")
+    raster = Raster(*split(pixels))
+    pages = sum(1 for _ in directories(data))
+    if pages > 1:
+        raster.notes.append(_frames_note(pages))
     try:
-        data[:64].decode("utf-8")
-    except UnicodeDecodeError:
-        return "its kind is unknown"
-    return "it holds text"
+        _take_tiff_metadata(raster, open_header(data))
+    except UnreadableInput:  # Pillow cannot open RGB floats at all
+        raster.icc, raster.xmp = (packet(data, found, tag) for tag in (34675, 700))
+        raster.dpi = _resolution(data, found)
+    return raster
+
+
+def _resolution(data: bytes, found: Directory) -> tuple[float, float] | None:
+    """Dots per inch in both directions, where both are given in inches."""
+    ratios = [
+        struct.unpack(found.order + "II", packet(data, found, tag) or bytes(8))
+        for tag in (282, 283)
+    ]
+    if found.number(data, 296, 2) != 2 or not all(n and d for n, d in ratios):
+        return None
+    (x, per_x), (y, per_y) = ratios
+    return x / per_x, y / per_y
+
+
+def _read_with_pillow(picture: ImageFile.ImageFile) -> Raster:
+    picture.load()
+    raster = _from_pillow(picture)
+    _take_metadata(raster, picture)
+    return raster
+
+
+def _from_pillow(picture: PIL.Image.Image) -> Raster:
+    """Any of Pillow's modes as grey or RGB, 8 or 16 bit or float, and alpha."""
+    mode = picture.mode
+    if mode in ("P", "PA", "LA", "La", "RGBa", "1") or "transparency" in picture.info:
+        has_alpha = mode in ("PA", "LA", "La", "RGBa") or "transparency" in picture.info
+        is_grey = mode in ("1", "L", "LA", "La")
+        wanted = ("LA" if has_alpha else "L") if is_grey else ("RGBA" if has_alpha else "RGB")
+        picture = picture.convert(wanted) if mode != "1" or has_alpha else picture.convert("L")
+    if picture.mode == "CMYK":
+        return _from_cmyk(picture)
+    if picture.mode.startswith("I;16"):
+        return Raster(np.asarray(picture, np.uint16))
+    if picture.mode == "F":
+        return Raster(np.asarray(picture, np.float32))
+    if picture.mode == "I":
+        raise UnreadableInput("32 bit whole numbers are not supported; save it with 16 bits")
+    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+        picture = picture.convert("RGB")  # YCbCr, RGBX, HSV; what Pillow cannot convert, it says
+    pixels = np.array(picture)
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return Raster(pixels)
+    colour = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
+    return Raster(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[:, :, -1]))
+
+
+def _from_cmyk(picture: PIL.Image.Image) -> Raster:
+    """CMYK as sRGB, by the file's profile if it has one that works."""
+    icc = picture.info.get("icc_profile")
+    note = "the picture was CMYK and is now sRGB"
+    if icc:
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(icc))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+        except ImageCms.PyCMSError:
+            converted = None
+        if converted is not None:
+            return Raster(np.array(converted), notes=[f"{note}, converted by its colour profile"])
+    return Raster(np.array(picture.convert("RGB")), notes=[f"{note}; it had no usable profile"])
+
+
+def _take_metadata(raster: Raster, picture: PIL.Image.Image) -> None:
+    info = picture.info
+    raster.exif = info.get("exif")
+    xmp = info.get("xmp")
+    raster.xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    # a profile of CMYK does not describe the pixels that were made of it
+    raster.icc = None if picture.mode == "CMYK" else info.get("icc_profile")
+    dpi = [float(value) for value in info.get("dpi") or ()]
+    if len(dpi) == 2 and min(dpi) > 0 and np.isfinite(dpi).all():
+        raster.dpi = (dpi[0], dpi[1])
+
+
+def _take_tiff_metadata(raster: Raster, picture: ImageFile.ImageFile) -> None:
+    """A TIFF's own tags that an EXIF would hold, as an EXIF; its XMP and ICC."""
+    if raster.icc is None and raster.xmp is None:
+        _take_metadata(raster, picture)
+    raster.exif = None
+    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return
+    found = picture.getexif()
+    kept = PIL.Image.Exif()
+    for tag in EXIF_OF_TIFF & set(found):
+        kept[tag] = found[tag]
+    for pointer in EXIF_POINTERS:
+        if pointer in found:
+            kept[pointer] = found.get_ifd(pointer)
+    if len(kept):
+        raster.exif = kept.tobytes()
+
+
+def _with_frames_noted(raster: Raster, picture: PIL.Image.Image) -> Raster:
+    frames = int(getattr(picture, "n_frames", 1))
+    if frames > 1:
+        raster.notes.append(_frames_note(frames))
+    return raster
+
+
+def _frames_note(frames: int) -> str:
+    return f"the file holds {frames} pictures (frames, pages or previews); only the first was used"

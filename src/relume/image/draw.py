@@ -1,47 +1,60 @@
-"""Pictures for people: faces and landmarks drawn, captioned strips, before beside after."""
+"""Pictures for people: faces drawn in, panels with captions, before and after.
+
+Colours are Okabe and Ito's, told apart with every kind of colour vision; every line has a dark rim,
+so that it is seen on snow and at night.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as PillowImage
-from PIL import ImageDraw, ImageFont
+from PIL import ImageFont
 
-from relume.photo import Array, Image, quantise
+from relume.errors import ParameterError
+from relume.image.lettering import Colour, fitted, font, lettered, text_size
+from relume.photo import Image, check_image
 
-ORANGE, SKY, YELLOW = (230, 159, 0), (86, 180, 233), (240, 228, 66)
-"""Of Okabe and Ito's palette, which colour-blind people can tell apart."""
+ORANGE: Colour = (230, 159, 0)
+SKY: Colour = (86, 180, 233)
+GREEN: Colour = (0, 158, 115)
+YELLOW: Colour = (240, 228, 66)
+PURPLE: Colour = (204, 121, 167)
+WHITE: Colour = (255, 255, 255)
+BLACK: Colour = (0, 0, 0)
+INK: Colour = (34, 34, 34)
 
-INK, PAPER = (236, 236, 236), (18, 18, 20)
-
-CONTOURS: tuple[tuple[range, bool], ...] = (
-    (range(17), False),  # jaw
-    (range(17, 22), False),  # brows
-    (range(22, 27), False),
-    (range(27, 31), False),  # nose
-    (range(31, 36), False),
-    (range(36, 42), True),  # eyes
-    (range(42, 48), True),
-    (range(48, 60), True),  # lips
-    (range(60, 68), True),
+IBUG_68: tuple[tuple[int, int, bool, Colour], ...] = (
+    (0, 17, False, SKY),  # jaw
+    (17, 22, False, ORANGE),  # brows
+    (22, 27, False, ORANGE),
+    (27, 31, False, YELLOW),  # nose
+    (31, 36, False, YELLOW),
+    (36, 42, True, GREEN),  # eyes
+    (42, 48, True, GREEN),
+    (48, 60, True, PURPLE),  # lips, outer and inner
+    (60, 68, True, PURPLE),
 )
-"""The 68 iBUG points as lines: which points, and whether the line is closed."""
+"""iBUG-68's contours: first point, one past the last, whether closed, colour."""
 
-FINE = 16
-SHIFT = 4
-"""OpenCV draws on a grid of 1/16 px."""
+RIM_SHARE = 0.6
+SUBPIXEL_BITS = 4
+WIDEST_PANEL = 3.0
+"""Width over height; wider pictures are shown smaller."""
+
+Points: TypeAlias = npt.NDArray[np.floating]
 
 
-class Drawable(Protocol):
-    """A face as it can be drawn."""
+class FaceLike(Protocol):
+    """What is drawn of a face."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """(x0, y0, x1, y1), pixels."""
+        """(x0, y0, x1, y1), which may reach past the picture."""
 
     @property
     def score(self) -> float:
@@ -49,117 +62,217 @@ class Drawable(Protocol):
 
     @property
     def landmarks(self) -> npt.NDArray[np.float32] | None:
-        """(K, 2) points, or None."""
+        """(K, 2) or None."""
 
 
-def draw_faces(image: Image, faces: Sequence[Drawable]) -> Image:
-    """A copy of ``image`` with boxes, scores and landmarks; 68 points as iBUG contours.
+class _Sheet:
+    """A transparent sheet over a picture: what is not drawn on stays as it is, bit for bit."""
 
-    Line width follows the picture's size.
+    def __init__(self, height: int, width: int) -> None:
+        self.colour = np.zeros((height, width, 3), np.uint8)
+        self.ink = np.zeros((height, width), np.uint8)
+        self.rim = np.zeros((height, width), np.uint8)
+
+    def line(self, points: Points, colour: Colour, width_px: int, *, closed: bool) -> None:
+        """A smooth line; OpenCV clips it, but not at coordinates beyond its integers."""
+        near = np.clip(points, -1e5, 1e5)
+        path = [np.rint(near * (1 << SUBPIXEL_BITS)).astype(np.int32).reshape(-1, 1, 2)]
+        rim_px = width_px + 2 * max(1, round(width_px / 2))
+        for plane, value, px in (
+            (self.rim, 255, rim_px),
+            (self.ink, 255, width_px),
+            (self.colour, colour, width_px + 2),
+        ):
+            cv2.polylines(plane, path, closed, value, px, cv2.LINE_AA, SUBPIXEL_BITS)
+
+    def dot(self, point: Points, colour: Colour, radius_px: float) -> None:
+        """A filled circle."""
+        near = np.clip(point, -1e5, 1e5) * (1 << SUBPIXEL_BITS)
+        x, y = (round(float(value)) for value in near)
+        for plane, value, px in (
+            (self.rim, 255, radius_px + 1),
+            (self.ink, 255, radius_px),
+            (self.colour, colour, radius_px + 1),
+        ):
+            radius = round(px * (1 << SUBPIXEL_BITS))
+            cv2.circle(plane, (x, y), radius, value, -1, cv2.LINE_AA, SUBPIXEL_BITS)
+
+    def tag(self, words: str, x: float, y: float, colour: Colour, size_px: int) -> None:
+        """Dark words on a coloured ground, their lower left corner at (x, y), moved inside."""
+        face = font(size_px)
+        width, height = _tag_size(words, face)
+        full_height, full_width = self.ink.shape
+        if width > full_width or height > full_height:
+            return
+        left = int(min(max(x, 0), full_width - width))
+        top = int(min(max(y - height, 0), full_height - height))
+        place = np.s_[top : top + height, left : left + width]
+        ground = np.empty((height, width, 3), np.float32)
+        ground[...] = np.asarray(colour, np.float32) / 255
+        self.ink[place] = 255
+        self.rim[place] = 0
+        self.colour[place] = np.rint(255 * lettered(ground, words, face, BLACK))
+
+    def over(self, image: Image) -> Image:
+        """The picture under the sheet."""
+        out = image.copy()
+        left, top, width, height = cv2.boundingRect(cv2.max(self.ink, self.rim))
+        if not width:
+            return out
+        place = np.s_[top : top + height, left : left + width]
+        ink = (self.ink[place].astype(np.float32) / np.float32(255))[:, :, None]
+        rim = (self.rim[place].astype(np.float32) * np.float32(RIM_SHARE / 255))[:, :, None]
+        colour = self.colour[place].astype(np.float32) / np.float32(255)
+        below = out[place] * (1 - rim)
+        out[place] = below + ink * (colour - below)
+        return out
+
+
+def draw_faces(image: Image, faces: Iterable[FaceLike]) -> Image:
+    """The picture with the faces' boxes, scores and landmarks drawn in.
+
+    68 landmarks are drawn as iBUG's contours, any other number as dots. Lines and letters grow
+    with the picture, and shrink with small faces. What is not drawn on stays bit for bit.
     """
-    canvas = np.ascontiguousarray(quantise(image, np.uint8))
-    width_px = max(1, round(min(image.shape[:2]) / 240))
-    for face in faces:
-        _outline(canvas, face.box, width_px)
+    height, width = check_image(image).shape[:2]
+    sheet = _Sheet(height, width)
+    shown = sorted(faces, key=lambda face: face.score)  # the surest is drawn last, on top
+    for face in shown:
         if face.landmarks is not None:
-            _points(canvas, np.asarray(face.landmarks), width_px)
-    picture = PillowImage.fromarray(canvas)
-    pen = ImageDraw.Draw(picture)
-    for face in faces:
-        _tag(pen, face, picture.size)
-    return np.asarray(picture, np.float32) / np.float32(255)
+            _draw_landmarks(sheet, face)
+    for face in shown:
+        x0, y0, x1, y1 = face.box
+        px = _line_px(sheet, face)
+        corners = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)])
+        sheet.line(corners, SKY, px, closed=True)
+        size_px = int(min(max(11, min(min(height, width) / 40, (y1 - y0) / 5)), 64))
+        sheet.tag(f"{face.score:.2f}", x0 - px / 2, y0 - px / 2, SKY, size_px)
+    return sheet.over(image)
 
 
-def panels(
-    images: Sequence[Image], captions: Sequence[str], *, height_px: int | None = None
-) -> Image:
-    """The images side by side at one height, a caption above each.
+def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int = 400) -> Image:
+    """The pictures side by side on white, each with its caption above it.
 
-    ``height_px`` is that of the images; without it, the first one's.
+    Every picture is scaled to ``height_px``; one more than three times as wide is shown smaller,
+    and one that is narrower than its caption stands in the middle of a wider place.
+
+    Raises:
+        ParameterError: no picture, another number of captions, or a height below 16.
     """
-    height = height_px or images[0].shape[0]
-    shown = [_at_height(image, height) for image in images]
-    size_px = max(11, round(height / 16))
-    bar, gap = round(size_px * 1.9), max(2, height // 120)
-    width = sum(s.shape[1] for s in shown) + gap * (len(shown) - 1)
-    picture = PillowImage.new("RGB", (width, height + bar), PAPER)
-    pen = ImageDraw.Draw(picture)
-    x = 0
-    for image, caption in zip(shown, captions, strict=True):
-        picture.paste(PillowImage.fromarray(quantise(image, np.uint8)), (x, bar))
-        font = _font(size_px)
-        while size_px > 8 and pen.textlength(caption, font=font) > image.shape[1]:
-            size_px -= 1
-            font = _font(size_px)
-        pen.text((x + image.shape[1] / 2, bar / 2), caption, INK, font, anchor="mm")
-        x += image.shape[1] + gap
-    return np.asarray(picture, np.float32) / np.float32(255)
+    if not images or len(images) != len(captions):
+        raise ParameterError(
+            f"expected as many captions as pictures, and at least one, got {len(images)} pictures "
+            f"and {len(captions)} captions"
+        )
+    if height_px < 16:
+        raise ParameterError(f"expected panels of 16 px or more, got {height_px}")
+    size_px = int(min(max(12, height_px / 18), 40))
+    face, gap, bar = font(size_px), max(4, size_px // 2), 2 * size_px
+    room = [min(text_size(words, face)[0] + 4, height_px) for words in captions]
+    places = [
+        _placed(image, height_px, max(px, 2 * size_px))
+        for image, px in zip(images, room, strict=True)
+    ]
+    width = sum(place.shape[1] for place in places) + gap * (len(places) + 1)
+    out = np.ones((height_px + bar + gap, width, 3), np.float32)
+    x = gap
+    for place, caption in zip(places, captions, strict=True):
+        across = place.shape[1]
+        out[bar : bar + height_px, x : x + across] = place
+        words = fitted(caption, face, across)
+        out[:bar, x : x + across] = lettered(out[:bar, x : x + across], words, face, INK)
+        x += across + gap
+    return out
 
 
-def before_after(before: Image, after: Image) -> Image:
-    """One picture, its left half from ``before``, its right half from ``after``, both labelled."""
+def before_after(
+    before: Image, after: Image, *, labels: tuple[str, str] = ("before", "after")
+) -> Image:
+    """One picture: its left half from ``before``, its right half from ``after``, a line between.
+
+    Raises:
+        ParameterError: pictures of different sizes.
+    """
+    if check_image(before).shape != check_image(after).shape:
+        raise ParameterError(
+            f"expected two pictures of one size, got {before.shape[:2]} and {after.shape[:2]}"
+        )
     height, width = before.shape[:2]
     middle = width // 2
-    both = np.concatenate([before[:, :middle], after[:, middle:]], axis=1)
-    picture = PillowImage.fromarray(quantise(both, np.uint8))
-    pen = ImageDraw.Draw(picture, "RGBA")
-    line_px = max(1, round(width / 400))
-    pen.rectangle((middle - line_px / 2, 0, middle + line_px / 2, height), (255, 255, 255, 220))
-    font, margin = _font(max(11, round(height / 24))), max(4, height // 40)
-    for text, x, anchor in (("before", margin, "ls"), ("after", width - margin, "rs")):
-        place = (x, height - margin)
-        box = pen.textbbox(place, text, font, anchor=anchor)
-        pad = margin / 2
-        pen.rounded_rectangle(
-            (box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad), pad, (0, 0, 0, 150)
-        )
-        pen.text(place, text, (255, 255, 255, 255), font, anchor=anchor)
-    return np.asarray(picture, np.float32)[:, :, :3] / np.float32(255)
+    out = after.copy()
+    out[:, :middle] = before[:, :middle]
+    line_px = max(1, round(min(height, width) / 250))
+    if width > 8 * line_px:
+        left = middle - line_px // 2
+        out[:, left : left + line_px] = 1
+    size_px = int(min(max(12, min(height, width) / 24), 96))
+    margin = max(4, size_px // 2)
+    for words, start, stop in ((labels[0], 0, middle), (labels[1], middle, width)):
+        _badge(out, words, start + margin, stop - margin, margin, font(size_px))
+    return out
 
 
-def _outline(canvas: Array, box: tuple[float, float, float, float], width_px: int) -> None:
-    x0, y0, x1, y1 = box
-    # half open: the last row and column inside are x1 - 1, y1 - 1
-    start, end = _fixed((x0, y0)), _fixed((x1 - 1, y1 - 1))
-    cv2.rectangle(canvas, start, end, (0, 0, 0), width_px + 2, cv2.LINE_AA, SHIFT)
-    cv2.rectangle(canvas, start, end, ORANGE, width_px, cv2.LINE_AA, SHIFT)
-
-
-def _points(canvas: Array, points: Array, width_px: int) -> None:
+def _draw_landmarks(sheet: _Sheet, face: FaceLike) -> None:
+    points = np.asarray(face.landmarks, np.float64)
+    px = max(1, _line_px(sheet, face) // 2)
     if len(points) == 68:
-        for indices, closed in CONTOURS:
-            line = np.rint(points[list(indices)] * FINE).astype(np.int32)[None]
-            cv2.polylines(canvas, line, closed, SKY, max(1, width_px // 2), cv2.LINE_AA, SHIFT)
-    radius = FINE * max(1, width_px) if len(points) < 68 else FINE * max(1, width_px) * 2 // 3
+        for start, stop, closed, colour in IBUG_68:
+            sheet.line(points[start:stop], colour, px, closed=closed)
+        return
     for point in points:
-        cv2.circle(canvas, _fixed(point), radius, YELLOW, -1, cv2.LINE_AA, SHIFT)
+        sheet.dot(point, YELLOW, 1.5 * px)
 
 
-def _tag(pen: ImageDraw.ImageDraw, face: Drawable, size: tuple[int, int]) -> None:
-    x0, y0, x1, _ = face.box
-    font = _font(int(np.clip((x1 - x0) / 8, 10, max(12, min(size) / 24))))
-    text = f"{face.score:.2f}"
-    left, top, right, bottom = pen.textbbox((0, 0), text, font)
-    width, height = right - left + 6, bottom - top + 6
-    x = float(np.clip(x0, 0, max(0, size[0] - width)))
-    y = y0 - height if y0 >= height else y0
-    pen.rectangle((x, y, x + width, y + height), ORANGE)
-    pen.text((x + 3 - left, y + 3 - top), text, (0, 0, 0), font)
+def _line_px(sheet: _Sheet, face: FaceLike) -> int:
+    """A 300th of the picture's shorter side, and at most a 30th of the face."""
+    x0, y0, x1, y1 = face.box
+    of_picture = min(sheet.ink.shape) / 300
+    return max(1, round(min(of_picture, max(x1 - x0, y1 - y0) / 30)))
 
 
-def _at_height(image: Image, height_px: int) -> Image:
-    if image.shape[0] == height_px:
-        return image
-    width = max(1, round(image.shape[1] * height_px / image.shape[0]))
-    smaller = height_px < image.shape[0]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    resized = cv2.resize(image, (width, height_px), interpolation=how)
-    return np.asarray(np.clip(resized, 0, 1), np.float32)
+def _tag_size(words: str, face: ImageFont.FreeTypeFont) -> tuple[int, int]:
+    width, height = text_size(words, face)
+    return width + round(0.5 * face.size), height + round(0.2 * face.size)
 
 
-def _fixed(point: Sequence[float] | Array) -> tuple[int, int]:
-    return round(float(point[0]) * FINE), round(float(point[1]) * FINE)
+def _badge(
+    out: Image, words: str, start: int, stop: int, margin: int, face: ImageFont.FreeTypeFont
+) -> None:
+    """White words on a darkened, rounded ground, low in the picture; left out if too large."""
+    width, height = _tag_size(words, face)
+    bottom = out.shape[0] - margin
+    if width > stop - start or height > bottom - margin:
+        return
+    left = (start + stop - width) // 2
+    place = np.s_[bottom - height : bottom, left : left + width]
+    ground = out[place] * (1 - np.float32(0.55) * _rounded(height, width)[:, :, None])
+    out[place] = lettered(ground, words, face, WHITE)
 
 
-def _font(size_px: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size_px)
+@cache
+def _rounded(height: int, width: int) -> Image:
+    """A rounded rectangle that fills its plane, with smooth corners."""
+    corner = height / 3
+    y = np.abs(np.arange(height) - (height - 1) / 2)[:, None] - (height / 2 - corner)
+    x = np.abs(np.arange(width) - (width - 1) / 2)[None, :] - (width / 2 - corner)
+    distance = np.hypot(np.maximum(x, 0), np.maximum(y, 0))
+    return np.asarray(np.clip(corner - distance + 0.5, 0, 1), np.float32)
+
+
+def _placed(image: Image, height_px: int, least_px: int) -> Image:
+    """The picture scaled to ``height_px``, in the middle of a white place if it is too narrow."""
+    height, width = check_image(image).shape[:2]
+    scale = min(height_px / height, WIDEST_PANEL * height_px / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if scale < 1:
+        how = cv2.INTER_AREA
+    else:
+        how = cv2.INTER_NEAREST if scale >= 4 else cv2.INTER_CUBIC
+    scaled = np.clip(cv2.resize(image, size, interpolation=how), 0, 1)
+    across, down = max(size[0], least_px), height_px
+    if (across, down) == size:
+        return np.asarray(scaled, np.float32)
+    place = np.ones((down, across, 3), np.float32)
+    top, left = (down - size[1]) // 2, (across - size[0]) // 2
+    place[top : top + size[1], left : left + size[0]] = scaled
+    return place

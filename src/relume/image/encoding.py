@@ -1,134 +1,142 @@
-"""A :class:`Photo` to bytes: the depth, alpha and metadata that it came with."""
+"""A photo to bytes, in the depth and with the metadata that it came with."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from io import BytesIO
 
-import cv2
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import PngImagePlugin
+import PIL.Image
 
-from relume.errors import MissingExtra, OutputError, ParameterError
-from relume.image import exif as exif_bytes
-from relume.photo import Array, Photo, quantise
+from relume.errors import OutputError, ParameterError, RelumeError
+from relume.image import extras
+from relume.image.formats import SUFFIXES
+from relume.image.jpeg import encode_jpeg
+from relume.image.metadata import fitting_icc
+from relume.image.png import encode_png
+from relume.image.raster import is_grey, quantised
+from relume.image.tiff import encode_tiff
+from relume.photo import Array, Meta, Photo, check_image
 
-DEFAULT_QUALITY = {"jpeg": 92, "webp": 90, "avif": 80, "heif": 85}
-LOWEST_QUALITY = 75
-"""A JPEG is not made worse than this to keep its size."""
+WEBP_QUALITY = 92
+AVIF_QUALITY = 85
+WEBP_LARGEST_SIDE_PX = 16383
+AVIF_LARGEST_SIDE_PX = 65536
 
-GROWTH = 1.5
-"""How much larger than the file it came from a JPEG may become, if its quality allows."""
 
-SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+@dataclass(frozen=True)
+class Packed:
+    """A photo's pixels in the depth that is written: (H, W) or (H, W, 3), and alpha."""
+
+    values: Array
+    alpha: Array | None
+    meta: Meta
+    quality: int | None
+
+    def channels(self) -> Array:
+        """Colour and alpha in one array."""
+        return self.values if self.alpha is None else np.dstack([self.values, self.alpha])
 
 
 def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
-    """The photo as a file of ``format``: jpeg, png, webp, tiff, avif or heif.
+    """The photo as "jpeg", "png", "webp", "tiff", "avif" or "heif", metadata included.
 
-    16 bit stays 16 bit in PNG and TIFF; the others have 8. A JPEG that came from one keeps its
-    quality and subsampling, lowered (not below 75) where the file would grow beyond 1.5 times:
-    a dark photo's file is small because there is little to see in it. ``quality`` (1-100) is for
-    the lossy formats and overrules this.
+    PNG keeps 8 or 16 bits, TIFF 8, 16 or float; the others have 8. Values are clamped and rounded
+    once. Grey photos are written grey where the format has grey (and only while their pixels are
+    grey). JPEG has no alpha: there the photo is laid on white. ``quality``, 1 to 100, is for the
+    lossy formats (100 is lossless in WebP); without it a JPEG gets about its input's quality.
 
     Raises:
-        OutputError: an unknown format, or the picture cannot be written in it.
-        ParameterError: a quality outside 1-100.
-        MissingExtra: HEIF without its extra.
+        OutputError: an unknown format, or a picture that it cannot hold.
+        ParameterError: a quality outside 1 to 100.
+        InputError: pixels that break the array contract.
+        MissingExtra: HEIC without pillow-heif.
     """
+    if format not in ENCODERS:
+        raise OutputError(f"cannot write the format {format!r}; expected {', '.join(ENCODERS)}")
     if quality is not None and not 1 <= quality <= 100:
         raise ParameterError(f"quality must be 1 to 100, got {quality}")
-    if format not in _ENCODERS:
-        raise OutputError(f"expected a format among {', '.join(_ENCODERS)}, got {format!r}")
+    check_image(photo.pixels)
     try:
-        return _ENCODERS[format](photo, quality)
-    except (OSError, ValueError, cv2.error) as error:
-        raise OutputError(f"cannot write the picture as {format}: {error}") from error
+        return ENCODERS[format](_packed(photo, format, quality))
+    except (RelumeError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OutputError(f"could not make a {format.upper()}: {reason}") from error
 
 
-def _jpeg(photo: Photo, quality: int | None) -> bytes:
-    meta = photo.meta
-    picture = _pillow(photo, alpha=False)
-    subsampling = SUBSAMPLING.get(meta.jpeg_subsampling or "", 0 if meta.format != "jpeg" else 2)
-
-    def at(q: int) -> bytes:
-        options = _metadata(photo) | {"quality": q, "subsampling": subsampling}
-        return _saved(picture, "JPEG", **options)
-
-    if quality is not None:
-        return at(quality)
-    start = min(meta.jpeg_quality or DEFAULT_QUALITY["jpeg"], 95)
-    data = at(start)
-    if meta.format != "jpeg" or not meta.size_bytes:
-        return data
-    low, high = LOWEST_QUALITY, start
-    # bisection for the best quality that keeps the size; five encodings at the most
-    while len(data) > GROWTH * meta.size_bytes and high - low > 1:
-        middle = (low + high) // 2
-        attempt = at(middle)
-        if len(attempt) <= GROWTH * meta.size_bytes:
-            low = middle
-        else:
-            high = middle
-        if high - low <= 1:
-            data = at(low)
-            break
-    return data
+def _packed(photo: Photo, format: str, quality: int | None) -> Packed:
+    dtype = _dtype(photo.depth_bits, format)
+    pixels = photo.pixels
+    if photo.alpha is not None and format == "jpeg":
+        opaque = photo.alpha[:, :, None]
+        pixels = pixels * opaque + (1 - opaque)
+    if photo.meta.grey and is_grey(pixels):
+        values = quantised(np.ascontiguousarray(pixels[:, :, 0]), dtype)
+    else:
+        values = quantised(pixels, dtype)
+    has_alpha = photo.alpha is not None and format != "jpeg"
+    alpha = quantised(photo.alpha, dtype) if has_alpha and photo.alpha is not None else None
+    return Packed(values, alpha, photo.meta, quality)
 
 
-def _png(photo: Photo, quality: int | None) -> bytes:
-    del quality
-    if photo.depth_bits > 8:
-        kinds, values = _opencv_metadata(photo)
-        effort = [cv2.IMWRITE_PNG_COMPRESSION, 4]
-        ok, data = cv2.imencodeWithMetadata(
-            ".png", _opencv(photo, deepest=16), kinds, values, effort
+def _dtype(depth_bits: int, format: str) -> type[np.generic]:
+    if format == "tiff" and depth_bits > 16:
+        return np.float32
+    return np.uint16 if depth_bits > 8 and format in ("png", "tiff") else np.uint8
+
+
+def _jpeg(packed: Packed) -> bytes:
+    meta = packed.meta
+    return encode_jpeg(packed.values, meta, packed.quality)
+
+
+def _png(packed: Packed) -> bytes:
+    return encode_png(packed.values, packed.alpha, packed.meta)
+
+
+def _tiff(packed: Packed) -> bytes:
+    return encode_tiff(packed.values, packed.alpha, packed.meta)
+
+
+def _webp(packed: Packed) -> bytes:
+    _check_sides(packed, "WebP", WEBP_LARGEST_SIDE_PX)
+    quality = WEBP_QUALITY if packed.quality is None else packed.quality
+    # exact: what lies below transparent places stays too
+    return _save(packed, "WEBP", quality=quality, lossless=quality == 100, exact=True, method=4)
+
+
+def _avif(packed: Packed) -> bytes:
+    _check_sides(packed, "AVIF", AVIF_LARGEST_SIDE_PX)
+    return _save(packed, "AVIF", quality=AVIF_QUALITY if packed.quality is None else packed.quality)
+
+
+def _heif(packed: Packed) -> bytes:
+    return extras.encode_heif(packed.values, packed.alpha, packed.meta, packed.quality)
+
+
+def _save(packed: Packed, format: str, **options: int | bool) -> bytes:
+    meta = packed.meta
+    icc = fitting_icc(meta.icc, grey=packed.values.ndim == 2)
+    packets = {"exif": meta.exif, "icc_profile": icc, "xmp": meta.xmp}
+    given = {key: value for key, value in packets.items() if value}
+    out = BytesIO()
+    PIL.Image.fromarray(packed.channels()).save(out, format, **options, **given)
+    return out.getvalue()
+
+
+def _check_sides(packed: Packed, format: str, largest_px: int) -> None:
+    height, width = packed.values.shape[:2]
+    if max(height, width) > largest_px:
+        raise OutputError(
+            f"{format} holds at most {largest_px} pixels a side, got {width} x {height}; "
+            "write PNG or TIFF"
         )
-        if not ok:
-            raise OutputError("OpenCV cannot write this picture as PNG")
-        return bytes(data)
-    options = _metadata(photo)
-    xmp = options.pop("xmp", None)
-    if xmp:
-        info = PngImagePlugin.PngInfo()
-        info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = info
-    return _saved(_pillow(photo), "PNG", compress_level=4, **options)
 
 
-def _tiff(photo: Photo, quality: int | None) -> bytes:
-    del quality
-    compression = [cv2.IMWRITE_TIFF_COMPRESSION, 8]  # deflate
-    ok, data = cv2.imencode(".tiff", _opencv(photo), compression)
-    if not ok:
-        raise OutputError("OpenCV cannot write this picture as TIFF")
-    meta = photo.meta
-    return exif_bytes.with_tags(bytes(data), meta.exif, meta.icc, meta.xmp)
-
-
-def _webp(photo: Photo, quality: int | None) -> bytes:
-    quality = quality or DEFAULT_QUALITY["webp"]
-    return _saved(_pillow(photo), "WEBP", quality=quality, method=4, **_metadata(photo))
-
-
-def _avif(photo: Photo, quality: int | None) -> bytes:
-    quality = quality or DEFAULT_QUALITY["avif"]
-    return _saved(_pillow(photo), "AVIF", quality=quality, speed=7, **_metadata(photo))
-
-
-def _heif(photo: Photo, quality: int | None) -> bytes:
-    try:
-        import pillow_heif
-    except ImportError:
-        raise MissingExtra("writing HEIC", "heif", "pillow-heif") from None
-    pillow_heif.register_heif_opener()
-    quality = quality or DEFAULT_QUALITY["heif"]
-    return _saved(_pillow(photo), "HEIF", quality=quality, **_metadata(photo))
-
-
-_ENCODERS: dict[str, Callable[[Photo, int | None], bytes]] = {
+ENCODERS: dict[str, Callable[[Packed], bytes]] = {
     "jpeg": _jpeg,
     "png": _png,
     "webp": _webp,
@@ -136,47 +144,4 @@ _ENCODERS: dict[str, Callable[[Photo, int | None], bytes]] = {
     "avif": _avif,
     "heif": _heif,
 }
-
-
-def _metadata(photo: Photo) -> dict[str, Any]:
-    """Pillow's options for the metadata that there is."""
-    meta = photo.meta
-    options = {"exif": meta.exif, "icc_profile": meta.icc, "xmp": meta.xmp, "dpi": meta.dpi}
-    return {name: value for name, value in options.items() if value}
-
-
-def _opencv_metadata(photo: Photo) -> tuple[list[int], list[Array]]:
-    meta = photo.meta
-    exif = meta.exif.removeprefix(exif_bytes.PREFIX) if meta.exif else None
-    given = {
-        cv2.IMAGE_METADATA_EXIF: exif,
-        cv2.IMAGE_METADATA_ICCP: meta.icc,
-        cv2.IMAGE_METADATA_XMP: meta.xmp and meta.xmp + b"\0",  # it is read as a C string
-    }
-    present = {kind: np.frombuffer(v, np.uint8) for kind, v in given.items() if v}
-    return list(present), list(present.values())
-
-
-def _pillow(photo: Photo, *, alpha: bool = True) -> PillowImage.Image:
-    """The photo in 8 bit, grey if it was."""
-    values = quantise(photo.pixels[:, :, 0] if photo.meta.grey else photo.pixels, np.uint8)
-    if alpha and photo.alpha is not None:
-        return PillowImage.fromarray(np.dstack([values, quantise(photo.alpha, np.uint8)]))
-    return PillowImage.fromarray(np.ascontiguousarray(values))
-
-
-def _opencv(photo: Photo, *, deepest: int = 32) -> Array:
-    """The photo as OpenCV writes it: BGR(A) or grey, 8 or 16 bit, float for float."""
-    kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[min(photo.depth_bits, deepest)]
-    if photo.meta.grey and photo.alpha is None:
-        return quantise(photo.pixels[:, :, 0], kind)
-    bgr = photo.pixels[:, :, ::-1]
-    if photo.alpha is not None:
-        bgr = np.dstack([bgr, photo.alpha])
-    return np.ascontiguousarray(quantise(bgr, kind))
-
-
-def _saved(picture: PillowImage.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
+assert ENCODERS.keys() == SUFFIXES.keys()

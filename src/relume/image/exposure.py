@@ -77,9 +77,11 @@ def expose(image: Image, gain: float) -> Image:
 def _rolled_off(light: Image, gain: float, bend: float) -> Image:
     t = np.maximum(light - np.float32(SHOULDER), 0) / np.float32(gain - SHOULDER)
     if bend < 1e-4:  # its limit is a straight line, which float32 could not divide
-        return np.minimum(light, SHOULDER) + np.float32(1 - SHOULDER) * t
-    rise = np.expm1(np.float32(-bend) * t) / np.float32(math.expm1(-bend))
-    return np.minimum(light, np.float32(SHOULDER)) + np.float32(1 - SHOULDER) * rise
+        rise = t
+    else:
+        rise = np.expm1(np.float32(-bend) * t) / np.float32(math.expm1(-bend))
+    low = np.minimum(light, np.float32(SHOULDER))
+    return np.asarray(low + np.float32(1 - SHOULDER) * rise, np.float32)
 
 
 def _bend(ratio: float) -> float:

@@ -71,15 +71,13 @@ def guided_filter(
     return np.asarray((scaled if guide.ndim == 2 else scaled.sum(axis=2)) + offset, np.float32)
 
 
-def _grey_coefficients(
-    guide: Image, source: Image, radius: int, eps: float
-) -> tuple[Image, Image]:
+def _grey_coefficients(guide: Image, source: Image, radius: int, eps: float) -> tuple[Image, Image]:
     """a = cov(I, p) / (var(I) + eps), b = mean(p) - a mean(I): eq. 5 and 6."""
     guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
     variance = box_filter(guide * guide, radius) - guide_mean * guide_mean
     covariance = box_filter(guide * source, radius) - guide_mean * mean
     slope = covariance / (np.maximum(variance, 0) + np.float32(eps))
-    return slope, mean - slope * guide_mean
+    return np.asarray(slope, np.float32), np.asarray(mean - slope * guide_mean, np.float32)
 
 
 def _colour_coefficients(

@@ -19,8 +19,9 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
 READ_ONLY = frozenset({".bmp", ".gif"})
 
 RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .k25 .kdc .mef .mos .mrw .nef .nrw .orf "
-    ".pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25"}
+    | {".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"}
+    | {".rwl", ".sr2", ".srf", ".srw", ".x3f"}
 )
 """Camera raw; read through the extra "raw"."""
 

@@ -65,7 +65,7 @@ def _scaled_tables(*, chroma: bool) -> npt.NDArray[np.int64]:
     quality = np.arange(1, 101)
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
     table = np.asarray(CHROMA_TABLE if chroma else LUMA_TABLE)
-    return np.clip((percent * table + 50) // 100, 1, 255)
+    return np.asarray(np.clip((percent * table + 50) // 100, 1, 255), np.int64)
 
 
 def encode_jpeg(values: Array, meta: Meta, quality: int | None) -> bytes:
@@ -98,22 +98,22 @@ def _compress_like(values: Array, meta: Meta, sampling: str) -> bytes:
     if meta.jpeg_quality is None or meta.size_bytes is None:
         return data
     limit = MOST_GROWTH * meta.size_bytes
-    low, high = LEAST_QUALITY, quality
-    best = data
-    while len(best) > limit and low < high:
+    if len(data) <= limit or quality <= LEAST_QUALITY:
+        return data
+    data = _compress(values, LEAST_QUALITY, sampling)
+    low, high = LEAST_QUALITY, quality  # low is what ``data`` has, high is too much
+    while len(data) <= limit and high - low > 1:
         middle = (low + high) // 2
         tried = _compress(values, middle, sampling)
-        if len(tried) > limit:
-            high = middle
+        if len(tried) <= limit:
+            data, low = tried, middle
         else:
-            data, low = tried, middle + 1
-        if low >= high:
-            best = data if len(data) <= limit else tried
-    return best
+            high = middle
+    return data
 
 
 def _compress(values: Array, quality: int, sampling: str) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     if values.ndim == 3:
         factor = SAMPLING.get(sampling, SAMPLING[DEFAULT_SAMPLING])
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]

@@ -80,13 +80,22 @@ def directories(data: bytes) -> Iterator[Directory]:
     while at and at not in seen:
         seen.add(at)
         (count,) = struct.unpack_from(order + "H", data, at)
-        entries = {}
+        entries: dict[int, Entry] = {}
         for place in range(at + 2, at + 2 + 12 * count, 12):
             tag, kind, number = struct.unpack_from(order + "HHI", data, place)
             entries.setdefault(tag, Entry(tag, kind, number, place))
         next_at = at + 2 + 12 * count
         yield Directory(order, entries, next_at)
         (at,) = struct.unpack_from(order + "I", data, next_at)
+
+
+def packet(data: bytes, found: Directory, tag: int) -> bytes | None:
+    """The bytes of a long field (ICC, XMP), None if it is not there."""
+    entry = found.entries.get(tag)
+    if entry is None or entry.size_bytes <= 4:
+        return None
+    (at,) = struct.unpack_from(found.order + "I", data, entry.at + 8)
+    return bytes(data[at : at + entry.size_bytes])
 
 
 def split_orientation(data: bytes) -> tuple[int, bytes]:

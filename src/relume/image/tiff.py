@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 
@@ -24,11 +25,12 @@ LARGEST_BYTES = (1 << 32) - (1 << 20)
 
 # what describes pixels or their place: an EXIF's own values belong to another file
 STRUCTURE = frozenset(
-    (254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 284, 317, 320)
-    + (322, 323, 324, 325, 330, 338, 339, 513, 514, 529, 530, 531, 532, 700, 34675)
+    {*range(254, 260), 262, 266, 273, 274, *range(277, 282), 284, 317, 320, *range(322, 326)}
+    | {330, 338, 339, 513, 514, *range(529, 533), 700, 34675}
 )
 RESOLUTION = frozenset((282, 283, 296))
 Field = tuple[int, str, bytes]
+Order = Literal["<", ">"]
 
 
 def encode_tiff(values: Array, alpha: Array | None, meta: Meta) -> bytes:
@@ -37,11 +39,14 @@ def encode_tiff(values: Array, alpha: Array | None, meta: Meta) -> bytes:
     Raises:
         OutputError: more than a TIFF's 4 GB.
     """
+    if values.ndim == 2 and alpha is not None and values.dtype != np.uint8:
+        # few programs read deep grey with alpha, OpenCV and Pillow among those that do not
+        values = np.repeat(values[:, :, None], 3, axis=2)
     channels = values[:, :, None] if values.ndim == 2 else values
     if alpha is not None:
         channels = np.dstack([channels, alpha])
     exif, kept = _base(meta)
-    order = "<" if exif[:2] == b"II" else ">"
+    order: Order = "<" if exif[:2] == b"II" else ">"
     height, width, samples = channels.shape
     row_bytes = width * samples * channels.dtype.itemsize
     rows = max(1, min(height, STRIP_BYTES // row_bytes))
@@ -96,7 +101,7 @@ def _base(meta: Meta) -> tuple[bytes, list[tuple[int, bytes]]]:
     return meta.exif, kept
 
 
-def _strip(rows: Array, order: str) -> bytes:
+def _strip(rows: Array, order: Order) -> bytes:
     """Rows compressed; of whole numbers the differences along a row are."""
     if rows.dtype.kind != "f":
         differences = rows.copy()
@@ -106,7 +111,7 @@ def _strip(rows: Array, order: str) -> bytes:
     return zlib.compress(ordered.tobytes(), COMPRESSION)
 
 
-def _metadata_fields(meta: Meta, order: str, *, grey: bool) -> list[Field]:
+def _metadata_fields(meta: Meta, order: Order, *, grey: bool) -> list[Field]:
     fields: list[Field] = []
     if meta.dpi is not None:
         for tag, dpi in zip((282, 283), meta.dpi, strict=True):
@@ -123,7 +128,7 @@ def _metadata_fields(meta: Meta, order: str, *, grey: bool) -> list[Field]:
 
 
 def _with_directory(
-    body: bytearray, order: str, fields: list[Field], kept: list[tuple[int, bytes]]
+    body: bytearray, order: Order, fields: list[Field], kept: list[tuple[int, bytes]]
 ) -> bytes:
     entries = list(kept)
     for tag, code, value in fields:
@@ -140,9 +145,9 @@ def _with_directory(
     return bytes(body)
 
 
-def _shorts(order: str, tag: int, *values: int) -> Field:
+def _shorts(order: Order, tag: int, *values: int) -> Field:
     return tag, "H", struct.pack(f"{order}{len(values)}H", *values)
 
 
-def _longs(order: str, tag: int, *values: int) -> Field:
+def _longs(order: Order, tag: int, *values: int) -> Field:
     return tag, "I", struct.pack(f"{order}{len(values)}I", *values)
