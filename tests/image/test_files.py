@@ -93,9 +93,10 @@ def test_a_disk_that_refuses_loses_nothing(
         os.close(os.open(self, os.O_CREAT | os.O_EXCL))
         return Full()
 
-    monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(OutputError, match=words) as raised:
-        write_whole(path, b"new", overwrite=overwrite)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        with pytest.raises(OutputError, match=words) as raised:
+            write_whole(path, b"new", overwrite=overwrite)
     assert "\n" not in str(raised.value)
     assert held(tmp_path) == before
     assert not overwrite or path.read_bytes() == b"old"

@@ -28,7 +28,7 @@ def blurred(radius_px: int, multiple: int, border: int):
     return fn
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     height=st.integers(1, 70),
     width=st.integers(1, 70),

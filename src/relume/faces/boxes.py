@@ -59,7 +59,7 @@ def iou(first: Box, second: Box) -> float:
 def non_maximum_suppression(
     boxes: npt.ArrayLike, scores: npt.ArrayLike, *, most_iou: float
 ) -> list[int]:
-    """The indices that stay, best score first: none overlaps a better one by more than ``most_iou``."""
+    """The indices that stay, best score first: none overlaps a better one by over ``most_iou``."""
     corners = np.asarray(boxes, np.float64).reshape(-1, 4)
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
     kept: list[int] = []

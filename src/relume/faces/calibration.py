@@ -36,7 +36,7 @@ class Curve:
         inside = ends[2] >= 0 and ends[3] <= 1 and sorted(self.worth) == list(self.worth)
         if not (fits and inside and all(a < b for a, b in steps)):
             raise ParameterError(
-                f"expected rising knots in [0, 1], got {self.scores}, {self.worth}"
+                f"expected rising knots from 0 to 1, got {self.scores} to {self.worth}"
             )
 
     def __call__(self, score: float) -> float:

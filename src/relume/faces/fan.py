@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -169,7 +170,6 @@ class Fan:
         what = "the landmarker 'fan'"
         api = _package(what, "api")
         self._lock = threading.Lock()
-        self._scale = api_reference(api) / reference_px
 
         class Alignment(api.FaceAlignment):  # type: ignore[name-defined, misc]
             """face-alignment with verified weights from a file."""
@@ -192,33 +192,17 @@ class Fan:
                 compile=False,
             ),
         )
+        # the crop is the box's mean side over this, times 200 px
+        self._alignment.face_detector = SimpleNamespace(reference_scale=reference_px)
 
     def __call__(self, image: Image, box: Box) -> Points:
         """The 68 points of the face in ``box``, on a grid of about 1/64 of the face."""
         check_image(image)
-        x0, y0, x1, y1 = box
-        # the crop's size is the box's over the package's fixed reference: stretch the box about
-        # its shifted centre instead
-        centre_y = (y0 + y1) / 2 - CENTRE_SHIFT * (y1 - y0)
-        half = (x1 - x0) / 2 * self._scale, (y1 - y0) / 2 * self._scale
-        centre = ((x0 + x1) / 2, centre_y + CENTRE_SHIFT * 2 * half[1])
-        stretched = np.array(
-            [centre[0] - half[0], centre[1] - half[1], centre[0] + half[0], centre[1] + half[1]]
-        )
         with self._lock:
             points = self._alignment.get_landmarks_from_image(
-                quantise(image, np.uint8), detected_faces=[stretched]
+                quantise(image, np.uint8), detected_faces=[np.array(box)]
             )
         return np.asarray(points[0], np.float32)
-
-
-CENTRE_SHIFT = 0.12
-"""How far above the box's centre FAN's crop is centred, in box heights."""
-
-
-def api_reference(api: Any) -> float:
-    """The box size that the package takes for scale 1 when boxes come from elsewhere."""
-    return float(api.REFERENCE_SCALE)
 
 
 def detector(info: Info) -> Callable[..., FanDetector]:

@@ -38,8 +38,10 @@ class Cluster:
         """One face: boxes and landmarks averaged by score, the best score, all views' names."""
         near = [m for m in self.members if iou(m.box, self.lead.box) >= MOVES_BOX_IOU]
         views = dict.fromkeys(member.view for member in self.members)
+        box = weighted_box([m.box for m in near], [m.score for m in near])
         return Face(
-            box=weighted_box([m.box for m in near], [m.score for m in near]),
+            # many boxes, each near the lead, can have a mean that is not
+            box=box if iou(box, self.lead.box) >= MOVES_BOX_IOU else self.lead.box,
             score=max(member.score for member in self.members),
             landmarks=_mean_landmarks(near),
             view="+".join(views),

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 
 import cv2
+import cv2.data as cascades
 import numpy as np
 
 from relume.catalog import Info, Parameter
@@ -49,7 +50,7 @@ class Haar:
             WeightsError: this OpenCV does not carry it (5.0 dropped it).
         """
         self.threshold = threshold
-        file = Path(cv2.data.haarcascades) / f"haarcascade_frontalface_{cascade}.xml"
+        file = Path(cascades.haarcascades) / f"haarcascade_frontalface_{cascade}.xml"
         if not file.is_file():
             raise WeightsError(f"this OpenCV has no {file.name}; install opencv-python-headless 4")
         self._cascade = cv2.CascadeClassifier(str(file))

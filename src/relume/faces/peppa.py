@@ -11,11 +11,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume import engine, weights
 from relume.catalog import Info, Parameter
+from relume.engine import Runtime, load
 from relume.faces.boxes import box_around, points_bounds
 from relume.faces.contract import Box, Points
 from relume.photo import Image, check_image
+from relume.weights import path
 
 INPUT_PX = 160
 POINTS = 68
@@ -58,8 +59,8 @@ class Peppa:
         """
         self.mirror = mirror
         self.passes = passes
-        file = weights.path("peppa_68")
-        self.network = engine.load(file, runtime=engine.Runtime(precision="f32"))
+        file = path("peppa_68")
+        self.network = load(file, runtime=Runtime(precision="f32"))
 
     def __call__(self, image: Image, box: Box) -> Points:
         """The 68 points of the face in ``box`` (a detector's box, from hairline to chin)."""

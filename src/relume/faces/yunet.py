@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from relume import engine, weights
 from relume.catalog import Info, Parameter
+from relume.engine import Array, Runtime, load
 from relume.errors import WeightsError
 from relume.faces.candidates import Candidates, search
 from relume.faces.contract import Face
 from relume.photo import Image, check_image
+from relume.weights import path
 
 STRIDES_PX = (8, 16, 32)
 POINTS = 5
@@ -46,13 +47,13 @@ class YuNet:
         self.threshold = threshold
         self.nms = nms
         try:
-            file = weights.path("yunet")
+            file = path("yunet")
         except WeightsError as error:
             raise WeightsError(
                 f"{error}; or use --detector haar, which needs no weights"
             ) from error
         # its scores are the measure of everything: never in reduced precision
-        self.network = engine.load(file, runtime=engine.Runtime(precision="f32"))
+        self.network = load(file, runtime=Runtime(precision="f32"))
 
     def __call__(self, image: Image) -> list[Face]:
         """The faces, best score first."""
@@ -78,9 +79,7 @@ def _padded(length_px: int) -> int:
     return -(-length_px // STRIDES_PX[-1]) * STRIDES_PX[-1]
 
 
-def _decode(
-    out: dict[str, engine.Array], stride_px: int, columns: int, threshold: float
-) -> Candidates:
+def _decode(out: dict[str, Array], stride_px: int, columns: int, threshold: float) -> Candidates:
     """The candidates of one stride: an anchor a cell, box and points relative to its corner."""
     classes = np.clip(out[f"cls_{stride_px}"][0, :, 0], 0, 1)
     objects = np.clip(out[f"obj_{stride_px}"][0, :, 0], 0, 1)

@@ -5,6 +5,7 @@ The door to this folder's codecs: ``decode`` and ``encode`` are in files of thei
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +28,7 @@ def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = 200.0
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), max_megapixels=max_megapixels)
-    if isinstance(source, str | Path):
+    if isinstance(source, str | os.PathLike):
         return decode(_bytes_of(Path(source)), name=str(source), max_megapixels=max_megapixels)
     name = getattr(source, "name", None)
     name = name if isinstance(name, str) else "input"

@@ -9,6 +9,17 @@ import numpy as np
 
 from relume.photo import Image
 
+# OpenCV's own conversion rounds its constants: 18 levels of 16 bits there and back
+TO_YCBCR = np.array(
+    [
+        [0.299, 0.587, 0.114, 0],
+        [-0.299 / 1.772, -0.587 / 1.772, 0.5, 0.5],
+        [0.5, -0.587 / 1.402, -0.114 / 1.402, 0.5],
+    ]
+)
+_UNMIX = np.linalg.inv(TO_YCBCR[:, :3])
+FROM_YCBCR = np.column_stack([_UNMIX, -_UNMIX @ TO_YCBCR[:, 3]])
+
 BAND_VALUES = 1 << 18
 """Values that a pointwise curve takes at once: 1 MB, which stays in a core's cache."""
 
@@ -29,16 +40,13 @@ def luma(image: Image) -> Image:
 
 
 def rgb_to_ycbcr(image: Image) -> Image:
-    """Luma and two colour differences around 0.5 (full range, as in JPEG)."""
-    channels = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb), np.float32)
-    # OpenCV's order is Y, Cr, Cb
-    return np.ascontiguousarray(channels[:, :, [0, 2, 1]])
+    """Luma and two colour differences around 0.5 (full range, as in JPEG: ITU T.871)."""
+    return np.asarray(cv2.transform(image, TO_YCBCR), np.float32)
 
 
 def ycbcr_to_rgb(image: Image) -> Image:
     """The inverse of :func:`rgb_to_ycbcr`; not clamped."""
-    swapped = np.ascontiguousarray(image[:, :, [0, 2, 1]])
-    return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2RGB), np.float32)
+    return np.asarray(cv2.transform(image, FROM_YCBCR), np.float32)
 
 
 def by_bands(curve: Callable[[Image], Image], image: Image) -> Image:

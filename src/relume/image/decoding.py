@@ -215,7 +215,7 @@ def _from_pillow(picture: PIL.Image.Image) -> Raster:
     mode = picture.mode
     if mode in ("P", "PA", "LA", "La", "RGBa", "1") or "transparency" in picture.info:
         has_alpha = mode in ("PA", "LA", "La", "RGBa") or "transparency" in picture.info
-        is_grey = mode in ("1", "L", "LA", "La")
+        is_grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(picture)
         wanted = ("LA" if has_alpha else "L") if is_grey else ("RGBA" if has_alpha else "RGB")
         picture = picture.convert(wanted) if mode != "1" or has_alpha else picture.convert("L")
     if picture.mode == "CMYK":
@@ -233,6 +233,14 @@ def _from_pillow(picture: PIL.Image.Image) -> Raster:
         return Raster(pixels)
     colour = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
     return Raster(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[:, :, -1]))
+
+
+def _has_grey_palette(picture: PIL.Image.Image) -> bool:
+    if picture.mode != "P":
+        return False
+    colours = np.array(picture.getpalette("RGB") or [0, 0, 0], np.uint8).reshape(-1, 3)
+    used = colours[np.unique(np.asarray(picture)).clip(0, len(colours) - 1)]
+    return bool((used == used[:, :1]).all())
 
 
 def _from_cmyk(picture: PIL.Image.Image) -> Raster:

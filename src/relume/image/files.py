@@ -46,10 +46,7 @@ def write_whole(path: Path, data: bytes, *, overwrite: bool) -> None:
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        reason = REASONS.get(error.errno or 0) or error.strerror or str(error)
-        raise OutputError(f"cannot write {path}: {reason}") from error
-    except ValueError as error:  # a name that no file can have, as with a NUL in it
-        raise OutputError(f"cannot write {path}: {error}") from error
+        raise _refused(path, error) from error
 
 
 def refuse_target(path: Path, *, overwrite: bool) -> None:
@@ -63,8 +60,8 @@ def refuse_target(path: Path, *, overwrite: bool) -> None:
             raise OutputError(f"cannot write {path}: it is a folder; name a file")
         if not os.path.lexists(path):
             return
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _refused(path, error) from error
     if not overwrite:
         raise _exists(path)
     if path.exists() and not os.access(path, os.W_OK):
@@ -102,6 +99,12 @@ def _claim(partial: Path, path: Path) -> None:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+
+def _refused(path: Path, error: OSError | ValueError) -> OutputError:
+    number = error.errno if isinstance(error, OSError) else None
+    reason = REASONS.get(number or 0) or getattr(error, "strerror", None) or error
+    return OutputError(f"cannot write {path}: {reason}")
 
 
 def _exists(path: Path) -> OutputError:

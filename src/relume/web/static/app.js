@@ -1,0 +1,286 @@
+// The page: a photo, its relit version, and the views of both.
+
+import { byId, decompose, detect, enhance, menu as fetchMenu } from "./api.js";
+import { Album } from "./album.js";
+import { isPicture, relitName, save, smaller, takePictures } from "./files.js";
+import { Settings, capital, make, usable } from "./settings.js";
+import { Viewer, loaded } from "./viewer.js";
+
+const TABS = ["photo", "methods", "layers", "album"];
+const PREVIEW_PX = 1280;
+const KEPT = 8;
+const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif"];
+
+const viewer = new Viewer();
+let settings;
+let album;
+let photo = null; // { file, url, shown, results, faces, preview }
+let task = new AbortController();
+
+function fail(error) {
+  if (error.name === "AbortError") return;
+  byId("alert-text").textContent = error.message;
+  byId("alert").hidden = false;
+}
+byId("alert-close").addEventListener("click", () => { byId("alert").hidden = true; });
+
+// A new task ends the one before: only the last answer counts.
+function begin() {
+  task.abort();
+  task = new AbortController();
+  byId("alert").hidden = true;
+  return task.signal;
+}
+
+async function take(files) {
+  const pictures = files.filter(({ file }) => isPicture(file));
+  if (pictures.length === 0) {
+    fail(new Error(files.length === 1 ? `${files[0].file.name} is not a picture.` : "There are no pictures among these files."));
+    return;
+  }
+  byId("welcome").hidden = true;
+  byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = false;
+  if (pictures.length > 1 || files[0].path.includes("/")) {
+    album.add(pictures);
+    if (!photo) await open(pictures[0].file);
+    show("album");
+  } else {
+    show("photo");
+    await open(pictures[0].file);
+  }
+}
+
+async function open(file) {
+  const signal = begin();
+  for (const url of photo ? [photo.url, ...[...photo.results.values()].map((one) => one.url)] : []) {
+    URL.revokeObjectURL(url);
+  }
+  photo = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), shown: file };
+  byId("facts").textContent = file.name;
+  viewer.work(true);
+  try {
+    await loaded(photo.url).catch(async () => {
+      // TIFF, HEIC, camera raw: the service shows the browser what it cannot read
+      const { blob } = await enhance(file, [["method", "original"], ["format", "png"]], signal);
+      photo.url = URL.createObjectURL(blob);
+      photo.shown = null;
+    });
+    await viewer.showBefore(photo.url);
+    photo.before = byId("before").src;
+    await refresh();
+  } catch (error) {
+    fail(error);
+  } finally {
+    viewer.work(false);
+  }
+}
+
+const native = () => photo.shown !== null && SHOWN.includes(photo.file.type);
+const forLooking = (query) => (native() ? query : [...query, ["format", "png"]]);
+
+async function relit(query, signal, file = photo.file) {
+  const key = JSON.stringify([query, file.name, file.size]);
+  const { results } = photo;
+  if (!results.has(key)) {
+    const answer = await enhance(file, query, signal);
+    results.set(key, { ...answer, url: URL.createObjectURL(answer.blob) });
+    if (results.size > KEPT + usable(settings.menu.enhancers).length) {
+      const [oldest, { url }] = results.entries().next().value;
+      URL.revokeObjectURL(url);
+      results.delete(oldest);
+    }
+  }
+  return results.get(key);
+}
+
+async function refresh() {
+  if (!photo?.before) return;
+  const signal = begin();
+  viewer.work(true);
+  try {
+    const result = await relit(forLooking(settings.query()), signal);
+    await viewer.showAfter(result.url, settings.strength);
+    tellFacts(result.seconds);
+    if (current() === "methods") await compareMethods();
+    if (current() === "layers") await showLayers();
+    await showFaces();
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (!signal.aborted) viewer.work(false);
+  }
+}
+
+function tellFacts(seconds) {
+  const { width, height } = viewer.size;
+  const facts = [`${width} × ${height}`, `${((width * height) / 1e6).toFixed(1)} MP`, `${settings.method} in ${seconds.toFixed(2)} s`];
+  byId("facts").replaceChildren(make("b", {}, photo.file.name), ` · ${facts.join(" · ")}`);
+}
+
+async function showFaces() {
+  if (!byId("faces").checked) {
+    viewer.showFaces("before", null);
+    viewer.showFaces("after", null);
+    return;
+  }
+  const { signal } = task;
+  const query = settings.faceQuery();
+  byId("faces-told").textContent = "Looking …";
+  viewer.work(true);
+  try {
+    const shown = settings.strength === 1
+      ? forLooking(settings.query())
+      : forLooking([...settings.query(), ["strength", String(settings.strength)]]);
+    const result = await relit(shown, signal);
+    const find = async (file, key) => {
+      const whole = JSON.stringify([key, query]);
+      if (!photo.faces.has(whole)) photo.faces.set(whole, await detect(file, query, signal));
+      return photo.faces.get(whole);
+    };
+    const before = await find(photo.file, "before");
+    const after = await find(result.blob, shown);
+    viewer.showFaces("before", before);
+    viewer.showFaces("after", after);
+    byId("faces-told").replaceChildren("Before ", make("b", {}, String(before.faces.length)),
+      " · After ", make("b", {}, String(after.faces.length)));
+  } catch (error) {
+    if (error.name !== "AbortError") byId("faces-told").textContent = "";
+    throw error;
+  } finally {
+    if (!signal.aborted) viewer.work(false);
+  }
+}
+
+async function preview() {
+  photo.preview ??= (await smaller(photo.url, PREVIEW_PX)) ?? photo.file;
+  return photo.preview;
+}
+
+function chips() {
+  const entries = usable(settings.menu.enhancers).filter((entry) => entry.name !== "original");
+  byId("method-chips").replaceChildren(...entries.map((entry, index) => {
+    const input = make("input", { type: "checkbox", value: entry.name, checked: index < 5 });
+    input.addEventListener("change", () => compareMethods().catch(fail));
+    return make("label", { title: capital(entry.summary) }, input, make("span", {}, entry.name));
+  }));
+}
+
+async function compareMethods() {
+  if (!photo?.before) return;
+  const { signal } = task;
+  const file = await preview();
+  byId("methods-hint").textContent = file === photo.file
+    ? "Choose one to work with it." : `Shown at ${PREVIEW_PX} px. Choose one to work with it.`;
+  const names = [...byId("method-chips").querySelectorAll(":checked")].map((input) => input.value);
+  const figures = names.map((name) => figure(name));
+  byId("method-grid").replaceChildren(...[original(), ...figures.map((one) => one.element)]);
+  for (const [index, name] of names.entries()) {
+    const query = [...settings.query(name), ...(file === photo.file ? forLooking([]) : [])];
+    try {
+      figures[index].done(await relit(query, signal, file));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      figures[index].failed(error);
+    }
+  }
+}
+
+function original() {
+  const image = make("img", { src: photo.url, alt: "The original" });
+  return make("figure", {}, make("div", { className: "room" }, image), make("figcaption", {}, "original"));
+}
+
+function figure(name) {
+  const time = make("small", {});
+  const choose = make("button", { className: "room", ariaLabel: `Work with ${name}` });
+  const element = make("figure", { className: "busy" }, choose, make("figcaption", {}, name, time));
+  element.classList.toggle("chosen", name === settings.method);
+  choose.addEventListener("click", () => {
+    settings.choose(name);
+    show("photo");
+    refresh();
+  });
+  return {
+    element,
+    done: ({ url, seconds }) => {
+      element.classList.remove("busy");
+      choose.append(make("img", { src: url, alt: `Relit by ${name}` }));
+      time.textContent = `${seconds.toFixed(2)} s`;
+    },
+    failed: (error) => {
+      element.classList.remove("busy");
+      choose.replaceWith(make("div", { className: "room failed" }, error.message));
+    },
+  };
+}
+
+async function showLayers() {
+  if (!photo?.before) return;
+  const room = byId("layers");
+  const query = settings.query("retinexnet").filter(([name]) => name === "param");
+  const key = JSON.stringify(query);
+  if (photo.layersKey === key) return;
+  room.replaceChildren(make("p", { className: "hint" }, "Taking the picture apart …"));
+  try {
+    const { panels } = await decompose(photo.file, [...query, ["height", "900"]], task.signal);
+    room.replaceChildren(...panels.map((panel) =>
+      make("figure", {}, make("img", { src: panel.data, alt: panel.caption }), make("figcaption", {}, panel.caption))));
+    photo.layersKey = key;
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    room.replaceChildren(make("figure", {}, make("div", { className: "room failed" }, error.message)));
+  }
+}
+
+const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");
+
+function show(tab) {
+  for (const name of TABS) {
+    const chosen = name === tab;
+    byId(`tab-${name}`).setAttribute("aria-selected", String(chosen));
+    byId(`tab-${name}`).tabIndex = chosen ? 0 : -1;
+    byId(`view-${name}`).hidden = !chosen;
+  }
+  byId("stage").scrollTop = 0;
+  if (tab === "methods") compareMethods().catch(fail);
+  if (tab === "layers") showLayers().catch(fail);
+}
+
+function listen() {
+  takePictures((files) => take(files).catch(fail));
+  for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => show(name));
+  byId("tabs").addEventListener("keydown", (event) => {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move) return;
+    const next = TABS[(TABS.indexOf(current()) + move + TABS.length) % TABS.length];
+    show(next);
+    byId(`tab-${next}`).focus();
+  });
+  settings.addEventListener("change", refresh);
+  settings.addEventListener("strength", () => viewer.blend(settings.strength));
+  settings.addEventListener("strength-set", () => showFaces().catch(fail));
+  settings.addEventListener("faces", () => showFaces().catch(fail));
+  byId("download").addEventListener("click", async () => {
+    if (!photo) return;
+    byId("download").disabled = true;
+    try {
+      const { blob } = await relit(settings.finalQuery(), undefined);
+      save(blob, relitName(photo.file.name, blob));
+    } catch (error) {
+      fail(error);
+    } finally {
+      byId("download").disabled = false;
+    }
+  });
+}
+
+try {
+  settings = new Settings(await fetchMenu());
+  album = new Album(settings, fail);
+  album.tell();
+  chips();
+  listen();
+  document.documentElement.dataset.ready = "true";
+} catch (error) {
+  fail(error);
+}

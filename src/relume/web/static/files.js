@@ -1,0 +1,137 @@
+// Pictures in: dropped, pasted, chosen, from the camera. Files out: downloads.
+
+import { byId } from "./api.js";
+
+const SUFFIX = {
+  "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp",
+  "image/tiff": "tif", "image/avif": "avif", "image/heif": "heic",
+};
+const LOOKS_LIKE = /\.(jpe?g|jpe|jfif|png|webp|tiff?|avif|hei[cf]|hif|bmp|gif|dng|arw|cr[23]|nef|raf|orf|rw2)$/i;
+
+export const isPicture = (file) => file.type.startsWith("image/") || LOOKS_LIKE.test(file.name);
+
+// night.jpg -> night.relume.png: the original's name, as the command line writes it
+export function relitName(name, blob) {
+  const stem = name.replace(/\.[^.]+$/, "") || "photo";
+  return `${stem}.relume.${SUFFIX[blob.type] ?? "png"}`;
+}
+
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+// Calls take([{ file, path }]) for whatever comes in, however it comes.
+export function takePictures(take) {
+  const given = (files) => [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+  for (const id of ["file", "folder", "snapshot"]) {
+    byId(id).addEventListener("change", () => {
+      take(given(byId(id).files));
+      byId(id).value = "";
+    });
+  }
+  byId("choose").addEventListener("click", () => byId("file").click());
+  byId("open").addEventListener("click", () => byId("file").click());
+  for (const id of ["choose-folder", "album-add"]) {
+    byId(id).addEventListener("click", () => byId("folder").click());
+  }
+  document.addEventListener("paste", (event) => {
+    const files = given(event.clipboardData?.files ?? []);
+    if (files.length) take(files);
+  });
+  listenForDrops(take);
+  listenForCamera((file) => take([{ file, path: file.name }]));
+}
+
+function listenForDrops(take) {
+  let depth = 0;
+  const show = (on) => { byId("dropping").hidden = !on; };
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; show(true); } });
+  document.addEventListener("dragleave", (event) => {
+    if (!hasFiles(event)) return;
+    depth -= 1;
+    if (depth <= 0) { depth = 0; show(false); }
+  });
+  document.addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); });
+  document.addEventListener("drop", async (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    show(false);
+    // the list is emptied when this function gives control back: take the entries first
+    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+    const entries = items.map((item) => [item.webkitGetAsEntry?.(), item.getAsFile()]);
+    const found = [];
+    for (const [entry, file] of entries) {
+      if (entry?.isDirectory) found.push(...await walk(entry));
+      else if (file) found.push({ file, path: file.name });
+    }
+    take(found);
+  });
+}
+
+async function walk(entry) {
+  const path = entry.fullPath.replace(/^\//, "");
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ file, path }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // readEntries gives at most 100 at a time
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return found;
+    for (const one of some) found.push(...await walk(one));
+  }
+}
+
+function listenForCamera(take) {
+  const dialog = byId("camera");
+  const video = byId("camera-video");
+  byId("use-camera").addEventListener("click", async () => {
+    try {
+      const wanted = { video: { facingMode: "user", width: { ideal: 1920 } } };
+      video.srcObject = await navigator.mediaDevices.getUserMedia(wanted);
+    } catch {
+      byId("snapshot").click(); // no camera for pages here: the phone's own camera app
+      return;
+    }
+    dialog.showModal();
+    await video.play();
+  });
+  byId("camera-close").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    video.srcObject?.getTracks().forEach((track) => track.stop());
+    video.srcObject = null;
+  });
+  byId("camera-shoot").addEventListener("click", () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    canvas.toBlob((blob) => {
+      const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+      dialog.close();
+      take(new File([blob], `camera ${stamp}.png`, { type: "image/png" }));
+    }, "image/png");
+  });
+}
+
+// A copy no longer than side_px, for looking at many results at once.
+export async function smaller(url, side_px) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const scale = Math.min(1, side_px / Math.max(image.naturalWidth, image.naturalHeight));
+  if (scale === 1) return null;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(image.naturalHeight * scale));
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  return new File([blob], "preview.png", { type: "image/png" });
+}

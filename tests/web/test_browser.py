@@ -1,0 +1,269 @@
+"""The page in a real browser: Debian's chromium, on a desktop's and on a phone's screen.
+
+With ``RELUME_SCREENSHOTS=DIR`` the pictures of the page are kept there.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from relume.enhancers import enhance
+from relume.image import codec
+
+from .conftest import Service, opened, packed, picture, running
+
+api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
+]
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+CHEAP = "auto-exposure"
+
+
+@pytest.fixture(scope="module")
+def own_service() -> Iterator[Service]:
+    from relume.web.settings import Settings
+
+    with running(Settings()) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(request: pytest.FixtureRequest, chromium: Any, own_service: Service) -> Iterator[Any]:
+    """The page, ready, a cheap method chosen; what it complains of fails the test."""
+    phone = request.param is PHONE
+    context = chromium.new_context(
+        viewport=request.param, has_touch=phone, device_scale_factor=2 if phone else 1
+    )
+    context.set_default_timeout(20_000)
+    one = context.new_page()
+    complaints: list[str] = []
+    one.on("pageerror", lambda error: complaints.append(str(error)))
+    one.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    outside: list[str] = []
+    one.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((own_service.url, "blob:", "data:"))
+            else outside.append(r.url)
+        ),
+    )
+    one.goto(own_service.url)
+    one.wait_for_selector("html[data-ready=true]")
+    one.evaluate(
+        "name => { const e = document.getElementById('method'); e.value = name;"
+        " e.dispatchEvent(new Event('change')); }",
+        CHEAP,
+    )
+    one.complaints = complaints
+    yield one
+    context.close()
+    assert outside == []
+    assert complaints == []
+
+
+def keep(page: Any, name: str) -> None:
+    folder = os.environ.get("RELUME_SCREENSHOTS")
+    if folder:
+        kind = "phone" if page.viewport_size["width"] < 800 else "desktop"
+        page.screenshot(path=str(Path(folder) / f"{name}-{kind}.png"))
+
+
+@pytest.fixture(scope="module")
+def portrait() -> bytes:
+    """A dark photograph with a face, if scikit-image is here; else a gradient."""
+    try:
+        from skimage import data
+    except ImportError:
+        return packed(picture(480, 320), quality=92)
+    light = (data.astronaut()[:380].astype(np.float32) / 255) ** 2.2 * 0.05
+    noise = np.random.default_rng(0).normal(0, 0.0012, light.shape)
+    dark = np.clip(light + noise, 0, 1) ** (1 / 2.2)
+    return packed(Pil.fromarray(np.rint(dark * 255).astype(np.uint8)), quality=92)
+
+
+def drop(page: Any, name: str, data: bytes) -> None:
+    page.evaluate(
+        """([name, text]) => {
+            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+            const bag = new DataTransfer();
+            bag.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+            for (const kind of ['dragenter', 'dragover', 'drop']) {
+                document.body.dispatchEvent(
+                    new DragEvent(kind, { dataTransfer: bag, bubbles: true, cancelable: true }));
+            }
+        }""",
+        [name, base64.b64encode(data).decode()],
+    )
+
+
+def wait_for_result(page: Any, method: str) -> None:
+    page.wait_for_function(
+        "name => document.getElementById('facts').textContent.includes(name + ' in')"
+        " && document.getElementById('working').hidden",
+        arg=method,
+    )
+
+
+def test_drop_slide_switch_and_download(page: Any, portrait: bytes) -> None:
+    keep(page, "welcome")
+    drop(page, "selfie at night.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    keep(page, "photo")
+
+    frame = page.locator("#frame").bounding_box()
+    page.mouse.click(frame["x"] + frame["width"] * 0.25, frame["y"] + frame["height"] / 2)
+    assert abs(int(page.locator("#divider").input_value()) - 25) <= 1
+    page.keyboard.press("ArrowRight")
+    assert abs(int(page.locator("#divider").input_value()) - 26) <= 1
+
+    page.select_option("#method", "gamma")
+    wait_for_result(page, "gamma")
+    page.locator("#strength").fill("0.6")
+    page.locator("#strength").dispatch_event("change")
+    assert page.evaluate("document.getElementById('after').style.opacity") == "0.6"
+    page.select_option("#format", "png")
+    with page.expect_download() as coming:
+        page.click("#download")
+    assert coming.value.suggested_filename == "selfie at night.relume.png"
+    wanted = enhance(codec.decode(portrait), method="gamma", strength=0.6).pixels
+    got = codec.decode(Path(coming.value.path()).read_bytes()).pixels
+    np.testing.assert_allclose(got, wanted, atol=0.5 / 255 + 1e-6)
+
+
+def test_faces_on_both_sides(page: Any, portrait: bytes) -> None:
+    pytest.importorskip("skimage", reason="the face is scikit-image's picture")
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.evaluate("document.getElementById('detector').value = 'haar'")
+    page.locator("#faces").check()
+    page.wait_for_function(
+        "document.getElementById('faces-told').textContent.includes('After')"
+        " && document.querySelectorAll('#boxes-after .face').length > 0"
+    )
+    score = float(page.locator("#boxes-after .face span").first.inner_text())
+    assert 0.5 <= score <= 1
+    box = page.locator("#boxes-after .face").first.bounding_box()
+    frame = page.locator("#frame").bounding_box()
+    assert box["x"] < frame["x"] + frame["width"] * 225 / 512 < box["x"] + box["width"]
+    keep(page, "faces")
+
+
+def test_methods_side_by_side(page: Any, portrait: bytes) -> None:
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    for name in ("retinexnet", "relume"):  # networks: not for a quick test
+        chip = page.locator(f"#method-chips input[value={name}]")
+        if chip.count():
+            chip.evaluate("e => { e.checked = false; }")
+    page.click("#tab-methods")
+    page.wait_for_function("!document.querySelector('#method-grid .busy')")
+    captions = page.locator("#method-grid figcaption").all_inner_texts()
+    assert captions[0].startswith("original")
+    assert any(text.startswith("gamma") for text in captions)
+    assert page.locator("#method-grid .failed").count() == 0
+    keep(page, "methods")
+    page.click("button[aria-label='Work with clahe']")
+    wait_for_result(page, "clahe")
+    assert page.locator("#method").input_value() == "clahe"
+    assert page.locator("#view-photo").is_visible()
+
+
+def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "trip"
+    (folder / "day 2").mkdir(parents=True)
+    picture(300, 200).save(folder / "a.jpg")
+    picture(200, 300).save(folder / "day 2" / "b.png")
+    (folder / "notes.txt").write_text("not a picture")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    page.locator("#folder").set_input_files(str(folder))
+    page.wait_for_selector("#view-album:not([hidden]) li")
+    assert page.locator("#album-list li").count() == 3
+    page.click("#album-start")
+    page.wait_for_function("document.getElementById('album-told').textContent.includes('2 of 3 relit, 1 failed')")
+    assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
+    keep(page, "album")
+    with page.expect_download() as coming:
+        page.click("#album-save")
+    with zipfile.ZipFile(coming.value.path()) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["trip/a.relume.jpg", "trip/day 2/b.relume.png"]
+        assert opened(archive.read("trip/day 2/b.relume.png")).size == (200, 300)
+    # the broken picture's answer is an error on the network, and none of the page's
+    page.complaints[:] = [text for text in page.complaints if "status of 4" not in text]
+
+
+def test_what_the_browser_cannot_show_and_what_is_no_picture(page: Any, tmp_path: Path) -> None:
+    page.locator("#file").set_input_files(
+        {"name": "n.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    )
+    assert "n.txt is not a picture" in page.locator("#alert-text").inner_text()
+    tiff = io.BytesIO()
+    picture(90, 60).save(tiff, "TIFF")
+    page.locator("#file").set_input_files(
+        {"name": "scan.tif", "mimeType": "image/tiff", "buffer": tiff.getvalue()}
+    )
+    wait_for_result(page, CHEAP)
+    assert page.locator("#alert").is_hidden()
+    with page.expect_download() as coming:
+        page.click("#download")
+    assert coming.value.suggested_filename == "scan.relume.tif"
+    assert opened(Path(coming.value.path()).read_bytes()).format == "TIFF"
+
+
+def test_pages_fit_their_screens_and_speak(page: Any, portrait: bytes, own_service: Service) -> None:
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, select, input:not([hidden]), a')]
+            .filter(e => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim()
+                || e.labels?.length || e.getAttribute('aria-labelledby')))
+            .map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+    page.click("#theme")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    keep(page, "light")
+    page.goto(f"{own_service.url}/docs")
+    page.wait_for_selector("#docs[aria-busy=false] article")
+    assert page.evaluate(overflow) <= 0
+    assert "/v1/enhance" in page.locator("#docs").inner_text()
+    keep(page, "docs")
+
+
+def test_camera(page: Any) -> None:
+    page.click("#use-camera")
+    page.wait_for_function("document.getElementById('camera-video').videoWidth > 0")
+    keep(page, "camera")
+    page.click("#camera-shoot")
+    wait_for_result(page, CHEAP)
+    assert page.locator("#facts").inner_text().startswith("camera ")
