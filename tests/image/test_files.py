@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_no_half_file(
         ("file/a.jpg", "part of the path is not a folder"),
         ("folder", "it is a folder"),
         ("n" * 300 + ".jpg", "name is too long"),
-        ("a\0b.jpg", "null"),
+        ("a\0b.jpg", "NUL"),
     ],
 )
 def test_impossible_targets_are_one_line(tmp_path: Path, name: str, words: str) -> None:

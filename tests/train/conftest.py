@@ -12,7 +12,7 @@ network = "retinexnet"
 seed = 5
 [data]
 patch_px = 16
-batch = 4
+batch = 2
 scenes = "scenes.csv"
 validation_scenes = 1
 [[phases]]

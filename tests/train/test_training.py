@@ -130,7 +130,7 @@ def test_nothing_to_resume_and_damaged_checkpoints(
     [
         ('name = "decom"', 'name = "decoy"', "expected phases among decom, enhance"),
         ('"retinexnet"', '"other"', "expected network"),
-        ("batch = 4", "batch = 4\ndarkened = 2", "--bright"),
+        ("batch = 2", "batch = 2\ndarkened = 2", "--bright"),
         ("epochs = 3", "epochs = 3\nweights = { wrong = 1.0 }", "unknown loss weight"),
     ],
 )

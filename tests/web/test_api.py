@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume import weights
 from relume.enhancers import enhance, enhancers
 from relume.errors import RelumeError
 from relume.faces import detectors
@@ -19,7 +21,7 @@ from relume.image.formats import SUFFIXES
 from relume.web.describe import MEDIA
 from relume.web.settings import Settings
 
-from .conftest import Post, opened, packed, picture, running
+from .conftest import Post, opened, packed, picture, running, split_by_brightest
 
 
 def test_the_answer_is_the_core_s_own(post: Post, night: bytes) -> None:
@@ -28,7 +30,10 @@ def test_the_answer_is_the_core_s_own(post: Post, night: bytes) -> None:
     assert answer.headers["content-type"] == "image/png"
     photo = codec.decode(night)
     wanted = enhance(photo, method="gamma:0.4", strength=0.8)
-    np.testing.assert_array_equal(codec.decode(answer.content).pixels, np.float32(np.rint(wanted.pixels * 255) / np.float32(255)))
+    np.testing.assert_array_equal(
+        codec.decode(answer.content).pixels,
+        np.float32(np.rint(wanted.pixels * 255) / np.float32(255)),
+    )
 
 
 def test_the_type_is_the_upload_s_unless_asked(post: Post, night: bytes) -> None:
@@ -89,9 +94,7 @@ def test_it_says_how_long_each_step_took(post: Post, night: bytes) -> None:
         ("a" * 4000 + ".jpg", "a" * 108 + ".relume.jpg"),
     ],
 )
-def test_names_are_kept_without_their_paths(
-    post: Post, night: bytes, name: str, told: str
-) -> None:
+def test_names_are_kept_without_their_paths(post: Post, night: bytes, name: str, told: str) -> None:
     answer = post("enhance?method=gamma", night, name=name or "..")
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-disposition"].endswith(f"filename*=UTF-8''{told}")
@@ -164,6 +167,35 @@ def test_faces_come_as_json(post: Post) -> None:
     assert y0 < 115 < y1
     assert 0 < told["faces"][0]["score"] <= 1
     assert set(told["faces"][0]) == {"box", "score", "view", "landmarks"}
+
+
+def test_a_picture_is_taken_apart(
+    post: Post, night: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service's part of it, on the simplest decomposition there is."""
+    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    strip = post("decompose?height=32", night)
+    assert strip.headers["content-type"] == "image/png"
+    assert "night.panels.png" in strip.headers["content-disposition"]
+    assert opened(strip.content).width > 5 * 40
+    told = post("decompose?height=32", night, accept="application/json").json()
+    panels = {p["name"]: base64.b64decode(p["data"].split(",")[1]) for p in told["panels"]}
+    assert [*panels] == ["input", "reflectance", "illumination", "relit_illumination", "result"]
+    assert {opened(data).size for data in panels.values()} == {(48, 32)}
+    assert np.mean(opened(panels["result"])) > np.mean(opened(panels["input"]))
+
+
+@pytest.mark.slow
+def test_the_shipped_network_takes_a_picture_apart(post: Post, night: bytes) -> None:
+    if "retinexnet" not in weights.entries():
+        pytest.skip("the weights of retinexnet are not in the manifest")
+    assert post("decompose", night).is_success
+
+
+def test_panels_stay_small(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    wide = post("decompose?height=2160", packed(picture(4000, 2), "PNG"))
+    assert opened(wide.content).height < 100
 
 
 def test_views_are_bounded(post: Post, night: bytes) -> None:
@@ -273,7 +305,14 @@ def test_pages_are_whole_and_need_nobody_else(client: httpx.Client) -> None:
 
 def test_the_description_is_openapi(client: httpx.Client) -> None:
     api = client.get("/openapi.json").json()
-    assert {"/v1/enhance", "/v1/detect", "/v1/decompose", "/v1/methods", "/healthz", "/metrics"} <= set(api["paths"])
+    assert {
+        "/v1/enhance",
+        "/v1/detect",
+        "/v1/decompose",
+        "/v1/methods",
+        "/healthz",
+        "/metrics",
+    } <= set(api["paths"])
     options = {p["name"]: p for p in api["paths"]["/v1/enhance"]["post"]["parameters"]}
     assert options["strength"]["schema"] == {
         "type": "number", "minimum": 0.0, "maximum": 1.0, "default": 1.0,

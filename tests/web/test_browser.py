@@ -21,7 +21,7 @@ from PIL import Image as Pil
 from relume.enhancers import enhance
 from relume.image import codec
 
-from .conftest import Service, opened, packed, picture, running
+from .conftest import Service, opened, packed, picture, running, split_by_brightest
 
 api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -70,9 +70,7 @@ def page(request: pytest.FixtureRequest, chromium: Any, own_service: Service) ->
     one.on(
         "request",
         lambda r: (
-            None
-            if r.url.startswith((own_service.url, "blob:", "data:"))
-            else outside.append(r.url)
+            None if r.url.startswith((own_service.url, "blob:", "data:")) else outside.append(r.url)
         ),
     )
     one.goto(own_service.url)
@@ -165,7 +163,7 @@ def test_faces_on_both_sides(page: Any, portrait: bytes) -> None:
     page.evaluate("document.getElementById('detector').value = 'haar'")
     page.locator("#faces").check()
     page.wait_for_function(
-        "document.getElementById('faces-told').textContent.includes('After')"
+        "() => document.getElementById('faces-told').textContent.includes('After')"
         " && document.querySelectorAll('#boxes-after .face').length > 0"
     )
     score = float(page.locator("#boxes-after .face span").first.inner_text())
@@ -184,7 +182,7 @@ def test_methods_side_by_side(page: Any, portrait: bytes) -> None:
         if chip.count():
             chip.evaluate("e => { e.checked = false; }")
     page.click("#tab-methods")
-    page.wait_for_function("!document.querySelector('#method-grid .busy')")
+    page.wait_for_function("() => !document.querySelector('#method-grid .busy')")
     captions = page.locator("#method-grid figcaption").all_inner_texts()
     assert captions[0].startswith("original")
     assert any(text.startswith("gamma") for text in captions)
@@ -194,6 +192,23 @@ def test_methods_side_by_side(page: Any, portrait: bytes) -> None:
     wait_for_result(page, "clahe")
     assert page.locator("#method").input_value() == "clahe"
     assert page.locator("#view-photo").is_visible()
+
+
+def test_layers_show_the_decomposition(
+    page: Any, portrait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page's part of it: the network itself is too slow to be run here."""
+    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.click("#tab-layers")
+    page.wait_for_function("() => document.querySelectorAll('#layers img').length === 5")
+    captions = page.locator("#layers figcaption").all_inner_texts()
+    assert captions == ["Input", "Reflectance R", "Illumination I", "Relit I", "Result"]
+    assert (
+        page.locator("#layers img").first.evaluate("e => e.naturalWidth") == opened(portrait).width
+    )
+    keep(page, "layers")
 
 
 def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
@@ -207,8 +222,11 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     page.wait_for_selector("#view-album:not([hidden]) li")
     assert page.locator("#album-list li").count() == 3
     page.click("#album-start")
-    page.wait_for_function("document.getElementById('album-told').textContent.includes('2 of 3 relit, 1 failed')")
+    page.wait_for_function(
+        "() => document.getElementById('album-told').textContent.includes('2 of 3 relit, 1 failed')"
+    )
     assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
+    assert page.locator("#alert").is_hidden()
     keep(page, "album")
     with page.expect_download() as coming:
         page.click("#album-save")
@@ -216,6 +234,9 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
         assert archive.testzip() is None
         assert sorted(archive.namelist()) == ["trip/a.relume.jpg", "trip/day 2/b.relume.png"]
         assert opened(archive.read("trip/day 2/b.relume.png")).size == (200, 300)
+    page.click("#album-list button.look >> text=b.png")
+    wait_for_result(page, CHEAP)
+    assert page.locator("#facts").inner_text().startswith("b.png · 200 × 300")
     # the broken picture's answer is an error on the network, and none of the page's
     page.complaints[:] = [text for text in page.complaints if "status of 4" not in text]
 
@@ -238,7 +259,9 @@ def test_what_the_browser_cannot_show_and_what_is_no_picture(page: Any, tmp_path
     assert opened(Path(coming.value.path()).read_bytes()).format == "TIFF"
 
 
-def test_pages_fit_their_screens_and_speak(page: Any, portrait: bytes, own_service: Service) -> None:
+def test_pages_fit_their_screens_and_speak(
+    page: Any, portrait: bytes, own_service: Service
+) -> None:
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -262,7 +285,7 @@ def test_pages_fit_their_screens_and_speak(page: Any, portrait: bytes, own_servi
 
 def test_camera(page: Any) -> None:
     page.click("#use-camera")
-    page.wait_for_function("document.getElementById('camera-video').videoWidth > 0")
+    page.wait_for_function("() => document.getElementById('camera-video').videoWidth > 0")
     keep(page, "camera")
     page.click("#camera-shoot")
     wait_for_result(page, CHEAP)

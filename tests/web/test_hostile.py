@@ -30,7 +30,9 @@ def _still_alive(client: httpx.Client) -> object:
 
 def png(width: int, height: int, data: bytes) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
@@ -97,7 +99,11 @@ def test_wrong_content_types(client: httpx.Client, night: bytes, kind: str) -> N
         ("multipart/form-data", b"x", 400),
         ("multipart/form-data; boundary=b", b"no form at all", 400),
         ("multipart/form-data; boundary=b", b"", 400),
-        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=file", 400),
+        (
+            "multipart/form-data; boundary=b",
+            b"--b\r\nContent-Disposition: form-data; name=file",
+            400,
+        ),
         ("multipart/form-data; boundary=b", b"--b--\r\n", 422),
         ("multipart/form-data; boundary=b", b"--b\r\n\r\nx\r\n--b--\r\n", 422),
         ("multipart/form-data; boundary=b", b"--b\r\n" + b"x" * 20_000, 400),

@@ -17,7 +17,7 @@ from PIL import ImageCms, ImageFile, JpegImagePlugin, TiffImagePlugin
 from relume.errors import InputError, RelumeError, UnreadableInput
 from relume.image import extras
 from relume.image.formats import sniff
-from relume.image.jpeg import quality_of
+from relume.image.jpeg import is_whole, quality_of
 from relume.image.metadata import Directory, directories, packet, split_orientation
 from relume.image.opening import check_size, open_header
 from relume.image.png import GREY, PALETTE, PngHeader, read_header
@@ -31,6 +31,8 @@ EXIF_OF_TIFF = frozenset(
     {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, *range(40091, 40096)}
 )
 EXIF_POINTERS = (34665, 34853)
+# dtype, bits a sample, sample format (1 whole numbers, 3 floats)
+DEEP = ((np.uint16, {16}, {1}), (np.float32, {32}, {3}), (np.float64, {64}, {3}))
 
 
 def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -> Photo:
@@ -99,6 +101,8 @@ def _opencv(data: bytes) -> Array | None:
 
 
 def _read_jpeg(data: bytes, picture: ImageFile.ImageFile) -> Raster:
+    if not is_whole(data):
+        raise UnreadableInput("truncated JPEG: the end is missing")
     pixels = _opencv(data) if picture.mode in ("L", "RGB") else None
     if pixels is not None and pixels.ndim == (2 if picture.mode == "L" else 3):
         raster = Raster(split(pixels)[0])
@@ -158,27 +162,32 @@ def _read_tiff(data: bytes, max_megapixels: float) -> Raster:
 
 
 def _needs_opencv(found: Directory, data: bytes) -> bool:
-    """Whether there are several channels of more than 8 bits, which Pillow would cut to 8."""
-    bits = found.numbers(data, 258)
+    """Whether there are several channels of more than 8 bits, which Pillow would cut to 8.
+
+    Or more than 32, which it does not open at all.
+    """
+    bits = found.numbers(data, 258) or (1,)
     is_separated = found.number(data, 262) == 5  # CMYK
-    return len(bits) > 1 and max(bits) > 8 and not is_separated
+    return max(bits) > 32 or (len(bits) > 1 and max(bits) > 8 and not is_separated)
 
 
 def _read_deep_tiff(data: bytes, found: Directory) -> Raster:
     bits = set(found.numbers(data, 258))
     formats = set(found.numbers(data, 339)) or {1}
-    if (bits, formats) not in (({16}, {1}), ({32}, {3})):
+    expected = next((d for d, *kinds in DEEP if kinds == [bits, formats]), None)
+    if expected is None:
         raise UnreadableInput(
             f"a TIFF of {'/'.join(map(str, sorted(bits)))} bits and sample format "
-            f"{'/'.join(map(str, sorted(formats)))} is not supported; expected 8 or 16 bit whole "
-            "numbers or 32 bit floats"
+            f"{'/'.join(map(str, sorted(formats)))} is not supported; expected whole numbers of 8 "
+            "or 16 bits, or floats of 32 or 64"
         )
     if found.number(data, 284, 1) != 1:
         raise UnreadableInput("a TIFF of separate colour planes is not supported; interleave them")
     pixels = _opencv(data)
-    expected = np.uint16 if bits == {16} else np.float32
-    if pixels is None or pixels.dtype != expected or pixels.ndim != 3:
-        raise UnreadableInput("damaged, truncated or unusual TIFF of 16 or 32 bits a channel")
+    if pixels is None or pixels.dtype != expected:
+        raise UnreadableInput(f"damaged, truncated or unusual TIFF of {max(bits)} bits a channel")
+    if expected == np.float64:
+        pixels = pixels.astype(np.float32)
     raster = Raster(*split(pixels))
     pages = sum(1 for _ in directories(data))
     if pages > 1:
@@ -252,7 +261,7 @@ def _from_cmyk(picture: PIL.Image.Image) -> Raster:
             source = ImageCms.ImageCmsProfile(BytesIO(icc))
             target = ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             converted = None
         if converted is not None:
             return Raster(np.array(converted), notes=[f"{note}, converted by its colour profile"])

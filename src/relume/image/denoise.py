@@ -22,8 +22,8 @@ from relume.photo import Image, check_image
 METHODS = ("guided", "nlm", "bm3d", "none")
 DEFAULT_METHOD = "guided"
 
-DARKEST = 0.02
-"""Illumination below this counts as this: there, R is a ratio of two quantisation errors."""
+DARKEST = 0.05
+"""Illumination below this counts as this: with less, outlines in near-black parts are lost."""
 
 QUIET = 30.0
 """Percentile of the local energy that counts as noise: the flat third of a photograph."""

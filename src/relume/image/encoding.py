@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
@@ -13,7 +13,7 @@ from relume.errors import OutputError, ParameterError, RelumeError
 from relume.image import extras
 from relume.image.formats import SUFFIXES
 from relume.image.jpeg import encode_jpeg
-from relume.image.metadata import fitting_icc
+from relume.image.metadata import fitting_icc, plain_exif
 from relume.image.png import encode_png
 from relume.image.raster import is_grey, quantised
 from relume.image.tiff import encode_tiff
@@ -69,6 +69,8 @@ def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
 
 def _packed(photo: Photo, format: str, quality: int | None) -> Packed:
     dtype = _dtype(photo.depth_bits, format)
+    # a caller's own EXIF may be anything
+    meta = replace(photo.meta, exif=plain_exif(photo.meta.exif)[1])
     pixels = photo.pixels
     if photo.alpha is not None and format == "jpeg":
         opaque = photo.alpha[:, :, None]
@@ -79,7 +81,7 @@ def _packed(photo: Photo, format: str, quality: int | None) -> Packed:
         values = quantised(pixels, dtype)
     has_alpha = photo.alpha is not None and format != "jpeg"
     alpha = quantised(photo.alpha, dtype) if has_alpha and photo.alpha is not None else None
-    return Packed(values, alpha, photo.meta, quality)
+    return Packed(values, alpha, meta, quality)
 
 
 def _dtype(depth_bits: int, format: str) -> type[np.generic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from relume.errors import OutputError
@@ -55,12 +56,14 @@ def refuse_target(path: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it is a folder, it is read-only, or it exists and ``overwrite`` is false.
     """
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {path}: a file's name holds no NUL")
     try:
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder; name a file")
         if not os.path.lexists(path):
             return
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except OSError as error:
         raise _refused(path, error) from error
     if not overwrite:
         raise _exists(path)
@@ -80,7 +83,8 @@ def _write_beside(path: Path, data: bytes, *, overwrite: bool) -> None:
             partial.chmod(path.stat().st_mode & 0o7777)
         partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before is what counts
+            partial.unlink(missing_ok=True)
 
 
 def _claim(partial: Path, path: Path) -> None:
@@ -101,9 +105,8 @@ def _claim(partial: Path, path: Path) -> None:
             raise
 
 
-def _refused(path: Path, error: OSError | ValueError) -> OutputError:
-    number = error.errno if isinstance(error, OSError) else None
-    reason = REASONS.get(number or 0) or getattr(error, "strerror", None) or error
+def _refused(path: Path, error: OSError) -> OutputError:
+    reason = REASONS.get(error.errno or 0) or error.strerror or error
     return OutputError(f"cannot write {path}: {reason}")
 
 

@@ -48,6 +48,22 @@ CHROMA_TABLE = (
 )  # fmt: skip
 
 
+def is_whole(data: bytes) -> bool:
+    """Whether the end marker is there, behind the start of the first scan.
+
+    Within a scan 0xFF is followed by zero or a restart marker, and before it stand the segments
+    (one with a thumbnail, perhaps) that are skipped here; so a marker found is the picture's own.
+    Decoders take a missing end for granted, and grey for what lies behind a copy that broke off.
+    """
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", at) >= 0
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
 def quality_of(tables: Mapping[int, Sequence[int]]) -> int | None:
     """The libjpeg quality, 1 to 100, whose tables are nearest to these (row by row)."""
     given = [np.asarray(tables[i], np.int64) for i in sorted(tables)[:2] if len(tables[i]) == 64]

@@ -140,11 +140,16 @@ def without_thumbnail(exif: bytes) -> bytes:
 
 
 def plain_exif(data: bytes | None) -> tuple[int, bytes | None]:
-    """The orientation, and the EXIF as a photo carries it: bare, upright, no thumbnail."""
-    if not data:
-        return 1, None
-    orientation, bare = split_orientation(data.removeprefix(EXIF_PREFIX))
-    return orientation, without_thumbnail(bare) or None
+    """The orientation, and the EXIF as a photo carries it: bare, upright, no thumbnail.
+
+    None in place of what cannot be read, which encoders refuse or complain about.
+    """
+    orientation, bare = split_orientation((data or b"").removeprefix(EXIF_PREFIX))
+    try:
+        is_sound = next(directories(bare), None) is not None
+    except struct.error:
+        is_sound = False
+    return (orientation, without_thumbnail(bare)) if is_sound else (1, None)
 
 
 def plain_xmp(data: bytes | None) -> bytes | None:

@@ -5,8 +5,9 @@ import { make } from "./settings.js";
 import { zip } from "./zip.js";
 import { relitName, save } from "./files.js";
 
-export class Album {
+export class Album extends EventTarget {
   constructor(settings, fail) {
+    super();
     this.settings = settings;
     this.fail = fail;
     this.items = [];
@@ -24,9 +25,12 @@ export class Album {
   item(file, path) {
     const state = make("span", { className: "state" }, "waiting");
     const before = make("img", { className: "thumb", alt: "", loading: "lazy", src: URL.createObjectURL(file) });
+    before.addEventListener("error", () => before.removeAttribute("src"));
     const after = make("img", { className: "thumb", alt: "" });
     const keep = make("button", { className: "quiet", hidden: true, ariaLabel: `Download ${path}` }, "Save");
-    const name = make("span", { className: "name", title: path }, path, state);
+    const look = make("button", { className: "look", title: "Look at it" }, path);
+    look.addEventListener("click", () => this.dispatchEvent(new CustomEvent("look", { detail: file })));
+    const name = make("span", { className: "name" }, look, state);
     const row = make("li", {}, before, after, name, keep);
     byId("album-list").append(row);
     const item = { file, path, row, state, after, keep, blob: null, failed: false, asked: "" };

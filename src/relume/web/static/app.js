@@ -42,15 +42,18 @@ async function take(files) {
   byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = false;
   if (pictures.length > 1 || files[0].path.includes("/")) {
     album.add(pictures);
-    if (!photo) await open(pictures[0].file);
     show("album");
+    // the other views show the first of them that can be shown
+    for (let index = 0; !photo?.before && index < Math.min(pictures.length, 5); index += 1) {
+      await open(pictures[index].file, () => {});
+    }
   } else {
     show("photo");
     await open(pictures[0].file);
   }
 }
 
-async function open(file) {
+async function open(file, failed = fail) {
   const signal = begin();
   for (const url of photo ? [photo.url, ...[...photo.results.values()].map((one) => one.url)] : []) {
     URL.revokeObjectURL(url);
@@ -69,7 +72,7 @@ async function open(file) {
     photo.before = byId("before").src;
     await refresh();
   } catch (error) {
-    fail(error);
+    failed(error);
   } finally {
     viewer.work(false);
   }
@@ -278,6 +281,10 @@ try {
   settings = new Settings(await fetchMenu());
   album = new Album(settings, fail);
   album.tell();
+  album.addEventListener("look", ({ detail }) => {
+    show("photo");
+    open(detail);
+  });
   chips();
   listen();
   document.documentElement.dataset.ready = "true";

@@ -27,7 +27,7 @@ function example(path, verb, operation) {
 }
 
 function section(path, verb, operation) {
-  const parts = [make("p", {}, operation.description ?? ""), make("h3", {}, "Example"), make("pre", {}, example(path, verb, operation))];
+  const parts = [make("p", {}, (operation.description ?? "").replaceAll("`", "")), make("h3", {}, "Example"), make("pre", {}, example(path, verb, operation))];
   if (operation.parameters?.length) parts.push(make("h3", {}, "Options"), table(operation.parameters.map(parameter)));
   if (operation.requestBody) {
     const types = Object.keys(operation.requestBody.content).join(", ");
