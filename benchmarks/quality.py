@@ -1,7 +1,7 @@
 """Raw PSNR and SSIM of methods on pairs of dark and bright photographs.
 
     python benchmarks/quality.py --pairs LOL/eval --methods retinexnet,retinexnet:denoise=none
-    python benchmarks/quality.py --pairs LOL/train --recipe recipes/retinexnet.toml   # held-out scenes
+    python benchmarks/quality.py --pairs LOL/train --recipe recipes/retinexnet.toml
 
 ``--pairs`` holds ``low/`` and ``high/``. With ``--recipe`` only the recipe's validation scenes are
 measured. ``--told`` hands every method that takes a brightness the reference's mean grey level:

@@ -122,7 +122,8 @@ def photographs(folder: str, method: str, runs: int) -> None:
         warm = median_s(lambda: enhance(photo, method=method), runs if "0.24" in name else 1)  # noqa: B023
         print(
             f"  {method} {name}: decode-enhance-encode {cold['seconds']:.2f} s "
-            f"({cold['seconds'] / base:.1f} x OpenCV's decode + encode), enhance alone {warm:.2f} s, "
+            f"({cold['seconds'] / base:.1f} x OpenCV's decode + encode), "
+            f"enhance alone {warm:.2f} s, "
             f"peak {cold['peak_bytes'] / 2**30:.2f} GiB"
         )
 
@@ -145,7 +146,9 @@ def main() -> None:
         for method in options.methods.split(","):
             if method in enhancers():
                 photographs(folder, method, options.runs)
-    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak")
+    print(
+        f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB peak"
+    )
 
 
 if __name__ == "__main__":

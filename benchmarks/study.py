@@ -59,13 +59,17 @@ def measure(given: argparse.Namespace, folder: Path) -> None:
     running_s, first_s = ticks[-1] - ticks[0], ticks[1] - ticks[0]
     print(f"cpu: {' '.join(cpu_flags())}; {len(chosen)} pictures, {len(plan.arms)} arms")
     if len(ticks) > 2:
-        print(f"pictures per second, networks loaded: {(len(ticks) - 2) / (running_s - first_s):.2f}")
+        print(
+            f"pictures per second, networks loaded: {(len(ticks) - 2) / (running_s - first_s):.2f}"
+        )
     worked_s = sum(report.seconds.values())
     for what, seconds in sorted(report.seconds.items(), key=lambda item: -item[1]):
         print(f"{what:>10}: {seconds / worked_s:6.1%}")
     share = report.seconds["overhead"] / worked_s
     print(f"overhead while running: {share:.1%} (target: under {TARGET:.0%})")
-    print(f"hashing, table, plots and report: {(total_s - running_s) / running_s:.1%} of the running")
+    print(
+        f"hashing, table, plots and report: {(total_s - running_s) / running_s:.1%} of the running"
+    )
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):

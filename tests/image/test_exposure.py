@@ -107,6 +107,21 @@ def test_a_lamp_is_not_blown_out() -> None:
     np.testing.assert_array_equal(out[40:], enhanced[40:])
 
 
+def test_without_a_lamp_white_may_be_white() -> None:
+    dark = flat(0.1, (300, 400))
+    dark[100, 100] = 1.0  # a hot pixel
+    np.testing.assert_array_equal(protect_lit(dark, np.ones_like(dark)), np.ones_like(dark))
+
+
+def test_a_lamp_takes_effect_smoothly() -> None:
+    means = []
+    for lamp in np.linspace(0.3, 1, 141):
+        dark = flat(0.1, (32, 32))
+        dark[:8, :8] = lamp
+        means.append(float(protect_lit(dark, np.ones_like(dark)).mean()))
+    assert np.abs(np.diff(means)).max() < 0.005
+
+
 @settings(max_examples=50, deadline=None)
 @given(gain=st.floats(1, 300))
 def test_a_glow_keeps_its_order(gain: float) -> None:

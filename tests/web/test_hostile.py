@@ -84,7 +84,8 @@ def test_every_byte_flip_is_answered(post: Post) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["", "text/plain", "application/json", "application/x-www-form-urlencoded", "multipart/mixed; boundary=x", "a" * 500],
+    ["", "text/plain", "application/json",
+     "application/x-www-form-urlencoded", "multipart/mixed; boundary=x", "a" * 500],
 )  # fmt: skip
 def test_wrong_content_types(client: httpx.Client, night: bytes, kind: str) -> None:
     headers = {"content-type": kind} if kind else {}
@@ -200,8 +201,9 @@ def test_nothing_is_written_or_logged(
         failed = httpx.post(url, files=files, timeout=60)
     assert failed.status_code == 500
     assert "secret-name" not in failed.text
-    assert "secret-name" not in caplog.text.replace(url, "")
-    assert "KeyError" in caplog.text
+    ours = [r.getMessage() for r in caplog.records if not r.name.startswith(("httpcore", "httpx"))]
+    assert not any("secret-name" in line for line in ours)
+    assert any("KeyError at " in line for line in ours)
     assert opened == []
     assert list(tmp_path.iterdir()) == []
 

@@ -20,15 +20,21 @@ LAMP_LEVEL = 0.6
 DARK_LEVEL, LIT_LEVEL = 0.18, 0.30
 """Lit levels up to which a photo is dark, and from which it is well exposed.
 
-Measured: 90 % of real night photographs and all but two of LOL's dark ones lie below 0.18; 95 %
-of LOL's bright ones, 75 % of the faces in LFPW and FDDB above 0.29.
+Measured: 90 % of 12 real night photographs and 98 % of LOL's dark ones lie below 0.18; 95 % of
+LOL's bright ones and 75 % of the photographs of LFPW and FDDB above 0.29.
 """
 
 GATE = 0.95
 """The share of the original that a well exposed photo keeps."""
 
 HEADROOM = 0.12
-"""How far below white :func:`lit_mask` holds what was dark; lamps it holds near their level."""
+"""How far below white :func:`lit_mask` holds what was dark, so that lamps stand out from it."""
+
+NO_LAMP, LAMP = 0.4, 0.7
+"""Luma of the brightest place up to which a photo shows no lamp, and from which it does."""
+
+PLACE_SHARE = 128
+"""A place is a 128th of the picture's longer side, so that hot pixels are no lamps."""
 
 KNEE = 0.02
 """Half the width, in luma, over which that ceiling sets in."""
@@ -103,18 +109,32 @@ def lit_mask(original: Image, enhanced: Image) -> Image:
 
     A place whose luma was x may become as bright as
 
-        c(x) = 1 - h (1 - exp(-(1 - x) / h)),  h = 0.12,
+        c(x) = 1 - h (1 - exp(-(1 - x) / h)),
 
     which follows the original near white and ends at 1 - h for what was black. Where the enhanced
     luma e lies above that, the share is (e - min(e, c)) / (e - x): the blend has just the luma c.
     As min(e, c) rises with e and x, a glow around a lamp keeps its order of brightness, and as no
-    neighbour is looked at, every edge stays and there is no halo.
+    neighbour is looked at, every edge stays and there is no halo. The headroom h is 0.12 for a
+    picture whose brightest place has a luma above 0.7, and 0 (no ceiling) below 0.4.
     """
+    return _lit_share(original, enhanced, _headroom(original))
+
+
+def _headroom(image: Image) -> float:
+    height, width = image.shape[:2]
+    scale = min(1.0, PLACE_SHARE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    places = cv2.resize(luma(image), size, interpolation=cv2.INTER_AREA)
+    return HEADROOM * _smoothstep(float(places.max()), NO_LAMP, LAMP)
+
+
+def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
     before, after = luma(original), luma(enhanced)
-    h = np.float32(HEADROOM)
+    if headroom < 1e-4:
+        return np.zeros_like(before)
+    h, knee = np.float32(headroom), np.float32(KNEE * headroom / HEADROOM)
     ceiling = np.float32(1) + h * np.expm1((before - np.float32(1)) / h)
     # a parabola joins the two branches of the minimum, so that its edge is not seen in a sky
-    knee = np.float32(KNEE)
     near = np.maximum(knee - np.abs(after - ceiling), 0)
     wanted = np.minimum(after, ceiling) - near * near / (4 * knee)
     rise = after - before
@@ -129,13 +149,17 @@ def protect_lit(original: Image, enhanced: Image) -> Image:
     :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is :func:`lit_mask`,
     for lamps and windows of dark photos. Nothing jumps with the exposure or across the picture.
     """
-    t = (lit_level(original) - DARK_LEVEL) / (LIT_LEVEL - DARK_LEVEL)
-    t = min(max(t, 0.0), 1.0)
-    kept = np.float32(1 - GATE * t * t * (3 - 2 * t))
+    kept = np.float32(1 - GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL))
+    headroom = _headroom(original)
     out = np.empty_like(enhanced)
     rows = max(1, BAND_VALUES * enhanced.shape[0] // enhanced.size)
     for top in range(0, len(enhanced), rows):
         before, after = original[top : top + rows], enhanced[top : top + rows]
-        share = 1 - kept * (1 - lit_mask(before, after))
+        share = 1 - kept * (1 - _lit_share(before, after, headroom))
         out[top : top + rows] = after + share[:, :, None] * (before - after)
     return out
+
+
+def _smoothstep(x: float, low: float, high: float) -> float:
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)

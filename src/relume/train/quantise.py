@@ -1,6 +1,6 @@
 """int8 networks: post-training quantisation by NNCF, which is asked for at run time never.
 
-    python -m relume.train.quantise RUN/retinexnet.onnx --pairs LOL/train -o RUN/retinexnet-int8.onnx
+    python -m relume.train.quantise RUN/NET.onnx --pairs LOL/train -o RUN/NET-int8.onnx
 
 NNCF (Apache-2.0) is not part of any extra: ``pip install nncf``.
 """

@@ -141,7 +141,9 @@ def decomposed(
         if kind == "json":
             body, name = _as_json(panels), None
         else:
-            strip = draw.panels(list(panels.values()), list(CAPTIONS.values()))
+            strip = draw.panels(
+                list(panels.values()), list(CAPTIONS.values()), height_px=options.height_px
+            )
             body = codec.encode(Photo(strip), kind)
             name = _renamed(upload.name, PANELS_MARK, kind)
     return Answer(body, PANEL_KINDS[kind], _count(photo), name, watch.steps_s)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,7 +26,6 @@ from relume.web.settings import Settings
 from relume.web.upload import ClientDisconnect, Upload, gone, read_upload
 
 STATIC = Path(__file__).with_name("static")
-log = logging.getLogger("relume.web")
 
 SUMMARY = """Relights photographs taken in the dark, and finds faces in them.
 
@@ -231,12 +228,3 @@ def _add_errors(app: FastAPI) -> None:
     async def routed(_: Request, error: HTTPException) -> JSONResponse:
         body = {"error": error.detail.replace(" ", ""), "detail": error.detail}
         return JSONResponse(body, error.status_code, error.headers)
-
-    @app.exception_handler(Exception)
-    async def broken(request: Request, error: Exception) -> JSONResponse:
-        # where it broke, but not the message: that may hold a name or a part of the picture
-        frames = traceback.extract_tb(error.__traceback__)
-        where = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames[-4:]))
-        log.error("%s: %s at %s", request.url.path, type(error).__name__, where)
-        body = {"error": "InternalError", "detail": "the service failed; its log says where"}
-        return JSONResponse(body, 500)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import time
+import traceback
 from collections.abc import Collection
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -26,7 +29,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
+BROKEN = Refusal(500, "InternalError", "the service failed; its log says where")
 GUARDED = ("/v1/", "/metrics")
+
+log = logging.getLogger("relume.web")
 
 
 class Doorkeeper:
@@ -46,7 +52,7 @@ class Doorkeeper:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 500
+        status = 0
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -61,9 +67,14 @@ class Doorkeeper:
         answer = self._app if refusal is None else answer_of(refusal)
         try:
             await answer(scope, receive, noted)
+        except Exception as error:
+            # caught here, because the server would log the error's message, too
+            log.error("%s: %s at %s", scope["path"], type(error).__name__, _where(error))
+            if not status:
+                await answer_of(BROKEN)(scope, receive, noted)
         finally:
             path = scope["path"] if scope["path"] in self._known else "other"
-            self._measures.request(path, status, time.perf_counter() - began)
+            self._measures.request(path, status or 500, time.perf_counter() - began)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         if scope["method"] == "OPTIONS" or not scope["path"].startswith(GUARDED):
@@ -89,6 +100,12 @@ class Doorkeeper:
             given.strip().encode("utf-8", "replace"), wanted.encode("utf-8", "replace")
         )
         return same and scheme.lower() == "bearer"
+
+
+def _where(error: Exception) -> str:
+    """Where it broke, but not the message: that may hold a name or a part of a picture."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 def answer_of(refusal: Refusal) -> JSONResponse:

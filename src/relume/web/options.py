@@ -52,7 +52,7 @@ FORMAT = Parameter(
     "format", "file type of the answer; else by Accept, else the upload's", "", choices=(*SUFFIXES,)
 )
 QUALITY = Parameter("quality", "of lossy formats; else as good as the upload", 92, 1, 100)
-HEIGHT = Parameter("height", "of the panels, pixels", 400, 32, 2160)
+HEIGHT = Parameter("height", "of the panels, pixels", 400, 32, 1200)
 THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.name == "threshold")
 
 ENHANCE = (STRENGTH, BRIGHTNESS, PROTECT_LIT, FORMAT, QUALITY)
