@@ -1,13 +1,15 @@
 """relume's own network in the catalogue: the brightness that is asked for, without the noise.
 
 The picture network is told the wanted mean grey level; when nobody says one, the exposure
-estimator picks it from a thumbnail of the whole photo (``relume.nets.picture``).
+estimator picks it from a thumbnail of the whole photo (``relume.nets.picture``). ``machine`` is
+the same network at the one brightness that serves detectors best.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Network, Runtime, load
 from relume.enhancers.contract import Brightness
+from relume.errors import MissingExtra, WeightsError
 from relume.image.exposure import mean_level
 from relume.image.tiles import run_tiled
 from relume.photo import Image, check_image
@@ -31,6 +34,11 @@ TOLERANCE = 0.02
 CORRECTION = 1.6
 """The most that the result's values are multiplied or divided with to meet the brightness."""
 
+MACHINE_LEVEL = 0.42
+"""The mean grey level of the view for detectors: that of ordinary bright photographs."""
+
+TILE = Parameter("tile_px", "side of a tile; smaller needs less memory", 1536, 128, 8192)
+
 
 @dataclass(frozen=True)
 class RelumeEnhancer:
@@ -45,9 +53,7 @@ class RelumeEnhancer:
         summary="relume's own network: relit to the brightness you ask for, noise removed",
         licence="MIT",
         source="relume; trained by relume on LOL, SICE and photographs it darkened",
-        parameters=(
-            Parameter("tile_px", "side of a tile; smaller needs less memory", 1536, 128, 8192),
-        ),
+        parameters=(TILE,),
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
     )
@@ -81,14 +87,66 @@ class RelumeEnhancer:
         return at_level(np.clip(relit, 0.0, 1.0, out=relit), level)
 
     def wanted(self, image: Image) -> float:
-        """The mean grey level aimed at: the one asked for, or the estimator's choice."""
-        if not isinstance(self.brightness, str):
-            return float(self.brightness)
+        """The mean grey level aimed at: the one asked for, or the method's own choice."""
+        return self.chosen(image) if isinstance(self.brightness, str) else self.brightness
+
+    def chosen(self, image: Image) -> float:
+        """The exposure estimator's guess of what a photographer would have chosen."""
         estimator = load(store.path("relume-exposure"), runtime=Runtime(precision="f32"))
         return float(estimator({"thumbnail": _batch(thumbnail(image))})["brightness"][0, 0])
 
     def _picture(self) -> Network:
-        return load(store.path("relume"), runtime=self.runtime)
+        name = "relume-int8" if self.runtime.precision == "int8" else "relume"
+        tensors = "relume-safetensors"
+        return load(
+            store.path(name),
+            runtime=self.runtime,
+            module=lambda: build_module(store.path(tensors)),
+        )
+
+
+class MachineEnhancer(RelumeEnhancer):
+    """The view for detectors: the same network, at one brightness whatever the scene."""
+
+    info: ClassVar[Info] = Info(
+        name="machine",
+        summary="the view for face detectors: relume's network at a mean level of 0.42",
+        licence="MIT",
+        source="relume; the same weights as the method relume",
+        parameters=(TILE,),
+        weights=("relume",),
+        takes_brightness=True,
+    )
+
+    def chosen(self, image: Image) -> float:
+        """The same for every photo: detectors were trained on ordinary exposures."""
+        del image
+        return MACHINE_LEVEL
+
+
+def build_module(tensors: Path) -> Any:
+    """The picture network as a torch module, for a GPU.
+
+    Raises:
+        WeightsError: not the tensors of this network.
+        MissingExtra: safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError:
+        raise MissingExtra("running relume on a GPU", "train", "safetensors") from None
+    from relume.nets.picture import PictureNet
+
+    try:
+        state = load_file(str(tensors))
+        net = PictureNet()
+        own = {k.removeprefix("picture."): v for k, v in state.items() if k.startswith("picture.")}
+        net.load_state_dict(own)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"a GPU needs the weights as {tensors}: {reason}") from error
+    return net
 
 
 def thumbnail(image: Image) -> Image:
