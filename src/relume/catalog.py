@@ -59,6 +59,8 @@ class Parameter:
             return "true or false"
         if self.choices:
             return " | ".join(self.choices)
+        if isinstance(self.default, str) and not self.also:
+            return "text"
         span = (
             f"{self.low:g} to {self.high:g}"
             if self.low is not None and self.high is not None

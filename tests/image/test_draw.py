@@ -73,8 +73,9 @@ def test_extreme_sizes_and_boxes(size: tuple[int, int]) -> None:
     assert np.isfinite(out).all()
     assert out.min() >= 0
     assert out.max() <= 1
-    halves = before_after(image, image)
-    assert halves.shape == image.shape
+    both = before_after(image, image)
+    assert both.shape[0] == image.shape[0]
+    assert both.shape[1] > 2 * image.shape[1]
     strip = panels([image, image], ["one", "a long caption " * 20], height_px=50)
     assert strip.shape[0] < 120
     assert strip.shape[1] < 700
@@ -113,10 +114,10 @@ def test_panels_keep_proportions() -> None:
 def test_before_and_after() -> None:
     before, after = np.zeros((200, 300, 3), np.float32), np.full((200, 300, 3), 0.5, np.float32)
     out = before_after(before, after)
-    assert (out[:100, :140] == 0).all()
-    assert (out[:100, 160:] == 0.5).all()
-    assert (out[:100, 150] == 1).all()
-    assert (out[150:, :140] > 0.9).any()  # the label
+    assert (out[:100, :300] == 0).all()
+    assert (out[:100, -300:] == 0.5).all()
+    assert (out[:100, 300] == 1).all()
+    assert (out[150:, :300] > 0.9).any()  # the label
     np.testing.assert_array_equal(before, 0)
 
 

@@ -51,6 +51,15 @@ def test_each_enhanced_picture_is_computed_once_for_all_detectors(make: MakePlan
     assert Twice.calls - before == 8
 
 
+def test_views_looked_at_together_find_what_either_finds(make: MakePlan) -> None:
+    # "twice" darkens nothing here, "fussy" loses everything, and the original's stay found
+    plan = make(arms=("original+twice", "original+fussy", "twice"), examples=0)
+    cells = {cell.arm: cell for cell in run(plan, processes=1).table.cells}
+    assert cells["original+fussy"].found == cells["original"].found == 5
+    assert cells["original+twice"].found >= max(cells["twice"].found, cells["original"].found)
+    assert cells["original+twice"].found > cells["original"].found
+
+
 def test_a_failure_is_a_row_and_leaves_its_picture_out_of_all_arms(make: MakePlan) -> None:
     disc(make().pictures / "glaring.png", level=255)
     report = run(make(arms=("twice:protect_lit=no", "fussy"), examples=0), processes=1)
@@ -156,6 +165,8 @@ def test_unknown_names_are_refused_before_anything_is_written(make: MakePlan) ->
         {"landmarks": "pepa"},
         {"arms": ("gamma:brightness=0.5",)},
         {"arms": ("gamma=somewhere",)},
+        {"arms": ("original+gama",)},
+        {"arms": ("original+",)},
     ):
         with pytest.raises(ParameterError):
             run(make(**options))

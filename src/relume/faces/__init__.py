@@ -9,8 +9,9 @@ from __future__ import annotations
 from relume.faces.boxes import box_around
 from relume.faces.catalogues import detectors, landmarkers
 from relume.faces.contract import Box, Detector, Face, Landmarker
-from relume.faces.detect import DEFAULT_DETECTOR, detect_faces
+from relume.faces.detect import DEFAULT_DETECTOR, detect_faces, faces_on
 from relume.faces.fusion import fuse
+from relume.faces.views import View, landmark_view, needed, parse_views, render
 
 __all__ = [
     "DEFAULT_DETECTOR",
@@ -18,9 +19,15 @@ __all__ = [
     "Detector",
     "Face",
     "Landmarker",
+    "View",
     "box_around",
     "detect_faces",
     "detectors",
+    "faces_on",
     "fuse",
+    "landmark_view",
     "landmarkers",
+    "needed",
+    "parse_views",
+    "render",
 ]

@@ -50,8 +50,23 @@ def detect_faces(
     find = _detector(name, _frozen({**parameters, "threshold": threshold}))
     place = _landmarker_of(landmarks)
     shown = list(render(needed(specs, image), image))
-    gathered = clusters([_faces_on(view, find, name, threshold) for view in shown])
-    return by_score([_face(cluster, shown, place) for cluster in gathered])
+    return faces_on(shown, find, detector=name, threshold=threshold, landmarker=place)
+
+
+def faces_on(
+    shown: Sequence[View],
+    find: Detector,
+    *,
+    detector: str,
+    threshold: float,
+    landmarker: Landmarker | None = None,
+) -> list[Face]:
+    """The faces of rendered views as one answer, best score first.
+
+    ``detector`` is the name of ``find``, by which its calibration is known.
+    """
+    gathered = clusters([_faces_on(view, find, detector, threshold) for view in shown])
+    return by_score([_face(cluster, shown, landmarker) for cluster in gathered])
 
 
 def _faces_on(view: View, find: Detector, detector: str, threshold: float) -> list[Face]:

@@ -93,6 +93,15 @@ def render(specs: Sequence[ViewSpec], image: Image) -> Iterator[View]:
         yield View(spec.name, _resized(shown[spec.method], spec.scale), spec.scale)
 
 
+def landmark_view(shown: Sequence[View]) -> View:
+    """The view that landmarks are placed on: the last, which is the enhanced one of a dark photo.
+
+    Measured on darkened faces: landmarks on the enhanced view alone are nearer than the mean with
+    those of the dark original, at every level.
+    """
+    return shown[-1]
+
+
 def _parse(name: str) -> ViewSpec:
     method, at, factor = name.strip().partition("@")
     try:

@@ -188,7 +188,7 @@ def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int =
 def before_after(
     before: Image, after: Image, *, labels: tuple[str, str] = ("before", "after")
 ) -> Image:
-    """One picture: its left half from ``before``, its right half from ``after``, a line between.
+    """Both pictures whole, side by side, a white line between them and a label in each.
 
     Raises:
         ParameterError: pictures of different sizes.
@@ -198,16 +198,12 @@ def before_after(
             f"expected two pictures of one size, got {before.shape[:2]} and {after.shape[:2]}"
         )
     height, width = before.shape[:2]
-    middle = width // 2
-    out = after.copy()
-    out[:, :middle] = before[:, :middle]
-    line_px = max(1, round(min(height, width) / 250))
-    if width > 8 * line_px:
-        left = middle - line_px // 2
-        out[:, left : left + line_px] = 1
+    line = np.ones((height, max(1, round(min(height, width) / 125)), 3), np.float32)
+    out = np.concatenate([before, line, after], axis=1)
+    right = width + line.shape[1]
     size_px = int(min(max(12, min(height, width) / 24), 96))
     margin = max(4, size_px // 2)
-    for words, start, stop in ((labels[0], 0, middle), (labels[1], middle, width)):
+    for words, start, stop in ((labels[0], 0, width), (labels[1], right, right + width)):
         _badge(out, words, start + margin, stop - margin, margin, font(size_px))
     return out
 

@@ -1,7 +1,8 @@
 """The arms of a study: what is done to a picture before the detectors see it.
 
-An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.4``), or
-``NAME=DIR``, a folder of somebody else's results matched by name. Beside an enhancer's own
+An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.4``),
+``NAME=DIR``, a folder of somebody else's results matched by name, or views that detectors look at
+together (``original+machine``), exactly as ``detect_faces`` does. Beside an enhancer's own
 parameters every arm takes those of ``enhance``: ``strength``, ``protect_lit`` and, where the
 enhancer does, ``brightness``.
 """
@@ -19,6 +20,7 @@ from relume.catalog import Parameter, Value
 from relume.engine import Runtime
 from relume.enhancers import enhance, enhancers
 from relume.errors import InputError, ParameterError
+from relume.faces import View, needed, parse_views, render
 from relume.photo import Image, quantise
 from relume.study import sources
 from relume.study.plan import ORIGINAL, Plan, level_folder
@@ -30,7 +32,7 @@ RUNTIME = Runtime(threads=1, precision="f32")
 
 @dataclass(frozen=True)
 class Arm:
-    """One thing done to a picture: nothing, an enhancer, or a file looked up."""
+    """One thing done to a picture: nothing, an enhancer, a file looked up, or several views."""
 
     name: str
     method: str | None = None
@@ -39,6 +41,17 @@ class Arm:
     strength: float = 1.0
     brightness: float | Literal["auto"] | None = None
     protect_lit: bool = True
+    views: tuple[str, ...] = ()
+
+    def shown(self, image: Image, file: Path | None = None) -> list[View]:
+        """What the detectors look at: one view, or those views that this picture needs.
+
+        Raises:
+            RelumeError: as :meth:`render`.
+        """
+        if self.views:
+            return list(render(needed(parse_views(self.views), image), image))
+        return [View(ORIGINAL, self.render(image, file), 1.0)]
 
     def render(self, image: Image, file: Path | None = None) -> Image:
         """The picture as this arm shows it, in 8 bit steps as a file would hold it.
@@ -81,6 +94,9 @@ class Arm:
 def parse(spec: str) -> Arm:
     """An arm from its spec; its name is the spec, or NAME of ``NAME=DIR``.
 
+    >>> parse("original+gamma").views
+    ('original', 'gamma')
+
     Raises:
         UnknownName: no such enhancer.
         ParameterError: a parameter it does not have, or a value outside its range.
@@ -94,6 +110,10 @@ def parse(spec: str) -> Arm:
                 f"expected NAME=DIR with a name of your own (not that of an enhancer), got {spec!r}"
             )
         return Arm(name, folder=Path(rest))
+    if "+" in spec:
+        views = tuple(part.strip() for part in spec.split("+"))
+        parse_views(views)
+        return Arm(spec, views=views)
     return _enhancer(spec)
 
 

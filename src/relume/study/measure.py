@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,16 @@ import cv2
 import numpy as np
 
 from relume.errors import RelumeError
-from relume.faces import Detector, Face, Landmarker, detectors, landmarkers
+from relume.faces import (
+    Detector,
+    Face,
+    Landmarker,
+    View,
+    detectors,
+    faces_on,
+    landmark_view,
+    landmarkers,
+)
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr, psnr_gt_mean, ssim
@@ -98,8 +107,8 @@ class Bench:
         for arm in self.arms:
             try:
                 with clock.on("enhance"):
-                    shown = arm.render(picture, self.inputs.folders.get(arm.name, {}).get(unit))
-                rows += self._arm(unit, arm.name, shown, seen, clock)
+                    views = arm.shown(picture, self.inputs.folders.get(arm.name, {}).get(unit))
+                rows += self._arm(unit, arm.name, views, seen, clock)
             except Exception as error:
                 rows += self._failed_arm(unit, arm.name, error)
         return rows
@@ -136,25 +145,48 @@ class Bench:
                 truth[spec] = reference_faces(row, threshold=self.plan.threshold)
         return _Seen(image, truth, tuple(rows))
 
-    def _arm(self, unit: Unit, arm: str, shown: Image, seen: _Seen, clock: Clock) -> list[Row]:
-        rows = [self._picture_row(unit, arm, shown, seen, clock)]
+    def _arm(
+        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+    ) -> list[Row]:
+        rows = [self._picture_row(unit, arm, views, seen, clock)]
         for spec, detector in self.detectors.items():
             with clock.on("detect"):
-                stored = _stored(detector(shown))
+                stored = _stored(self._faces(spec, detector, views))
             row = Row(*unit, arm, spec, faces=stored)
             truth = seen.truth[spec]
             if truth is not None and self.landmarker is not None:
                 matches = match_row(row, truth, iou=self.plan.iou)
                 points = (
-                    None if j is None else self._landmarks(shown, stored[j][:4], clock)
+                    None if j is None else self._points(views, stored[j][:4], clock)
                     for j in taken(matches, threshold=self.plan.threshold)
                 )
                 row = replace(row, landmarks=tuple(points))
             rows.append(row)
         return rows
 
-    def _picture_row(self, unit: Unit, arm: str, shown: Image, seen: _Seen, clock: Clock) -> Row:
-        """The picture itself: mean level, likeness to the reference, landmarks in true boxes."""
+    def _faces(self, spec: str, detector: Detector, views: Sequence[View]) -> list[Face]:
+        if len(views) == 1:
+            return detector(views[0].image)
+        name, _ = detectors().parse(spec)
+        return faces_on(views, detector, detector=name, threshold=LOW_SCORE)
+
+    def _points(self, views: Sequence[View], box: Box, clock: Clock) -> Points | None:
+        """The landmarks in a box; of several views, from the one that shows most (see faces)."""
+        view = landmark_view(views)
+        placed = self._landmarks(view.image, view.from_photograph(box), clock)
+        if placed is None or view.scale == 1:
+            return placed
+        points = view.points_to_photograph(np.array(placed, np.float32))
+        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in points)
+
+    def _picture_row(
+        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+    ) -> Row:
+        """The picture itself: mean level, likeness to the reference, landmarks in true boxes.
+
+        Of several views the last one is the picture: the one that was enhanced.
+        """
+        shown = views[-1].image
         values: dict[str, Any] = {"mean": _rounded(float(mean_level(shown)))}
         if seen.image is not None:
             with clock.on("compare"):
@@ -164,7 +196,7 @@ class Bench:
                     values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, seen.image))
         truth = seen.truth[self.plan.detectors[0]]
         if truth and self.landmarker is not None:
-            values["landmarks"] = tuple(self._landmarks(shown, f.box, clock) for f in truth)
+            values["landmarks"] = tuple(self._points(views, f.box, clock) for f in truth)
         return Row(*unit, arm, **values)
 
     def _landmarks(self, image: Image, box: Box, clock: Clock) -> Points | None:
