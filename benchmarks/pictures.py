@@ -1,0 +1,85 @@
+"""The pictures of the README and of docs/, made anew by the shipped weights.
+
+    python benchmarks/pictures.py            # writes docs/images/*.jpg
+
+All of them are made from scikit-image's astronaut (NASA, public domain), darkened by relume.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+import relume
+from relume.cli.sample import sample
+from relume.enhancers import decompose
+from relume.image import codec, draw
+from relume.image.darken import darken
+from relume.photo import Image, Photo
+
+SEED = 2018
+K = 0.05
+QUALITY = 88
+
+
+def dark_portrait(k: float = K) -> Image:
+    return darken(sample()[0], k, np.random.default_rng(SEED))
+
+
+def demo() -> Image:
+    dark = dark_portrait()
+    return draw.before_after(dark, relume.enhance(dark))
+
+
+def brightness() -> Image:
+    dark = dark_portrait()
+    asked = 0.2, 0.35, 0.5
+    shown = [relume.enhance(dark, brightness=level) for level in asked]
+    captions = ["a twentieth of the light", *(f"--brightness {level:g}" for level in asked)]
+    return draw.panels([dark, *shown], captions, height_px=380)
+
+
+def methods() -> Image:
+    dark = dark_portrait()
+    names = "gamma", "clahe", "fusion", "lime", "retinexnet", "relume"
+    shown = [relume.enhance(dark, method=name) for name in names]
+    rows = [
+        draw.panels([dark, *shown[:3]], ["input", *names[:3]], height_px=330),
+        draw.panels([*shown[3:], sample()[0]], [*names[3:], "never darkened"], height_px=330),
+    ]
+    width = min(row.shape[1] for row in rows)
+    return np.concatenate([row[:, :width] for row in rows])
+
+
+def reflectance() -> Image:
+    parts = decompose(dark_portrait(0.1))
+    raw = np.clip(parts.reflectance * parts.relit_illumination[:, :, None], 0, 1)
+    face = np.s_[20:240, 130:350]
+    shown = [parts.reflectance, parts.denoised, raw, np.clip(parts.enhanced, 0, 1)]
+    captions = ["R raw", "R denoised", "result, R raw", "result, R denoised"]
+    return draw.panels([image[face] for image in shown], captions, height_px=380)
+
+
+PICTURES = {
+    "demo": demo,
+    "brightness": brightness,
+    "methods": methods,
+    "reflectance": reflectance,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--only", choices=PICTURES)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in [options.only] if options.only else PICTURES:
+        photo = Photo(np.ascontiguousarray(np.clip(PICTURES[name](), 0, 1), dtype=np.float32))
+        print(codec.write(photo, options.out / f"{name}.jpg", overwrite=True, quality=QUALITY))
+
+
+if __name__ == "__main__":
+    main()
