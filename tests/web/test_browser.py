@@ -1,6 +1,9 @@
 """The page in a real browser: Debian's chromium, on a desktop's and on a phone's screen.
 
-With ``RELUME_SCREENSHOTS=DIR`` the pictures of the page are kept there.
+With ``RELUME_SCREENSHOTS=DIR`` the pictures of the page are kept there; with
+``RELUME_DOCS_IMAGES=docs/images`` the two of the documentation are made again:
+
+    RELUME_DOCS_IMAGES=docs/images pytest tests/web/test_browser.py -k documentation
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from relume.enhancers import enhance
+from relume.enhancers import DEFAULT_METHOD, enhance
 from relume.image import codec
+from relume.image.darken import darken
 
 from .conftest import Service, opened, packed, picture, running, split_by_brightest
 
@@ -34,7 +38,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 CHEAP = "auto-exposure"
 
 
@@ -101,9 +105,8 @@ def portrait() -> bytes:
         from skimage import data
     except ImportError:
         return packed(picture(480, 320), quality=92)
-    light = (data.astronaut()[:380].astype(np.float32) / 255) ** 2.2 * 0.05
-    noise = np.random.default_rng(0).normal(0, 0.0012, light.shape)
-    dark = np.clip(light + noise, 0, 1) ** (1 / 2.2)
+    light = data.astronaut()[:380].astype(np.float32) / 255
+    dark = darken(light, 0.05, np.random.default_rng(2018))  # as ``relume demo``
     return packed(Pil.fromarray(np.rint(dark * 255).astype(np.uint8)), quality=92)
 
 
@@ -177,10 +180,11 @@ def test_faces_on_both_sides(page: Any, portrait: bytes) -> None:
 def test_methods_side_by_side(page: Any, portrait: bytes) -> None:
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
-    for name in ("retinexnet", "relume"):  # networks: not for a quick test
-        chip = page.locator(f"#method-chips input[value={name}]")
-        if chip.count():
-            chip.evaluate("e => { e.checked = false; }")
+    page.locator("#method-chips").evaluate(  # no networks in a quick test
+        "(e, names) => e.querySelectorAll('input').forEach("
+        "input => { input.checked = names.includes(input.value); })",
+        ["gamma", CHEAP, "clahe"],
+    )
     page.click("#tab-methods")
     page.wait_for_function("() => !document.querySelector('#method-grid .busy')")
     captions = page.locator("#method-grid figcaption").all_inner_texts()
@@ -281,6 +285,62 @@ def test_pages_fit_their_screens_and_speak(
     assert page.evaluate(overflow) <= 0
     assert "/v1/enhance" in page.locator("#docs").inner_text()
     keep(page, "docs")
+
+
+def test_brightness_is_for_methods_that_take_it(page: Any, portrait: bytes) -> None:
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    slider = page.locator("#brightness")
+    assert slider.is_enabled()
+    with page.expect_request(lambda r: "brightness=0.3" in r.url):
+        slider.fill("0.3")
+        slider.dispatch_event("change")
+    wait_for_result(page, CHEAP)
+    assert not page.locator("#brightness-auto").is_checked()
+    with page.expect_request(lambda r: "method=gamma" in r.url) as asked:
+        page.select_option("#method", "gamma")
+    wait_for_result(page, "gamma")
+    assert "brightness" not in asked.value.url
+    assert slider.is_disabled()
+    assert page.locator("#brightness-told").inner_text() == "not with this method"
+
+
+def test_paste(page: Any, portrait: bytes) -> None:
+    page.evaluate(
+        """text => {
+            const bag = new DataTransfer();
+            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
+            bag.items.add(new File([bytes], 'image.jpg', { type: 'image/jpeg' }));
+            document.dispatchEvent(new ClipboardEvent(
+                'paste', { clipboardData: bag, bubbles: true, cancelable: true }));
+        }""",
+        base64.b64encode(portrait).decode(),
+    )
+    wait_for_result(page, CHEAP)
+
+
+def test_pictures_of_the_documentation(page: Any, portrait: bytes) -> None:
+    """The default method's result with its faces, as a picture for the README."""
+    folder = os.environ.get("RELUME_DOCS_IMAGES")
+    if not folder:
+        pytest.skip("makes docs/images/page*.jpg: set RELUME_DOCS_IMAGES to their folder")
+    page.set_default_timeout(60_000)  # a network, and perhaps the first use of the detector
+    drop(page, "selfie at night.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.select_option("#method", DEFAULT_METHOD)
+    wait_for_result(page, DEFAULT_METHOD)
+    page.locator("#faces").check()
+    page.wait_for_function(
+        "() => document.getElementById('faces-told').textContent.includes('After')"
+        " && document.getElementById('working').hidden"
+    )
+    page.locator("#divider").evaluate(  # through the face: both scores show
+        "e => { e.value = 44; e.dispatchEvent(new Event('input')); }"
+    )
+    page.evaluate("window.scrollTo(0, 0)")
+    page.locator("#main").evaluate("e => e.scrollTo(0, 0)")
+    name = "page-phone.jpg" if page.viewport_size["width"] < 800 else "page.jpg"
+    page.screenshot(path=str(Path(folder) / name), type="jpeg", quality=84)
 
 
 def test_camera(page: Any) -> None:

@@ -10,15 +10,18 @@ from relume.enhancers.contract import Enhancer
 from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
 from relume.enhancers.fusion import Fusion
 from relume.enhancers.lime import Lime
+from relume.enhancers.relume import MachineEnhancer, RelumeEnhancer
 from relume.enhancers.retinexnet import RetinexNetEnhancer
 
-DEFAULT_METHOD = "retinexnet"
+DEFAULT_METHOD = "relume"
 
 
 @functools.cache
 def enhancers() -> Catalog[Enhancer]:
     """Every enhancement method, by name; it may be added to."""
     catalogue: Catalog[Enhancer] = Catalog("method")
+    catalogue.add(RelumeEnhancer.info, RelumeEnhancer)
+    catalogue.add(MachineEnhancer.info, MachineEnhancer)
     catalogue.add(RetinexNetEnhancer.info, RetinexNetEnhancer)
     catalogue.add(Original.info, Original)
     catalogue.add(Gamma.info, Gamma)

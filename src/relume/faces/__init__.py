@@ -9,12 +9,13 @@ from __future__ import annotations
 from relume.faces.boxes import box_around
 from relume.faces.catalogues import detectors, landmarkers
 from relume.faces.contract import Box, Detector, Face, Landmarker
-from relume.faces.detect import DEFAULT_DETECTOR, detect_faces, faces_on
+from relume.faces.detect import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, faces_on
 from relume.faces.fusion import fuse
 from relume.faces.views import View, landmark_view, needed, parse_views, render
 
 __all__ = [
     "DEFAULT_DETECTOR",
+    "DEFAULT_VIEWS",
     "Box",
     "Detector",
     "Face",

@@ -11,12 +11,12 @@ from relume.errors import ParameterError
 from relume.faces.calibration import curve
 from relume.faces.catalogues import detectors, landmarkers
 from relume.faces.contract import ORIGINAL, Detector, Face, Landmarker, by_score
-from relume.faces.fusion import Cluster, clusters, weighted_points
-from relume.faces.views import View, needed, parse_views, render
+from relume.faces.fusion import Cluster, clusters
+from relume.faces.views import View, landmark_view, needed, parse_views, render
 from relume.photo import Array, Photo, check_image, to_image
 
 DEFAULT_DETECTOR = "yunet"
-DEFAULT_VIEWS = (ORIGINAL,)
+DEFAULT_VIEWS = (ORIGINAL, "machine")
 
 
 def detect_faces(
@@ -78,25 +78,13 @@ def _faces_on(view: View, find: Detector, detector: str, threshold: float) -> li
 
 
 def _face(cluster: Cluster, shown: Sequence[View], place: Landmarker | None) -> Face:
-    """The cluster as one face; a landmarker looks at it on every view that showed it.
-
-    The points are averaged by the square of the views' scores: the surer the detector, the nearer
-    the landmarks.
-    """
+    """The cluster as one face; a landmarker looks at it on the view that shows most."""
     fused = cluster.fused()
     if place is None:
         return fused
-    scores: dict[str, float] = {}
-    for member in cluster.members:
-        scores[member.view] = max(member.score, scores.get(member.view, 0.0))
-    seen = [view for view in shown if view.name in scores]
-    points = [
-        view.points_to_photograph(place(view.image, view.from_photograph(fused.box)))
-        for view in seen
-    ]
-    return replace(
-        fused, landmarks=weighted_points(points, [scores[view.name] ** 2 for view in seen])
-    )
+    view = landmark_view(shown)
+    points = place(view.image, view.from_photograph(fused.box))
+    return replace(fused, landmarks=view.points_to_photograph(points))
 
 
 def _landmarker_of(spec: str | None) -> Landmarker | None:

@@ -10,7 +10,7 @@ from typing import Any
 from relume import __version__
 from relume.catalog import Info, Parameter
 from relume.enhancers import DEFAULT_METHOD, enhancers
-from relume.faces import DEFAULT_DETECTOR, detectors, landmarkers
+from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.image.formats import SUFFIXES
 from relume.web import options
 from relume.web.settings import Settings
@@ -256,7 +256,7 @@ def enhance_operation() -> Json:
 def detect_operation() -> Json:
     """``/v1/detect`` in OpenAPI."""
     names = enhancers().names()
-    views = {"type": "string", "default": "original", "example": f"original,{names[0]}"}
+    views = {"type": "string", "default": ",".join(DEFAULT_VIEWS), "example": "original,machine"}
     return operation(
         [
             _spec("detector", "what looks for faces", detectors().names(), DEFAULT_DETECTOR),

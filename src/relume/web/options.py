@@ -17,7 +17,7 @@ from relume.catalog import Catalog, Info, Parameter, Value
 from relume.enhancers import DEFAULT_METHOD, Brightness, enhance, enhancers
 from relume.enhancers.door import build
 from relume.errors import ParameterError
-from relume.faces import DEFAULT_DETECTOR, detectors, landmarkers
+from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.image.formats import SUFFIXES
 
 Entry = TypeVar("Entry")
@@ -129,7 +129,7 @@ def detect_options(query: Pairs) -> DetectOptions:
     landmarks = single.get("landmarks") or None
     if landmarks is not None:
         _entry(landmarkers(), landmarks, ())
-    asked = single.get("views", "original").split(",")
+    asked = single.get("views", ",".join(DEFAULT_VIEWS)).split(",")
     views = tuple(name.strip() for name in asked if name.strip())
     if len(views) > MOST_VIEWS:
         raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")

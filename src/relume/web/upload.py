@@ -50,7 +50,9 @@ async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Up
     if length.isdecimal() and int(length) > allowed:
         raise _too_large(max_bytes)
     if not is_form and kind != b"application/octet-stream" and not kind.startswith(b"image/"):
-        came = f"the content type {kind.decode('latin-1')!r}" if kind else "no content type"
+        came = (
+            f"the content type {kind.decode('latin-1')!r}" if kind else "a body of no content type"
+        )
         raise Refusal(415, "UnsupportedMediaType", f"{came} is not a picture: {HOW}")
     taker = _Form(options.get(b"boundary", b""), max_bytes) if is_form else _Body(max_bytes)
     received = 0

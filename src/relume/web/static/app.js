@@ -285,6 +285,9 @@ try {
     show("photo");
     open(detail);
   });
+  if (!settings.menu.formats.some((format) => format.name === "heif")) {
+    byId("kinds").textContent = byId("kinds").textContent.replace(", HEIC", "");
+  }
   chips();
   listen();
   document.documentElement.dataset.ready = "true";

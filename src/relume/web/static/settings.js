@@ -57,7 +57,11 @@ export class Settings extends EventTarget {
     byId("method").value = method;
     const entry = this.entry;
     byId("method-summary").textContent = capital(entry.summary);
-    byId("brightness-part").hidden = !entry.takes_brightness;
+    const part = byId("brightness-part");
+    const takes = entry.takes_brightness;
+    byId("brightness").disabled = byId("brightness-auto").disabled = !takes;
+    part.classList.toggle("off", !takes);
+    part.title = takes ? "" : `${method} cannot be asked for a brightness`;
     this.showParameters(entry);
   }
 
@@ -106,7 +110,8 @@ export class Settings extends EventTarget {
   tell() {
     byId("strength-told").textContent = `${Math.round(this.strength * 100)} %`;
     const auto = byId("brightness-auto").checked;
-    byId("brightness-told").textContent = auto ? "auto" : Number(byId("brightness").value).toFixed(2);
+    const level = auto ? "auto" : Number(byId("brightness").value).toFixed(2);
+    byId("brightness-told").textContent = this.entry.takes_brightness ? level : "not with this method";
     byId("threshold-told").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
