@@ -255,7 +255,6 @@ def enhance_operation() -> Json:
 
 def detect_operation() -> Json:
     """``/v1/detect`` in OpenAPI."""
-    names = enhancers().names()
     views = {"type": "string", "default": ",".join(DEFAULT_VIEWS), "example": "original,machine"}
     return operation(
         [
