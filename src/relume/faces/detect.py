@@ -59,13 +59,16 @@ def faces_on(
     *,
     detector: str,
     threshold: float,
+    sure: float = 0.0,
     landmarker: Landmarker | None = None,
 ) -> list[Face]:
     """The faces of rendered views as one answer, best score first.
 
-    ``detector`` is the name of ``find``, by which its calibration is known.
+    ``detector`` is the name of ``find``, by which its calibration is known; ``sure`` is the score
+    from which the first view's faces lead (see :func:`relume.faces.fusion.clusters`).
     """
-    gathered = clusters([_faces_on(view, find, detector, threshold) for view in shown])
+    found = [_faces_on(view, find, detector, threshold) for view in shown]
+    gathered = clusters(found, sure=sure)
     return by_score([_face(cluster, shown, landmarker) for cluster in gathered])
 
 

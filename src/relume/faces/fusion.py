@@ -48,22 +48,27 @@ class Cluster:
         )
 
 
-def fuse(views: Sequence[Sequence[Face]]) -> list[Face]:
+def fuse(views: Sequence[Sequence[Face]], *, sure: float = 0.0) -> list[Face]:
     """One answer from the faces of several views of a photograph, best score first.
 
     The first view leads. Scores must be on one scale (see ``calibration``). For every face of the
-    leading view there is one in the answer with at least its score and an IoU of at least 0.5
-    with it; a single view comes back as it is.
+    leading view with a score of at least ``sure`` there is one in the answer with at least its
+    score and an IoU of at least 0.5 with it; a single view comes back as it is.
     """
-    return by_score([cluster.fused() for cluster in clusters(views)])
+    return by_score([cluster.fused() for cluster in clusters(views, sure=sure)])
 
 
-def clusters(views: Sequence[Sequence[Face]]) -> list[Cluster]:
-    """The faces of all views gathered into one cluster for each real face."""
-    if not views:
-        return []
-    found = [Cluster([face]) for face in views[0]]
-    others = [face for view in views[1:] for face in view]
+def clusters(views: Sequence[Sequence[Face]], *, sure: float = 0.0) -> list[Cluster]:
+    """The faces of all views gathered into one cluster for each real face.
+
+    Faces of the leading view lead their clusters if their score is at least ``sure``. Its weaker
+    ones queue up with the other views' by score: in the dark their boxes are the worse ones.
+    """
+    if len(views) < 2:
+        return [Cluster([face]) for view in views for face in view]
+    found = [Cluster([face]) for face in views[0] if face.score >= sure]
+    others = [face for face in views[0] if face.score < sure]
+    others += [face for view in views[1:] for face in view]
     for face in by_score(others):
         nearest = max(found, key=lambda c: iou(c.lead.box, face.box), default=None)
         if nearest is None or iou(nearest.lead.box, face.box) <= SAME_FACE_IOU:

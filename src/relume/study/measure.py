@@ -168,7 +168,9 @@ class Bench:
         if len(views) == 1:
             return detector(views[0].image)
         name, _ = detectors().parse(spec)
-        return faces_on(views, detector, detector=name, threshold=LOW_SCORE)
+        # weak faces are kept for average precision; what leads is what detect_faces would take
+        sure = self.plan.threshold
+        return faces_on(views, detector, detector=name, threshold=LOW_SCORE, sure=sure)
 
     def _points(self, views: Sequence[View], box: Box, clock: Clock) -> Points | None:
         """The landmarks in a box; of several views, from the one that shows most (see faces)."""
