@@ -1,10 +1,11 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from relume.errors import ParameterError
-from relume.image.darken import Camera, darken
+from relume.image.darken import Camera, darken, reexposed, uneven_light
 from relume.photo import Image
 
 CLEAN = Camera(red_gain=2.0, blue_gain=1.7, shot=1e-8, read=1e-10, jpeg_quality=97)
@@ -96,3 +97,38 @@ def test_real_cameras_have_faults_and_stay_reproducible() -> None:
         first, darken(ramp(), 0.5, np.random.default_rng(3), camera=moved)
     )
     assert first[:, :, 0].mean() > first[:, :, 2].mean()
+
+
+def test_reexposed_is_darkening_without_noise() -> None:
+    dark = darken(ramp(), 0.25, np.random.default_rng(0), camera=CLEAN)
+    assert np.abs(reexposed(ramp(), 0.25) - dark).max() < 4 / 255
+    assert np.abs(reexposed(ramp(), 1.0) - ramp()).max() < 1e-5
+
+
+def test_light_multiplies_from_place_to_place() -> None:
+    light = np.ones(ramp().shape[:2], np.float32)
+    light[:, :32] = 0.5
+    rng = np.random.default_rng(0)
+    out = darken(ramp(), 0.4, rng, camera=replace(CLEAN, jpeg_quality=100), light=light)
+    expected = np.where(light[:, :, None] == 1, reexposed(ramp(), 0.4), reexposed(ramp(), 0.2))
+    assert np.abs(out - expected)[:, :24].max() < 4 / 255
+    np.testing.assert_allclose(reexposed(ramp(), 0.4, light=light), expected, atol=1e-6)
+
+
+def test_uneven_light_is_smooth() -> None:
+    light = uneven_light(270, 360, np.random.default_rng(3))
+    assert light.shape == (270, 360)
+    assert light.max() / light.min() > 1.5
+    assert np.abs(np.diff(np.log(light), axis=1)).max() < 0.1
+
+
+def test_blotches_are_coarse() -> None:
+    grey = np.full((120, 120, 3), 0.5, np.float32)
+
+    def kept_by_blurring(camera: Camera) -> float:
+        noise = darken(grey, 0.5, np.random.default_rng(0), camera=camera)
+        return float(cv2.blur(noise, (7, 7)).std() / noise.std())
+
+    assert kept_by_blurring(replace(NOISY, blotches=1.0, blotch_px=8.0)) > 2 * kept_by_blurring(
+        NOISY
+    )

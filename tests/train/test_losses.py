@@ -74,3 +74,18 @@ def test_grey_uses_rec_601() -> None:
 
 def test_relit() -> None:
     assert losses.relit(rgb([[0.5]]), one([[1.2]]), rgb([[0.5]])).item() == pytest.approx(0.1)
+
+
+def test_ssim_is_one_for_equal_pictures_and_known_for_flat_ones() -> None:
+    image = torch.rand(1, 3, 16, 16)
+    assert losses.ssim(image, image).item() == pytest.approx(1.0, abs=1e-5)
+    a, b = torch.full((1, 1, 16, 16), 0.2), torch.full((1, 1, 16, 16), 0.6)
+    expected = (2 * 0.2 * 0.6 + 1e-4) / (0.2**2 + 0.6**2 + 1e-4)
+    assert losses.ssim(a, b).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_log_error_is_minus_a_tenth_of_psnr_for_each_picture() -> None:
+    image = torch.zeros(2, 1, 4, 4)
+    reference = torch.stack([torch.full((1, 4, 4), 0.1), torch.full((1, 4, 4), 0.3)])
+    expected = (math.log10(0.01 + 1e-5) + math.log10(0.09 + 1e-5)) / 2
+    assert losses.log_error(image, reference).item() == pytest.approx(expected, abs=1e-5)

@@ -61,6 +61,29 @@ def test_photographs_are_darkened_anew_every_epoch(supply: PictureSupply) -> Non
     np.testing.assert_array_equal(first[0], supply._darkened(0, 0)[0].low)
 
 
+def test_some_are_asked_for_darker_than_their_reference() -> None:
+    pairs = [Pair("p", "s", photo(1) // 10, photo(1))]
+    asked = PictureSupply(pairs, [], DATA, Phase("picture", 1, aim_share=1.0), seed=1)
+    _, high, _, level = asked.batch(0, 0)
+    whole = sample_of(pairs[0].low, pairs[0].high).brightness
+    assert (level < whole).all()
+    # noise of equal spread everywhere: a patch is about as bright as the whole
+    np.testing.assert_allclose(high.mean(axis=(1, 2, 3)), level[:, 0], rtol=0.1)
+
+
+def test_uneven_light_is_asked_for_by_halves() -> None:
+    flat = np.full((300, 300, 3), 200, np.uint8)
+    even = PictureSupply([], [flat], DATA, Phase("picture", 1), seed=1)._darkened(0, 0)[0]
+    phase = Phase("picture", 1, uneven_share=1.0)
+    uneven = PictureSupply([], [flat], DATA, phase, seed=1)._darkened(0, 0)[0]
+    assert even.high.std() == 0
+    assert uneven.high.std() > 5
+    # the dark and the bright one are lit alike, the dark one more unevenly
+    low, high = (np.log(thumbnail(side).mean(axis=2).ravel()) for side in (uneven.low, uneven.high))
+    assert np.corrcoef(low, high)[0, 1] > 0.9
+    assert low.std() > high.std()
+
+
 def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(InputError, match="expected pairs or bright"):
         PictureSupply([], [], DATA, PHASE, seed=1)

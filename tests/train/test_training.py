@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from relume import weights as store  # noqa: E402
 from relume.errors import DeviceError, InputError, OutputError, RecipeError  # noqa: E402
 from relume.train import run  # noqa: E402
 
@@ -48,6 +49,28 @@ def test_a_run_writes_all_it_promises(recipe: Path, pairs: Path, tmp_path: Path)
     assert summary["validation"]["psnr_db"] > 0
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [r["epoch"] for r in rows if "validation" in r] == [2, 3, 2, 3]
+
+
+def test_a_run_begins_with_the_weights_it_is_given(
+    recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    first = run(recipe, pairs=pairs, out=tmp_path / "first", device="cpu")
+    start = first / "retinexnet.safetensors"
+    still = tmp_path / "still.toml"
+    still.write_text(
+        recipe.read_text().replace("\nepochs = 3", "\nepochs = 3\nrate = 0.0\nlast_rate = 0.0")
+    )
+    second = run(still, pairs=pairs, out=tmp_path / "second", device="cpu", start=start)
+    for name, value in weights(first).items():
+        np.testing.assert_array_equal(value, weights(second)[name])
+
+
+def test_weights_of_another_network_are_no_beginning(
+    recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    start = store.path("relume-safetensors")
+    with pytest.raises(InputError, match="cannot start from"):
+        run(recipe, pairs=pairs, out=tmp_path / "out", device="cpu", start=start)
 
 
 @pytest.mark.parametrize("stop", [(0, 3), (1, 1)])

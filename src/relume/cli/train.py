@@ -37,6 +37,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--start", help="Begin with the weights of this safetensors file.", show_default=False
+        ),
+    ] = None,
     device: DeviceOption = Device.auto,
     precision: Annotated[
         Precision, typer.Option("--precision", help="f32 or bf16; auto takes the recipe's.")
@@ -70,6 +76,7 @@ def train(
                 out=into,
                 bright=tuple(bright or ()),
                 resume=resume,
+                start=start,
                 device=device.value,
                 precision=None if precision is Precision.auto else precision.value,
                 progress=lambda p: bar.show(p.step + 1, p.steps, _terms(p)),

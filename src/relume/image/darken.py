@@ -28,9 +28,10 @@ class Camera:
     """What one darkened photograph draws from chance: gains, noise and JPEG quality.
 
     ``shot`` and ``read`` give the variance of the noise, ``x * shot + read``, on linear values x
-    before white balance. The last four are zero in the published recipe: the noise's correlation
-    (sigma of a Gaussian, as demosaicing and in-camera denoising leave it), the camera's error in
-    white balance (relative, of red and blue), and the length of a motion blur.
+    before white balance. The others are zero in the published recipe: the noise's correlation
+    (sigma of a Gaussian, as demosaicing and in-camera denoising leave it), its coarse blotches
+    (their share of the noise's standard deviation, and their size), the camera's error in white
+    balance (relative, of red and blue), and the length of a motion blur.
     """
 
     red_gain: float
@@ -39,6 +40,8 @@ class Camera:
     read: float
     jpeg_quality: int
     correlation_px: float = 0.0
+    blotches: float = 0.0
+    blotch_px: float = 0.0
     red_error: float = 0.0
     blue_error: float = 0.0
     motion_px: int = 0
@@ -60,10 +63,12 @@ class Camera:
     def draw_real(cls, rng: np.random.Generator) -> Camera:
         """A camera with the faults of real ones too, for training: each with some probability."""
         plain = cls.draw(rng)
-        correlated, tinted, moved = rng.random(3) < (0.6, 0.4, 0.1)
+        correlated, blotched, tinted, moved = rng.random(4) < (0.6, 0.3, 0.4, 0.1)
         return replace(
             plain,
             correlation_px=float(rng.uniform(0.3, 1.1)) if correlated else 0.0,
+            blotches=float(rng.uniform(0.1, 0.4)) if blotched else 0.0,
+            blotch_px=float(rng.uniform(3.0, 10.0)) if blotched else 0.0,
             red_error=float(rng.uniform(-0.15, 0.15)) if tinted else 0.0,
             blue_error=float(rng.uniform(-0.15, 0.15)) if tinted else 0.0,
             motion_px=int(rng.integers(2, 5)) if moved else 0,
@@ -71,12 +76,18 @@ class Camera:
 
 
 def darken(
-    image: Image, k: float, rng: np.random.Generator, *, camera: Camera | None = None
+    image: Image,
+    k: float,
+    rng: np.random.Generator,
+    *,
+    camera: Camera | None = None,
+    light: Image | None = None,
 ) -> Image:
     """``image`` with ``k`` times its light, with sensor noise, 8 bit quantisation and JPEG.
 
     ``k`` is the linear exposure in (0, 1]; noise is added at k = 1 too. ``camera`` is drawn from
-    ``rng`` unless given. The same generator state gives the same picture.
+    ``rng`` unless given; ``light`` (H, W) multiplies ``k`` from place to place. The same generator
+    state gives the same picture.
 
     Raises:
         ParameterError: ``k`` outside (0, 1].
@@ -87,16 +98,38 @@ def darken(
     camera = camera or Camera.draw(rng)
     gains = np.array([camera.red_gain, 1.0, camera.blue_gain], np.float32)
     raw = _linear(image) * (np.float32(k) / gains)
+    if light is not None:
+        raw *= light[:, :, None]
     if camera.motion_px:
         angle = rng.uniform(0, np.pi)
         raw = _moved(raw, camera.motion_px, angle)
     noise: Image = np.asarray(rng.standard_normal(raw.shape, dtype=np.float32))
     if camera.correlation_px:
         noise = _correlated(noise, camera.correlation_px)
+    if camera.blotches:
+        noise += np.float32(camera.blotches) * _coarse(raw.shape, camera.blotch_px, rng)
     raw += noise * np.sqrt(raw * np.float32(camera.shot) + np.float32(camera.read))
     gains *= np.array([1 + camera.red_error, 1, 1 + camera.blue_error], np.float32)
     encoded = _encoded(np.clip(raw * gains, 0.0, 1.0))
     return through_jpeg(encoded, camera.jpeg_quality)
+
+
+def reexposed(image: Image, gain: float, *, light: Image | None = None) -> Image:
+    """``image`` as the same camera shows it with ``gain`` times the light, without any noise.
+
+    ``light`` (H, W) multiplies ``gain`` from place to place. What comes out above white clips.
+    """
+    linear = _linear(image) * np.float32(gain)
+    if light is not None:
+        linear *= light[:, :, None]
+    return _encoded(np.clip(linear, 0.0, 1.0))
+
+
+def uneven_light(height: int, width: int, rng: np.random.Generator) -> Image:
+    """(H, W): smooth random light, the logarithm's mean about 0, its range up to a few stops."""
+    grid = rng.standard_normal((5, 5)).astype(np.float32) * np.float32(rng.uniform(0.3, 1.3))
+    smooth = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.exp(smooth), np.float32)
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
@@ -112,6 +145,15 @@ def _correlated(noise: Image, sigma_px: float) -> Image:
     kernel = cv2.getGaussianKernel(7, sigma_px, cv2.CV_32F)
     smooth = cv2.sepFilter2D(noise, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT_101)
     return np.asarray(smooth / np.float32((kernel**2).sum()), np.float32)
+
+
+def _coarse(shape: tuple[int, ...], size_px: float, rng: np.random.Generator) -> Image:
+    """Noise of about unit variance in coloured blotches, as denoising and JPEG leave it."""
+    height, width = shape[:2]
+    cells = (max(2, round(height / size_px)), max(2, round(width / size_px)), 3)
+    small = rng.standard_normal(cells, dtype=np.float32)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large, np.float32)
 
 
 def _moved(image: Image, length_px: int, angle: float) -> Image:

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from relume.errors import InputError, RelumeError
@@ -79,6 +81,18 @@ class Run:
         partial = path.with_name(path.name + ".part")
         torch.save(state, partial)
         partial.replace(path)
+
+    def begin_from(self, path: Path) -> None:
+        """Take the weights of a safetensors file that an earlier run exported.
+
+        Raises:
+            InputError: the file is missing, damaged, or of another network.
+        """
+        try:
+            self.net.load_state_dict(load_file(str(path)))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"cannot start from {path}: {reason}") from error
 
     def restore(self, path: Path) -> None:
         """Take up the state of a checkpoint.

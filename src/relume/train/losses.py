@@ -83,7 +83,9 @@ def ssim(image: Tensor, reference: Tensor, window_px: int = 7) -> Tensor:
     """
 
     def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, window_px, stride=1)
+        # a box is separable: a third of the time of the square window
+        rows = F.avg_pool2d(x, (window_px, 1), stride=1)
+        return F.avg_pool2d(rows, (1, window_px), stride=1)
 
     a, b = mean(image), mean(reference)
     var_a = mean(image * image) - a * a
@@ -104,3 +106,12 @@ def gradient_difference(image: Tensor, reference: Tensor) -> Tensor:
 def colour_difference(image: Tensor, reference: Tensor, cell_px: int = 16) -> Tensor:
     """Mean absolute difference of cell averages: casts and blotches, which pixels hide."""
     return (F.avg_pool2d(image, cell_px) - F.avg_pool2d(reference, cell_px)).abs().mean()
+
+
+def log_error(image: Tensor, reference: Tensor) -> Tensor:
+    """Mean over the batch of log10 of each picture's mean squared error: -PSNR / 10.
+
+    A picture that is nearly right counts as much as one that is far off.
+    """
+    squared = (image - reference).square().mean(dim=(1, 2, 3))
+    return (squared + 1e-5).log10().mean()

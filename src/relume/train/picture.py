@@ -12,7 +12,7 @@ from relume.nets.picture import ExposureNet, PictureNet
 from relume.train import losses
 from relume.train.retinex import Terms, filled
 
-PICTURE_WEIGHTS = {"l1": 1.0, "ssim": 0.25, "gradient": 0.3, "colour": 0.3}
+PICTURE_WEIGHTS = {"l1": 1.0, "ssim": 0.25, "gradient": 0.3, "colour": 0.3, "log": 0.02}
 EXPOSURE_WEIGHTS: dict[str, float] = {}
 
 
@@ -44,6 +44,7 @@ class PicturePhase(nn.Module):
             "ssim": 1 - losses.ssim(out, high),
             "gradient": losses.gradient_difference(out, high),
             "colour": losses.colour_difference(out, high),
+            "log": losses.log_error(out, high),
         }
         total = sum((self.weights[k] * v for k, v in terms.items()), start=low.new_zeros(()))
         return {**terms, "total": total}

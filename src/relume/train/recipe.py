@@ -49,7 +49,9 @@ class Phase:
 
     ``weights`` are those of the loss terms, by name. ``patch_px`` and ``batch`` stand for the
     data's where they are not 0. ``decay`` is AdamW's weight decay, ``clip`` bounds the norm of
-    the gradient, ``ema`` keeps a moving average of the weights; 0 leaves each out.
+    the gradient, ``ema`` keeps a moving average of the weights; 0 leaves each out. Of the network
+    relume's patches, ``aim_share`` is asked for darker than its reference, and ``uneven_share``
+    of the darkened ones is lit unevenly.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Phase:
     decay: float = 0.0
     clip: float = 0.0
     ema: float = 0.0
+    aim_share: float = 0.0
+    uneven_share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
-from relume.image.darken import Camera, darken
+from relume.image.darken import Camera, darken, reexposed, uneven_light
 from relume.nets.picture import THUMBNAIL_PX
 from relume.photo import quantise
 from relume.train.pairs import Pair, Pixels
@@ -24,6 +24,8 @@ Floats = npt.NDArray[np.float32]
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 GAIN_JITTER = 0.4
 """Half of the inputs are made brighter or darker by up to exp(0.4)."""
+DARKEST_AIM = 0.12
+"""A reference that is asked for darker has at least this share of its light."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,14 @@ class Sample:
 
 def thumbnail(photo: Pixels | Floats) -> Floats:
     """``float32 (96, 96, 3)``: the whole photo, area-averaged, its proportions not kept."""
-    small = photo if photo.dtype == np.float32 else photo.astype(np.float32) / np.float32(255)
+    small = photo if photo.dtype == np.float32 else _floats(photo)
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def sample_of(low: Pixels, high: Pixels) -> Sample:
     """A pair as a :class:`Sample`; the wanted brightness is the bright photo's mean grey level."""
-    level = float((high.mean(axis=(0, 1), dtype=np.float64) @ GREY) / 255)
-    return Sample(low, high, thumbnail(low), max(level, 1 / 255))
+    return Sample(low, high, thumbnail(low), _level(_floats(high)))
 
 
 class PictureSupply:
@@ -60,7 +61,7 @@ class PictureSupply:
         phase: Phase,
         seed: int,
     ) -> None:
-        self.data, self.seed = data, seed
+        self.data, self.phase, self.seed = data, phase, seed
         self.patch_px = phase.patch_px or data.patch_px
         self.size = phase.batch or data.batch
         self.real = [sample_of(p.low, p.high) for p in pairs]
@@ -97,7 +98,13 @@ class PictureSupply:
         if not dark and rng.random() < 0.5:
             gain = np.float32(np.exp(rng.uniform(-GAIN_JITTER, GAIN_JITTER)))
             low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
-        return low, high, small, sample.brightness
+        level = sample.brightness
+        if rng.random() < self.phase.aim_share:
+            aim = float(np.exp(rng.uniform(np.log(DARKEST_AIM), 0)))
+            high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
+            # a sixteenth of the pixels is plenty for a mean
+            level = _level(reexposed(_floats(sample.high[::4, ::4]), aim))
+        return low, high, small, level
 
     def _darkened(self, phase: int, epoch: int) -> list[Sample]:
         """All bright photographs, darkened for this epoch (kept until the next)."""
@@ -117,9 +124,24 @@ class PictureSupply:
         x = int(rng.integers(0, max(1, width - limit + 1)))
         part = photo[y : y + limit, x : x + limit]
         k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
-        clean = part.astype(np.float32) / np.float32(255)
-        dark = darken(clean, k, rng, camera=Camera.draw_real(rng))
+        clean = _floats(part)
+        light = None
+        if rng.random() < self.phase.uneven_share:
+            # nowhere more light than in the photograph; half of the unevenness is wanted back
+            light = np.minimum(uneven_light(part.shape[0], part.shape[1], rng), np.float32(1 / k))
+            wanted = np.sqrt(light / light.max())
+            part = np.asarray(quantise(reexposed(clean, 1.0, light=wanted), np.uint8))
+        dark = darken(clean, k, rng, camera=Camera.draw_real(rng), light=light)
         return sample_of(np.asarray(quantise(dark, np.uint8)), part)
+
+
+def _floats(photo: Pixels | Floats) -> Floats:
+    return np.asarray(photo, np.float32) / np.float32(255)
+
+
+def _level(photo: Floats) -> float:
+    """The mean grey level of a photo in [0, 1], at least one step of 8 bit."""
+    return max(float(photo.mean(axis=(0, 1), dtype=np.float64) @ GREY), 1 / 255)
 
 
 def _turned(part: Pixels | Floats, quarter_turns: int, flip: bool) -> Floats:

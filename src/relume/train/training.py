@@ -27,6 +27,7 @@ def run(
     out: Path,
     bright: Sequence[Path] = (),
     resume: bool = False,
+    start: Path | None = None,
     device: str = "auto",
     precision: str | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -36,12 +37,13 @@ def run(
 
     ``pairs`` are folders with ``low/`` and ``high/``; ``bright`` are folders of bright
     photographs to darken. ``out`` gets checkpoint.pt, log.jsonl, curves.png and panels, and at
-    the end safetensors, ONNX and summary.json. ``stop_after`` (phase, step) interrupts there, as
-    a test of resuming does.
+    the end safetensors, ONNX and summary.json. ``start`` names the safetensors file of an earlier
+    run, whose weights this one begins with instead of random ones. ``stop_after`` (phase, step)
+    interrupts there, as a test of resuming does.
 
     Raises:
         RecipeError: the recipe does not hold together.
-        InputError: the data is not as expected, or there is nothing to resume.
+        InputError: the data is not as expected, or there is nothing to resume or to start from.
         OutputError: ``out`` holds another run and ``resume`` is false.
         DeviceError: the device is not there.
     """
@@ -55,7 +57,10 @@ def run(
         torch.manual_seed(recipe.seed)
         folders = [pairs] if isinstance(pairs, Path) else list(pairs)
         task = tasks.create(recipe, folders, bright)
-        return _Trainer(recipe, task, out, processes, precision, progress).go(resume, stop_after)
+        trainer = _Trainer(recipe, task, out, processes, precision, progress)
+        if start is not None and not resume:
+            trainer.run.begin_from(start)
+        return trainer.go(resume, stop_after)
 
 
 class _Trainer:

@@ -183,7 +183,7 @@ def _own_kind(photo: Photo) -> str:
 
 def _check_views(photo: Photo, views: tuple[str, ...], max_megapixels: float) -> None:
     """A view at ``@4`` has 16 times the pixels: the limit is for what is really looked at."""
-    largest = max(spec.scale for spec in parse_views(views))
+    largest = max(spec.scale_of(photo.pixels) for spec in parse_views(views))
     megapixels = _count(photo) * largest**2 / 1e6
     if megapixels > max_megapixels:
         raise TooLarge(
