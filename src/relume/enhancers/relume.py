@@ -19,6 +19,7 @@ from relume.catalog import Info, Parameter
 from relume.engine import Network, Runtime, load
 from relume.enhancers.contract import Brightness
 from relume.errors import MissingExtra, WeightsError
+from relume.image.detail import half, with_full_detail
 from relume.image.exposure import mean_level
 from relume.image.tiles import run_tiled
 from relume.photo import Image, check_image
@@ -41,7 +42,14 @@ Measured on every second photograph of LFPW's test half, darkened (docs/dark-fac
 as many faces at 0.15 to 0.36 and fewer from 0.42 on; landmarks are best at 0.2 to 0.25.
 """
 
-TILE = Parameter("tile_px", "side of a tile; smaller needs less memory", 1536, 128, 8192)
+HALF_ABOVE = Parameter(
+    "half_above_mp",
+    "megapixels above which the network sees half the size and fine detail is carried over",
+    4.0,
+    0.1,
+    1000.0,
+)
+TILE = Parameter("tile_px", "side of a tile; smaller needs less memory", 2048, 128, 8192)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,8 @@ class RelumeEnhancer:
     """The photo relit to a brightness: one that is asked for, or the estimator's choice."""
 
     brightness: Brightness = "auto"
-    tile_px: int = 1536
+    half_above_mp: float = 4.0
+    tile_px: int = 2048
     runtime: Runtime = field(default_factory=Runtime)
 
     info: ClassVar[Info] = Info(
@@ -57,7 +66,7 @@ class RelumeEnhancer:
         summary="relume's own network: relit to the brightness you ask for, noise removed",
         licence="MIT",
         source="relume; trained by relume on LOL, SICE and photographs it darkened",
-        parameters=(TILE,),
+        parameters=(HALF_ABOVE, TILE),
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
     )
@@ -77,18 +86,25 @@ class RelumeEnhancer:
     def __call__(self, image: Image) -> Image:
         """The relit photo, not clamped; its mean grey level is the one asked for."""
         check_image(image)
-        small = _batch(thumbnail(image))
         level = self.wanted(image)
-        told = np.array([[level]], np.float32)
-        network = self._picture()
+        if image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6:
+            return at_level(self._relit(image, image, level), level)
+        small = half(image)
+        relit = at_level(self._relit(small, image, level), level)
+        return with_full_detail(relit, small, image)
+
+    def _relit(self, image: Image, photo: Image, level: float) -> Image:
+        """``image``, which is ``photo`` or a smaller copy of it, relit tile by tile, clipped."""
+        told, network = np.array([[level]], np.float32), self._picture()
+        context = _batch(thumbnail(photo))
 
         def relight(tile: Image) -> Image:
-            inputs = {"image": _batch(tile), "thumbnail": small, "brightness": told}
+            inputs = {"image": _batch(tile), "thumbnail": context, "brightness": told}
             return np.ascontiguousarray(network(inputs)["photo"][0].transpose(1, 2, 0))
 
         tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
         relit = run_tiled(relight, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
-        return at_level(np.clip(relit, 0.0, 1.0, out=relit), level)
+        return np.clip(relit, 0.0, 1.0, out=relit)
 
     def wanted(self, image: Image) -> float:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
@@ -117,7 +133,7 @@ class MachineEnhancer(RelumeEnhancer):
         summary="the view for face detectors: relume's network at a mean level of 0.25",
         licence="MIT",
         source="relume; the same weights as the method relume",
-        parameters=(TILE,),
+        parameters=(HALF_ABOVE, TILE),
         weights=("relume",),
         takes_brightness=True,
     )
