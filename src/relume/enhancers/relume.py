@@ -116,12 +116,10 @@ class RelumeEnhancer:
         return float(estimator({"thumbnail": _batch(thumbnail(image))})["brightness"][0, 0])
 
     def _picture(self) -> Network:
-        name = "relume-int8" if self.runtime.precision == "int8" else "relume"
-        tensors = "relume-safetensors"
         return load(
-            store.path(name),
+            store.path_in("relume", self.runtime.precision),
             runtime=self.runtime,
-            module=lambda: build_module(store.path(tensors)),
+            module=lambda: build_module(store.path("relume-safetensors")),
         )
 
 

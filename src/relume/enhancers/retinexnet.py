@@ -143,8 +143,8 @@ class RetinexNetEnhancer:
     def _files(self) -> tuple[Path, Callable[[], Any]]:
         """The ONNX file, and how torch would build the same network."""
         if not self.weights:
-            name = "retinexnet-int8" if self.runtime.precision == "int8" else "retinexnet"
-            return store.path(name), lambda: build_module(store.path("retinexnet-safetensors"))
+            model = store.path_in("retinexnet", self.runtime.precision)
+            return model, lambda: build_module(store.path("retinexnet-safetensors"))
         model = Path(self.weights).expanduser()
         if model.suffix != ".onnx":
             raise ParameterError(f"weights must name an .onnx file, got {self.weights!r}")

@@ -284,6 +284,11 @@ def _load(what: str, build: Callable[[], Any]) -> Any:
     """Build a network from its weights; a checkpoint of another network is a clear error."""
     try:
         return build()
-    except (RuntimeError, OSError, ValueError, KeyError, EOFError, AttributeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    except RelumeError:
+        raise
+    except Exception as error:
+        # torch's, pickle's and onnxruntime's errors share no other base class; torch goes on after
+        # its first sentence to say how such a file could be read unsafely
+        text = str(error).strip() or repr(error)
+        first = text.splitlines()[0].partition(". ")[0]
         raise WeightsError(f"the weights of {what} cannot be used: {first[:200]}") from error

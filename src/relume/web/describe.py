@@ -37,6 +37,7 @@ def menu(settings: Settings) -> Json:
         "version": __version__,
         "default": DEFAULT_METHOD,
         "default_detector": DEFAULT_DETECTOR,
+        "default_views": list(DEFAULT_VIEWS),
         "enhancers": [_entry(info) for info in enhancers()],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],

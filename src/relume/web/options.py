@@ -216,7 +216,7 @@ def _format(single: Mapping[str, str]) -> str | None:
 
 
 def _brightness(text: str | None) -> Brightness | None:
-    """As the core takes it; the core itself says what it thinks of a number out of range."""
+    """As the core takes it; refused in the command line's words."""
     if text is None:
         return None
     word: Literal["auto"] = "auto"
@@ -225,5 +225,7 @@ def _brightness(text: str | None) -> Brightness | None:
     try:
         level = float(text)
     except ValueError:
-        return float(BRIGHTNESS.check(text))  # raises: neither a number nor "auto"
+        level = -1.0
+    if not 0 < level <= 1:
+        raise ParameterError(f"brightness must be above 0 and at most 1, or 'auto', got {text!r}")
     return level

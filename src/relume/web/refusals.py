@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from relume.errors import (
     DeviceError,
     InputError,
@@ -11,6 +13,13 @@ from relume.errors import (
     TooLarge,
     WeightsError,
 )
+
+UNUSABLE = (
+    "the weights or the device that this needs cannot be used on the service's machine; its log "
+    "says why"
+)
+
+log = logging.getLogger("relume.web")
 
 
 class Refusal(RelumeError):
@@ -52,9 +61,15 @@ class Refusal(RelumeError):
 
 
 def refusal_of(error: RelumeError) -> Refusal:
-    """The refusal that an error of the core becomes; its words stay the same."""
+    """The refusal that an error of the core becomes; its words stay the same.
+
+    Except where they are about this machine's files and devices: those are for its log.
+    """
     if isinstance(error, Refusal):
         return error
+    if isinstance(error, WeightsError | DeviceError):
+        log.error("%s", error)
+        return Refusal(503, type(error).__name__, UNUSABLE)
     return Refusal(_status(error), type(error).__name__, str(error))
 
 
@@ -65,6 +80,4 @@ def _status(error: RelumeError) -> int:
         return 422
     if isinstance(error, MissingExtra):
         return 501
-    if isinstance(error, WeightsError | DeviceError):
-        return 503
     return 500

@@ -41,8 +41,8 @@ async function call(path, { query = [], body, signal, accept } = {}) {
   }
 }
 
-// A file's name keeps its case: "night.jpg: damaged".
-const sentence = (text) => (/^\S*\./.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
+// A file's name keeps its case: "our night.jpg: damaged".
+const sentence = (text) => (/^[^:;]*\.\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function pause(ms, signal) {
   return new Promise((resolve, reject) => {

@@ -23,6 +23,7 @@ function fail(error) {
   byId("alert").hidden = false;
 }
 byId("alert-close").addEventListener("click", () => { byId("alert").hidden = true; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("alert").hidden = true; });
 
 // A new task ends the one before: only the last answer counts.
 function begin() {
@@ -32,19 +33,18 @@ function begin() {
   return task.signal;
 }
 
-async function take(files) {
+async function take(files, intoAlbum = false) {
   const pictures = files.filter(({ file }) => isPicture(file));
   if (pictures.length === 0) {
     fail(new Error(files.length === 1 ? `${files[0].file.name} is not a picture.` : "There are no pictures among these files."));
     return;
   }
-  byId("welcome").hidden = true;
-  byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = false;
-  if (pictures.length > 1 || files[0].path.includes("/")) {
+  atWork(true);
+  if (intoAlbum || pictures.length > 1 || files[0].path.includes("/")) {
     album.add(pictures);
     show("album");
     // the other views show the first of them that can be shown
-    for (let index = 0; !photo?.before && index < Math.min(pictures.length, 5); index += 1) {
+    for (let index = 0; !photo && index < Math.min(pictures.length, 5); index += 1) {
       await open(pictures[index].file, () => {});
     }
   } else {
@@ -53,28 +53,55 @@ async function take(files) {
   }
 }
 
+// The page with its tools, or the welcome.
+function atWork(on) {
+  byId("welcome").hidden = on;
+  byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = !on;
+  if (!on) for (const name of TABS) byId(`view-${name}`).hidden = true;
+}
+
+// A photo that cannot be read leaves the one before it where it is.
 async function open(file, failed = fail) {
   const signal = begin();
-  for (const url of photo ? [photo.url, ...[...photo.results.values()].map((one) => one.url)] : []) {
-    URL.revokeObjectURL(url);
-  }
-  photo = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), shown: file };
-  byId("facts").textContent = file.name;
   viewer.work(true);
   try {
-    await loaded(photo.url).catch(async () => {
-      // TIFF, HEIC, camera raw: the service shows the browser what it cannot read
-      const { blob } = await enhance(file, [["method", "original"], ["format", "png"]], signal);
-      photo.url = URL.createObjectURL(blob);
-      photo.shown = null;
-    });
+    const next = await read(file, signal);
+    forget(photo);
+    photo = next;
+    byId("facts").textContent = file.name;
     await viewer.showBefore(photo.url);
-    photo.before = byId("before").src;
     await refresh();
   } catch (error) {
+    if (signal.aborted) return;
     failed(error);
+    if (!photo && !album.items.length) atWork(false);
   } finally {
-    viewer.work(false);
+    if (!signal.aborted) viewer.work(false);
+  }
+}
+
+async function read(file, signal) {
+  const next = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), shown: file };
+  try {
+    await loaded(next.url).catch(async () => {
+      // TIFF, HEIC, camera raw: the service shows the browser what it cannot read
+      URL.revokeObjectURL(next.url);
+      const { blob } = await enhance(file, [["method", "original"], ["format", "png"]], signal);
+      next.url = URL.createObjectURL(blob);
+      next.shown = null;
+    });
+    signal.throwIfAborted();
+    return next;
+  } catch (error) {
+    URL.revokeObjectURL(next.url);
+    throw error;
+  }
+}
+
+function forget(one) {
+  if (!one) return;
+  for (const url of [one.url, ...[...one.results.values()].map((result) => result.url)]) {
+    URL.revokeObjectURL(url);
   }
 }
 
@@ -97,18 +124,25 @@ async function relit(query, signal, file = photo.file) {
 }
 
 async function refresh() {
-  if (!photo?.before) return;
+  if (!photo) return;
   const signal = begin();
   viewer.work(true);
+  viewer.name("Relighting …");
   try {
     const result = await relit(forLooking(settings.query()), signal);
     await viewer.showAfter(result.url, settings.strength);
+    viewer.name("After");
     tellFacts(result.seconds);
     if (current() === "methods") await compareMethods();
     if (current() === "layers") await showLayers();
     await showFaces();
   } catch (error) {
     fail(error);
+    if (!signal.aborted && byId("after-label").textContent !== "After") {
+      viewer.showNothing(); // what was there belongs to other settings
+      viewer.showFaces("after", null);
+      viewer.name("No result");
+    }
   } finally {
     if (!signal.aborted) viewer.work(false);
   }
@@ -169,7 +203,7 @@ function chips() {
 }
 
 async function compareMethods() {
-  if (!photo?.before) return;
+  if (!photo) return;
   const { signal } = task;
   const file = await preview();
   byId("methods-hint").textContent = file === photo.file
@@ -218,7 +252,7 @@ function figure(name) {
 }
 
 async function showLayers() {
-  if (!photo?.before) return;
+  if (!photo) return;
   const room = byId("layers");
   const query = settings.query("retinexnet").filter(([name]) => name === "param");
   const key = JSON.stringify(query);
@@ -250,12 +284,14 @@ function show(tab) {
 }
 
 function listen() {
-  takePictures((files) => take(files).catch(fail));
+  takePictures((files, intoAlbum) => take(files, intoAlbum).catch(fail));
+  byId("save-here").addEventListener("click", () => byId("download").click());
   for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => show(name));
   byId("tabs").addEventListener("keydown", (event) => {
-    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!move) return;
-    const next = TABS[(TABS.indexOf(current()) + move + TABS.length) % TABS.length];
+    const at = TABS.indexOf(current());
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
+    if (to === undefined) return;
+    const next = TABS[(to + TABS.length) % TABS.length];
     show(next);
     byId(`tab-${next}`).focus();
   });

@@ -20,7 +20,8 @@ function parameter({ name, description, schema }) {
 }
 
 function example(path, verb, operation) {
-  const address = `${location.origin}${path}`;
+  const token = operation.security && path !== "/healthz" ? "-H 'Authorization: Bearer TOKEN' " : "";
+  const address = `${token}${location.origin}${path}`;
   if (verb === "get") return `curl ${address}`;
   const types = Object.keys(operation.responses?.["200"]?.content ?? {});
   return `curl -F file=@night.jpg ${address}${types.some((t) => t.startsWith("image/")) ? " -o answer.jpg" : ""}`;

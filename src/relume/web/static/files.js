@@ -24,15 +24,16 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-// Calls take([{ file, path }]) for whatever comes in, however it comes.
+// Calls take([{ file, path }], intoAlbum) for whatever comes in, however it comes.
 export function takePictures(take) {
   const given = (files) => [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
-  for (const id of ["file", "folder", "snapshot"]) {
+  for (const id of ["file", "more", "folder", "snapshot"]) {
     byId(id).addEventListener("change", () => {
-      take(given(byId(id).files));
+      take(given(byId(id).files), id === "more");
       byId(id).value = "";
     });
   }
+  byId("album-more").addEventListener("click", () => byId("more").click());
   byId("choose").addEventListener("click", () => byId("file").click());
   byId("open").addEventListener("click", () => byId("file").click());
   for (const id of ["choose-folder", "album-add"]) {

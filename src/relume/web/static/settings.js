@@ -50,6 +50,8 @@ export class Settings extends EventTarget {
     const query = [["detector", byId("detector").value], ["threshold", byId("threshold").value]];
     const landmarker = usable(this.menu.landmarkers)[0];
     if (byId("landmarks").checked && landmarker) query.push(["landmarks", landmarker.name]);
+    // each side as it is, so that before and after can be compared; or as the service would look
+    if (!byId("second-look").checked) query.push(["views", "original"]);
     return query;
   }
 
@@ -77,6 +79,9 @@ export class Settings extends EventTarget {
       .find((parameter) => parameter.name === "threshold");
     byId("threshold").value = threshold.default;
     const option = (name) => menu.options.find((one) => one.name === name);
+    byId("quality").min = option("quality").low;
+    byId("quality").max = option("quality").high;
+    byId("second-look").closest("label").hidden = menu.default_views.length < 2;
     byId("strength").value = option("strength").default;
     byId("protect_lit").checked = option("protect_lit").default;
     byId("landmarks").closest("label").hidden = usable(menu.landmarkers).length === 0;
@@ -102,7 +107,7 @@ export class Settings extends EventTarget {
       byId("faces-part").hidden = !byId("faces").checked;
       say("faces");
     });
-    for (const id of ["detector", "landmarks", "threshold"]) {
+    for (const id of ["detector", "landmarks", "threshold", "second-look"]) {
       byId(id).addEventListener("change", () => say("faces"));
     }
   }
@@ -110,6 +115,7 @@ export class Settings extends EventTarget {
   tell() {
     byId("strength-told").textContent = `${Math.round(this.strength * 100)} %`;
     const auto = byId("brightness-auto").checked;
+    byId("brightness-part").classList.toggle("auto", auto);
     const level = auto ? "auto" : Number(byId("brightness").value).toFixed(2);
     byId("brightness-told").textContent = this.entry.takes_brightness ? level : "not with this method";
     byId("threshold-told").textContent = Number(byId("threshold").value).toFixed(2);

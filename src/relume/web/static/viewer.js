@@ -61,8 +61,8 @@ export class Viewer {
     this.frame.style.setProperty("--actual", `${image.naturalWidth / devicePixelRatio}px`);
     byId("before").src = url;
     byId("before-under").src = url;
-    byId("after").removeAttribute("src");
-    byId("after").style.opacity = 0;
+    this.frame.classList.add("filled");
+    this.showNothing();
     this.showFaces("before", null);
     this.showFaces("after", null);
   }
@@ -73,12 +73,23 @@ export class Viewer {
     this.blend(strength);
   }
 
+  showNothing() {
+    byId("after").removeAttribute("src");
+    byId("after").style.opacity = 0;
+  }
+
   // The service blends in the same values, so this is what will be in the file.
   blend(strength) {
     if (byId("after").getAttribute("src")) byId("after").style.opacity = strength;
   }
 
-  work(on) { byId("working").hidden = !on; }
+  work(on) {
+    byId("working").hidden = !on;
+    byId("nothing").textContent = on ? "Opening …" : "No photo is open.";
+  }
+
+  // What the right side is: the label must not promise what is not there yet.
+  name(text) { byId("after-label").textContent = text; }
 
   showFaces(side, found) {
     const room = byId(`boxes-${side}`);
@@ -87,7 +98,7 @@ export class Viewer {
     const { width, height } = found;
     for (const face of found.faces) {
       const [x0, y0, x1, y1] = face.box;
-      const box = make("div", { className: y0 < height * 0.06 ? "face top" : "face" },
+      const box = make("div", { className: `face${y0 < height * 0.06 ? " top" : ""}${y1 > height * 0.94 ? " low" : ""}` },
         make("span", {}, face.score.toFixed(2)));
       Object.assign(box.style, {
         left: `${(x0 / width) * 100}%`, top: `${(y0 / height) * 100}%`,
