@@ -40,7 +40,17 @@ class Recorder:
 def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run = Recorder(result=tmp_path)
     monkeypatch.setitem(vars(sys.modules["relume.train"]), "run", run)
-    result = relume("train", "recipes/tiny.toml", "--pairs", "lol", "--bright", "day", "--resume")
+    result = relume(
+        "train",
+        "recipes/tiny.toml",
+        "--pairs",
+        "lol",
+        "--bright",
+        "day",
+        "--resume",
+        "--start",
+        "first.safetensors",
+    )
     assert (result.code, result.out) == (0, f"{tmp_path.resolve()}\n")
     ((recipe,), options) = run.calls[0]
     options.pop("progress")
@@ -50,6 +60,7 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         "out": Path("runs/tiny"),
         "bright": (Path("day"),),
         "resume": True,
+        "start": Path("first.safetensors"),
         "device": "auto",
         "precision": None,
         "stop_after": None,

@@ -14,7 +14,7 @@ from PIL import Image as Pil
 
 from relume import weights
 from relume.enhancers import enhance, enhancers
-from relume.errors import RelumeError
+from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
 from relume.image import codec
 from relume.image.formats import SUFFIXES
@@ -104,7 +104,6 @@ def test_an_option_s_error_is_the_core_s(post: Post, night: bytes) -> None:
     """One definition: HTTP says word for word what Python says."""
     for query, call in {
         "strength=2&method=gamma": {"strength": 2.0, "method": "gamma"},
-        "brightness=0&method=auto-exposure": {"brightness": 0.0, "method": "auto-exposure"},
         "brightness=0.4&method=gamma": {"brightness": 0.4, "method": "gamma"},
         "method=gama": {"method": "gama"},
         "method=gamma:9": {"method": "gamma:9"},
@@ -118,6 +117,20 @@ def test_an_option_s_error_is_the_core_s(post: Post, night: bytes) -> None:
         assert (answer.status_code, answer.json()["detail"]) == (422, str(raised.value)), query
 
 
+def test_what_is_wrong_with_this_machine_is_for_its_log(
+    post: Post, night: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise WeightsError("put it into /home/somebody/.cache/relume/x.onnx")
+
+    monkeypatch.setattr("relume.web.answers.enhance", missing)
+    answer = post("enhance?method=gamma", night)
+    assert (answer.status_code, answer.json()["error"]) == (503, "WeightsError")
+    assert "/home/" not in answer.text
+    assert "its log says why" in answer.text
+    assert "put it into /home/somebody" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("query", "part"),
     [
@@ -128,7 +141,7 @@ def test_an_option_s_error_is_the_core_s(post: Post, night: bytes) -> None:
         ("format=bmp", "format must be one of jpeg"),
         ("quality=0", "quality must be 1 to 100"),
         ("method=gamma&param=exponent", "param takes NAME=VALUE"),
-        ("method=auto-exposure&brightness=bright", "brightness must be 0 to 1 or 'auto'"),
+        ("method=auto-exposure&brightness=bright", "brightness must be above 0 and at most 1, or"),
     ],
 )
 def test_options_out_of_range_are_told(post: Post, night: bytes, query: str, part: str) -> None:
@@ -264,6 +277,10 @@ def test_the_token_guards_pictures_and_numbers(night: bytes) -> None:
         headers = {"authorization": "Bearer sésame".encode("latin-1")}
         assert client.post("/v1/enhance?method=gamma", files=files, headers=headers).is_success
         assert client.get("/metrics").status_code == 401
+        api = client.get("/openapi.json").json()
+        assert [*api["components"]["securitySchemes"].values()] == [
+            {"type": "http", "scheme": "bearer"}
+        ]
         assert client.get("/healthz").is_success
         assert client.get("/").is_success
 

@@ -11,126 +11,29 @@ from __future__ import annotations
 import base64
 import io
 import os
-import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as Pil
 
 from relume.enhancers import DEFAULT_METHOD, enhance
 from relume.image import codec
-from relume.image.darken import darken
 
-from .conftest import Service, opened, packed, picture, running, split_by_brightest
+from .conftest import (
+    CHEAP,
+    OVERFLOW_PX,
+    Service,
+    drop,
+    keep,
+    opened,
+    picture,
+    split_by_brightest,
+    wait_for_result,
+)
 
-api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (apt-get install chromium)"),
-]
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-]  # fmt: skip
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-CHEAP = "auto-exposure"
-
-
-@pytest.fixture(scope="module")
-def own_service() -> Iterator[Service]:
-    from relume.web.settings import Settings
-
-    with running(Settings()) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, chromium: Any, own_service: Service) -> Iterator[Any]:
-    """The page, ready, a cheap method chosen; what it complains of fails the test."""
-    phone = request.param is PHONE
-    context = chromium.new_context(
-        viewport=request.param, has_touch=phone, device_scale_factor=2 if phone else 1
-    )
-    context.set_default_timeout(20_000)
-    one = context.new_page()
-    complaints: list[str] = []
-    one.on("pageerror", lambda error: complaints.append(str(error)))
-    one.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    outside: list[str] = []
-    one.on(
-        "request",
-        lambda r: (
-            None if r.url.startswith((own_service.url, "blob:", "data:")) else outside.append(r.url)
-        ),
-    )
-    one.goto(own_service.url)
-    one.wait_for_selector("html[data-ready=true]")
-    one.evaluate(
-        "name => { const e = document.getElementById('method'); e.value = name;"
-        " e.dispatchEvent(new Event('change')); }",
-        CHEAP,
-    )
-    one.complaints = complaints
-    yield one
-    context.close()
-    assert outside == []
-    assert complaints == []
-
-
-def keep(page: Any, name: str) -> None:
-    folder = os.environ.get("RELUME_SCREENSHOTS")
-    if folder:
-        kind = "phone" if page.viewport_size["width"] < 800 else "desktop"
-        page.screenshot(path=str(Path(folder) / f"{name}-{kind}.png"))
-
-
-@pytest.fixture(scope="module")
-def portrait() -> bytes:
-    """A dark photograph with a face, if scikit-image is here; else a gradient."""
-    try:
-        from skimage import data
-    except ImportError:
-        return packed(picture(480, 320), quality=92)
-    light = data.astronaut()[:380].astype(np.float32) / 255
-    dark = darken(light, 0.05, np.random.default_rng(2018))  # as ``relume demo``
-    return packed(Pil.fromarray(np.rint(dark * 255).astype(np.uint8)), quality=92)
-
-
-def drop(page: Any, name: str, data: bytes) -> None:
-    page.evaluate(
-        """([name, text]) => {
-            const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0));
-            const bag = new DataTransfer();
-            bag.items.add(new File([bytes], name, { type: 'image/jpeg' }));
-            for (const kind of ['dragenter', 'dragover', 'drop']) {
-                document.body.dispatchEvent(
-                    new DragEvent(kind, { dataTransfer: bag, bubbles: true, cancelable: true }));
-            }
-        }""",
-        [name, base64.b64encode(data).decode()],
-    )
-
-
-def wait_for_result(page: Any, method: str) -> None:
-    page.wait_for_function(
-        "name => document.getElementById('facts').textContent.includes(name + ' in')"
-        " && document.getElementById('working').hidden",
-        arg=method,
-    )
+pytestmark = pytest.mark.slow
 
 
 def test_drop_slide_switch_and_download(page: Any, portrait: bytes) -> None:
@@ -268,8 +171,7 @@ def test_pages_fit_their_screens_and_speak(
 ) -> None:
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0
+    assert page.evaluate(OVERFLOW_PX) <= 0
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, select, input:not([hidden]), a')]
             .filter(e => e.checkVisibility() && !(e.ariaLabel || e.textContent.trim()
@@ -282,7 +184,7 @@ def test_pages_fit_their_screens_and_speak(
     keep(page, "light")
     page.goto(f"{own_service.url}/docs")
     page.wait_for_selector("#docs[aria-busy=false] article")
-    assert page.evaluate(overflow) <= 0
+    assert page.evaluate(OVERFLOW_PX) <= 0
     assert "/v1/enhance" in page.locator("#docs").inner_text()
     keep(page, "docs")
 

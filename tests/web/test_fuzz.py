@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import Service, packed, picture
+from .conftest import Service, packed, picture, split_by_brightest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what its dependencies deprecate is not ours to mend
@@ -16,11 +16,12 @@ with warnings.catch_warnings():
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 CHEAP = ["original", "gamma", "auto-gamma", "auto-exposure", "clahe"]
 PICTURES = [packed(picture(w, h), kind) for w, h in ((1, 1), (17, 9)) for kind in ("PNG", "JPEG")]
 ALLOWED = {200, 400, 406, 413, 415, 422}
-EXAMPLES = 25
+EXAMPLES = 20
 pytestmark = pytest.mark.slow
 
 
@@ -29,8 +30,8 @@ def api(service: Service) -> Any:
     return schemathesis.openapi.from_url(f"{service.url}/openapi.json")
 
 
-def cases(api: Any, path: str, verb: str) -> Any:
-    return api[path][verb].as_strategy()
+def cases(api: Any, path: str, verb: str, mode: GenerationMode = GenerationMode.POSITIVE) -> Any:
+    return api[path][verb].as_strategy(generation_mode=mode)
 
 
 def check(url: str, case: Any, body: bytes) -> None:
@@ -55,12 +56,17 @@ def check(url: str, case: Any, body: bytes) -> None:
         assert answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/enhance", "/v1/detect"])
-def test_generated_queries_are_answered_as_described(api: Any, service: Service, path: str) -> None:
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("path", ["/v1/enhance", "/v1/detect", "/v1/decompose"])
+def test_generated_queries_are_answered_as_described(
+    api: Any, service: Service, path: str, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Queries that the description allows, and such as it does not."""
+    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
     bodies = st.one_of(st.sampled_from(PICTURES), st.binary(max_size=300))
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(case=cases(api, path, "POST"), body=bodies)
+    @given(case=cases(api, path, "POST", mode), body=bodies)
     def run(case: Any, body: bytes) -> None:
         check(service.url, case, body)
 

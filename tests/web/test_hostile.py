@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -39,6 +40,30 @@ def png(width: int, height: int, data: bytes) -> bytes:
 
 
 BOMB = zlib.compress(bytes(3 * 60_000 * 300), 9)
+SIDE = 10_000
+
+
+def claiming(kind: str) -> bytes:
+    """A small picture whose header says 10,000 x 10,000."""
+    data = packed(picture(64, 64), kind)
+    if kind == "JPEG":
+        at = data.index(b"\xff\xc0") + 5  # baseline frame: length, depth, then height and width
+        return data[:at] + struct.pack(">HH", SIDE, SIDE) + data[at + 4 :]
+    if kind == "TIFF":
+        for tag in (256, 257):  # width and height, as one short or long
+            at = data.index(struct.pack("<H", tag) + b"\x04\0\x01\0\0\0") + 8
+            data = data[:at] + struct.pack("<I", SIDE) + data[at + 4 :]
+        return data
+    assert kind == "GIF"
+    return data[:6] + struct.pack("<HH", SIDE, SIDE) + data[10:]
+
+
+def swollen(kind: bytes, head: bytes) -> bytes:
+    """A PNG of one row whose metadata is 200 MB of zeros, in 200 kB."""
+    row = png(4, 1, zlib.compress(bytes(13)))
+    body = head + zlib.compress(bytes(200_000_000), 9)
+    check = struct.pack(">I", zlib.crc32(kind + body))
+    return row[:33] + struct.pack(">I", len(body)) + kind + body + check + row[33:]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +80,12 @@ BOMB = zlib.compress(bytes(3 * 60_000 * 300), 9)
         pytest.param(packed(picture(400, 300), "PNG")[:3000], 422, id="cut PNG"),
         pytest.param(packed(picture(400, 300), "WEBP")[:200], 422, id="cut WebP"),
         pytest.param(png(10_000, 10_000, zlib.compress(b"")), 413, id="10,000 x 10,000 header"),
+        pytest.param(claiming("JPEG"), 413, id="10,000 x 10,000 JPEG"),
+        pytest.param(claiming("TIFF"), 413, id="10,000 x 10,000 TIFF"),
+        pytest.param(claiming("GIF"), 413, id="10,000 x 10,000 GIF"),
         pytest.param(png(60_000, 60_000, BOMB), 413, id="zip bomb"),
+        pytest.param(swollen(b"iCCP", b"x\0\0"), 200, id="zip bomb for a profile"),
+        pytest.param(swollen(b"zTXt", b"x\0\0"), 200, id="zip bomb for a text"),
         pytest.param(png(2_000, 2_000, BOMB), 200, id="more data than pixels"),
         pytest.param(png(0, 10, b""), 422, id="no width"),
     ],
@@ -143,7 +173,8 @@ def test_too_many_pixels(post: Post) -> None:
     assert "--max-megapixels" not in detail
 
 
-def test_a_slow_upload_is_ended(service: Service) -> None:
+@pytest.mark.parametrize("trickles", [False, True])
+def test_a_slow_upload_is_ended(service: Service, trickles: bool) -> None:
     with socket.create_connection(("127.0.0.1", service.port), timeout=10) as slow:
         slow.sendall(
             b"POST /v1/enhance?method=gamma HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -151,6 +182,13 @@ def test_a_slow_upload_is_ended(service: Service) -> None:
         )
         began = time.monotonic()
         answer = b""
+        if trickles:  # a byte at a time keeps no connection alive
+            slow.settimeout(0.1)
+            while not answer and time.monotonic() < began + 8:
+                slow.sendall(b".")
+                with contextlib.suppress(TimeoutError):
+                    answer = slow.recv(4096)
+            slow.settimeout(10)
         while chunk := slow.recv(4096):
             answer += chunk
     assert answer.startswith(b"HTTP/1.1 408 ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,33 +14,17 @@ from relume.errors import MissingExtra, ParameterError, RelumeError
 from relume.web import serve
 from relume.web.settings import CORES, from_environment
 
-PROGRAM = """
-import sys
-from relume.web import serve
-serve(port=0, browser=False, workers=99, on_ready=lambda address: print(address, flush=True))
-"""
+from .conftest import process
 
 
 @pytest.mark.slow
 def test_it_starts_answers_and_ends_with_ctrl_c() -> None:
-    running = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"RELUME_QUEUE": "7"},
-    )  # fmt: skip
-    try:
-        assert running.stdout is not None
-        address = running.stdout.readline().strip()
-        assert address.startswith("http://127.0.0.1:")
+    with process(workers=99, RELUME_QUEUE="7") as (address, running):
         limits = httpx.get(f"{address}/v1/methods").json()["limits"]
         assert (limits["workers"], limits["queue"]) == (CORES, 7)
         assert "server" not in httpx.get(address).headers
         running.send_signal(signal.SIGINT)
         assert running.wait(20) == 0
-    finally:
-        running.kill()
-        running.wait()
-        if running.stdout is not None:
-            running.stdout.close()
 
 
 def test_a_port_in_use_is_told() -> None:

@@ -24,9 +24,8 @@ export class Album extends EventTarget {
 
   item(file, path) {
     const state = make("span", { className: "state" }, "waiting");
-    const before = make("img", { className: "thumb", alt: "", loading: "lazy", src: URL.createObjectURL(file) });
-    before.addEventListener("error", () => before.removeAttribute("src"));
-    const after = make("img", { className: "thumb", alt: "" });
+    const before = make("span", { className: "thumb" }, thumbnail(URL.createObjectURL(file)));
+    const after = make("span", { className: "thumb" });
     const keep = make("button", { className: "quiet", hidden: true, ariaLabel: `Download ${path}` }, "Save");
     const look = make("button", { className: "look", title: "Look at it" }, path);
     look.addEventListener("click", () => this.dispatchEvent(new CustomEvent("look", { detail: file })));
@@ -64,7 +63,7 @@ export class Album extends EventTarget {
     try {
       const { blob, seconds } = await enhance(item.file, query, signal);
       item.blob = blob;
-      item.after.src = URL.createObjectURL(blob);
+      item.after.replaceChildren(thumbnail(URL.createObjectURL(blob)));
       item.keep.hidden = false;
       item.state.textContent = `done in ${seconds.toFixed(2)} s`;
     } catch (error) {
@@ -104,4 +103,12 @@ export class Album extends EventTarget {
       this.fail(error);
     }
   }
+}
+
+// What the browser cannot show (HEIC, camera raw) leaves its place empty.
+function thumbnail(url) {
+  const image = make("img", { alt: "", loading: "lazy", src: url });
+  image.addEventListener("load", () => URL.revokeObjectURL(url));
+  image.addEventListener("error", () => image.remove());
+  return image;
 }

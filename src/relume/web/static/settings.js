@@ -105,6 +105,8 @@ export class Settings extends EventTarget {
     byId("brightness").addEventListener("change", () => say("change"));
     byId("faces").addEventListener("change", () => {
       byId("faces-part").hidden = !byId("faces").checked;
+      const beside = matchMedia("(min-width: 861px)").matches; // else it would leave the photo
+      if (beside) byId("faces-part").scrollIntoView({ block: "nearest" });
       say("faces");
     });
     for (const id of ["detector", "landmarks", "threshold", "second-look"]) {

@@ -92,25 +92,26 @@ export class Viewer {
   name(text) { byId("after-label").textContent = text; }
 
   showFaces(side, found) {
-    const room = byId(`boxes-${side}`);
-    room.replaceChildren();
+    const layer = byId(`boxes-${side}`);
+    layer.replaceChildren();
     if (!found) return;
     const { width, height } = found;
     for (const face of found.faces) {
       const [x0, y0, x1, y1] = face.box;
-      const box = make("div", { className: `face${y0 < height * 0.06 ? " top" : ""}${y1 > height * 0.94 ? " low" : ""}` },
+      const room = side === "before" ? x0 : width - x1; // for the score, beside the box
+      const box = make("div", { className: room < width * 0.14 ? "face edge" : "face" },
         make("span", {}, face.score.toFixed(2)));
       Object.assign(box.style, {
         left: `${(x0 / width) * 100}%`, top: `${(y0 / height) * 100}%`,
         width: `${((x1 - x0) / width) * 100}%`, height: `${((y1 - y0) / height) * 100}%`,
       });
-      room.append(box);
+      layer.append(box);
     }
     const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
     drawing.setAttribute("preserveAspectRatio", "none");
     for (const face of found.faces) if (face.landmarks) drawing.append(...landmarks(face.landmarks));
-    room.append(drawing);
+    layer.append(drawing);
   }
 }
 

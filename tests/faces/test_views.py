@@ -1,0 +1,170 @@
+"""Views by name, when they are worth looking at, and the way there and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import relume
+from relume.errors import ParameterError, UnknownName
+from relume.faces import Face, View, landmark_view, needed, parse_views, render
+from relume.faces.views import DARK_BELOW, LARGEST_SCALE, usual_scale
+from relume.photo import Image
+
+from .conftest import given
+
+TWO = ("original", "gamma:0.4")
+
+
+def flat(level: float, height: int = 20, width: int = 30) -> Image:
+    return np.full((height, width, 3), level, np.float32)
+
+
+def names(level: float, *wanted: str) -> list[str]:
+    """The views that are looked at of a flat picture."""
+    return [spec.name for spec in needed(parse_views(wanted), flat(level))]
+
+
+def test_names_are_parsed() -> None:
+    specs = parse_views(("original", "gamma:0.4@0.5", " machine@2 ", "gamma"))
+    assert [(s.name, s.method, s.scale) for s in specs] == [
+        ("original", "original", 1.0),
+        ("gamma:0.4@0.5", "gamma:0.4", 0.5),
+        ("machine@2", "machine", 2.0),
+        ("gamma", "gamma", None),
+    ]
+    assert [s.is_photograph for s in specs] == [True, False, False, False]
+    assert not parse_views(("original@2",))[0].is_photograph
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "4.1", "nan", "inf", "two", ""])
+def test_wrong_scales(scale: str) -> None:
+    with pytest.raises(ParameterError, match=r"a scale above 0 and up to 4 after '@'"):
+        parse_views((f"original@{scale}",))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ((), "at least one view"),
+        (("original", "original"), "different views"),
+        (("original", "original@1"), "different views"),
+        (("gamma:0",), "exponent must be 0.05 to 5"),
+        (("original:2",), "original takes no parameters"),
+    ],
+)
+def test_views_that_cannot_be(wanted: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        parse_views(wanted)
+
+
+def test_an_unknown_view_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="did you mean 'machine'"):
+        parse_views(("original", "machin"))
+
+
+def test_a_bright_photograph_costs_its_own_view_only() -> None:
+    assert names(DARK_BELOW, *TWO) == ["original"]
+    assert names(0.99 * DARK_BELOW, *TWO) == list(TWO)
+
+
+def test_what_was_asked_for_alone_is_looked_at() -> None:
+    assert names(0.9, "gamma") == ["gamma"]
+    assert names(0.9, "gamma", "machine") == ["gamma", "machine"], "no original to fall back on"
+    assert names(0.9, "original@2", "gamma") == ["original@2", "gamma"]
+    assert names(0.9, "gamma", "original") == ["original"]
+
+
+def test_rendering() -> None:
+    """Smaller views are shrunk and then enhanced, larger ones enhanced and then enlarged."""
+    image = flat(0.25)
+    own, smaller, larger = render(parse_views(("original", "gamma:0.5@0.5", "original@2")), image)
+    assert own.image is image
+    assert (smaller.image.shape, larger.image.shape) == ((10, 15, 3), (40, 60, 3))
+    parameters = {"exponent": 0.5}
+    enhanced = relume.enhance(flat(0.25, 10, 15), method="gamma", parameters=parameters)
+    np.testing.assert_array_equal(smaller.image, enhanced)
+    np.testing.assert_allclose(larger.image, 0.25, atol=1e-6)
+    assert [v.is_photograph for v in (own, smaller, larger)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale"),
+    [(1, 1, 1.0), (500, 1000, 1.0), (800, 1250, 0.5**0.5), (1000, 2000, 0.5), (3000, 4000, 0.5)],
+)
+def test_enhanced_views_of_large_photographs_are_shrunk(
+    height: int, width: int, scale: float
+) -> None:
+    """Towards half a megapixel, by no more than a half."""
+    image = np.broadcast_to(np.float32(0.1), (height, width, 3))
+    assert usual_scale(image) == pytest.approx(scale)
+    assert [spec.scale_of(image) for spec in parse_views(("original", "gamma", "gamma@1"))] == [
+        1,
+        usual_scale(image),
+        1,
+    ]
+
+
+def test_scaling_stays_in_range() -> None:
+    """Cubic interpolation overshoots at edges."""
+    image = flat(0.0)
+    image[:, 15:] = 1
+    for view in render(parse_views(("original@3", "original@0.3")), image):
+        assert view.image.dtype == np.float32
+        assert view.image.min() >= 0
+        assert view.image.max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 5)])
+def test_tiny_pictures_keep_a_pixel(size: tuple[int, int]) -> None:
+    (view,) = render(parse_views(("original@0.05",)), flat(0.1, *size))
+    assert min(view.image.shape) >= 1
+
+
+def test_an_enhancer_runs_once_for_all_scales_from_1_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def enhance(image: Image, *, method: str, **options: object) -> Image:
+        calls.append((method, image.shape[:2]))
+        return image
+
+    monkeypatch.setattr("relume.enhancers.enhance", enhance)
+    wanted = ("machine", "machine@2", "machine@0.5", "gamma@3", "original")
+    shown = list(render(parse_views(wanted), flat(0.1)))
+    assert calls == [("machine", (20, 30)), ("machine", (10, 15)), ("gamma", (20, 30))]
+    assert [view.image.shape[0] for view in shown] == [20, 40, 10, 60, 20]
+
+
+def test_landmarks_are_placed_on_the_first_enhanced_view() -> None:
+    own, larger, seen = (View(n, flat(0.1), 1.0) for n in ("original", "original@2", "gamma"))
+    assert landmark_view([own]) is own
+    assert landmark_view([own, larger]) is own
+    assert landmark_view([own, larger, seen]) is seen
+
+
+coordinate = st.integers(-50, 5000)
+length = st.integers(1, 3000)
+
+
+@given(coordinate, coordinate, length, length, st.floats(0.05, LARGEST_SCALE))
+def test_there_and_back(x: int, y: int, width: int, height: int, scale: float) -> None:
+    box = (float(x), float(y), float(x + width), float(y + height))
+    view = View("machine@s", flat(0.1), scale)
+    points = np.array([box[:2], box[2:]], np.float32)
+    inside = view.from_photograph(box)
+    back = view.to_photograph(Face(inside, 0.7, points * np.float32(scale)))
+    assert back.box == pytest.approx(box, rel=1e-9, abs=1e-6)
+    assert (back.score, back.view) == (0.7, "machine@s")
+    assert back.landmarks is not None
+    assert back.landmarks.dtype == np.float32
+    np.testing.assert_allclose(back.landmarks, points, rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(view.points_to_photograph(points * np.float32(scale)), points,
+                               rtol=1e-5, atol=1e-3)  # fmt: skip
+
+
+def test_there_by_hand() -> None:
+    """A view of twice the size shows everything at twice the place."""
+    view = View("original@2", flat(0.1), 2.0)
+    assert view.from_photograph((1, 2, 3, 5)) == (2, 4, 6, 10)
+    assert view.to_photograph(Face((2, 4, 6, 10), 0.5)).box == (1, 2, 3, 5)

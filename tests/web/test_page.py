@@ -1,0 +1,171 @@
+"""The page when things go wrong, while it waits, by keyboard, and to weak eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import CHEAP, drop, keep, wait_for_result
+
+pytestmark = pytest.mark.slow
+
+BROKEN = b"\xff\xd8\xff" + bytes(500)
+
+# WCAG 2's contrast of every text that is visible, over the nearest background that is not clear
+CONTRAST = """() => {
+    const numbers = text => text.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b]
+        .map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const paper = element => {
+        const [r, g, b, a = 1] = numbers(getComputedStyle(element).backgroundColor);
+        if (a === 1 || !element.parentElement) return [r, g, b];
+        return paper(element.parentElement).map((v, i) => [r, g, b][i] * a + v * (1 - a));
+    };
+    const told = [];
+    for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+        if (!own || !element.checkVisibility() || element.closest('.frame, .hero, .off')) continue;
+        if (element.closest(':disabled') || element.tagName === 'OPTION') continue;
+        const [a, b] = [light(numbers(getComputedStyle(element).color)), light(paper(element))];
+        const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (ratio < 4.5) told.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
+    }
+    return told;
+}"""
+
+
+TOLD = "() => document.getElementById('faces-told').textContent.includes('After 0')"
+
+
+def only_the_network_complained(page: Any) -> None:
+    """A refusal is an error on the network, and none of the page's."""
+    page.complaints[:] = [text for text in page.complaints if "Failed to load" not in text]
+
+
+def until(page: Any, true: Callable[[], object]) -> None:
+    """Wait for something here, while the browser goes on."""
+    for _ in range(200):
+        if true():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it did not come to pass")
+
+
+def test_a_broken_photo_changes_nothing(page: Any, portrait: bytes) -> None:
+    drop(page, "our party.jpg", BROKEN)
+    page.wait_for_selector("#alert:not([hidden])")
+    assert page.locator("#alert-text").inner_text().startswith("our party.jpg: ")
+    assert page.locator("#welcome").is_visible()
+    assert page.locator("#panel").is_hidden()
+    keep(page, "error")
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    assert page.locator("#alert").is_hidden()
+    drop(page, "b.jpg", BROKEN)
+    page.wait_for_selector("#alert:not([hidden])")
+    assert page.locator("#facts").inner_text().startswith("a.jpg · ")
+    page.keyboard.press("Escape")
+    assert page.locator("#alert").is_hidden()
+    only_the_network_complained(page)
+
+
+def test_the_label_does_not_promise_what_is_not_there(page: Any, portrait: bytes) -> None:
+    held: list[Any] = []
+    page.route("**/v1/enhance*", lambda route: held.append(route))
+    drop(page, "a.jpg", portrait)
+    label = page.locator("#after-label")
+    until(page, lambda: held)
+    assert label.inner_text() == "Relighting …"
+    assert page.locator("#working").is_visible()
+    keep(page, "busy")
+    held.pop().continue_()
+    wait_for_result(page, CHEAP)
+    assert label.inner_text() == "After"
+    page.select_option("#method", "gamma")
+    until(page, lambda: held)
+    held.pop().abort()
+    page.wait_for_selector("#alert:not([hidden])")
+    assert "Is relume serve still running?" in page.locator("#alert-text").inner_text()
+    assert label.inner_text() == "No result"
+    assert page.locator("#after").get_attribute("src") is None
+    page.unroute("**/v1/enhance*")
+    page.select_option("#method", CHEAP)
+    wait_for_result(page, CHEAP)
+    assert label.inner_text() == "After"
+    only_the_network_complained(page)
+
+
+def test_each_side_is_looked_at_as_it_is_unless_asked(page: Any, portrait: bytes) -> None:
+    asked: list[str] = []
+    empty = {"photo": "a", "width": 4, "height": 4, "views": [], "faces": []}
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(json=empty)
+
+    page.route("**/v1/detect*", answer)
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.locator("#faces").check()
+    page.wait_for_function(TOLD)
+    assert len(asked) == 2
+    assert all("views=original" in url for url in asked)
+    page.locator("#second-look").check()
+    until(page, lambda: len(asked) == 4)
+    assert not any("views=" in url for url in asked[2:])
+
+
+def test_the_views_by_keyboard(page: Any, portrait: bytes) -> None:
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.locator("#tab-photo").focus()
+    page.keyboard.press("End")
+    assert page.locator("#view-album").is_visible()
+    focused = "document.activeElement.id"
+    assert page.evaluate(focused) == "tab-album"
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(focused) == "tab-photo"
+    assert page.locator("#view-photo").is_visible()
+    seen = set()
+    outline = "getComputedStyle(document.activeElement).outlineStyle"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        at = page.evaluate(focused)
+        if at not in ("", "divider"):  # the divider's handle has it; "" is a link, or the end
+            assert page.evaluate(outline) != "none", at
+        seen.add(at)
+    wanted = {"open", "theme", "divider", "peek", "zoom", "method", "strength", "brightness"}
+    assert wanted | {"faces", "format", "quality", "download"} <= seen
+    page.locator("#divider").focus()
+    page.keyboard.press("Home")
+    assert page.locator("#divider").get_attribute("aria-valuetext") == "0 % before"
+
+
+def test_text_can_be_read(page: Any, portrait: bytes) -> None:
+    for theme in ("dark", "light"):
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        page.wait_for_timeout(300)  # colours fade
+        assert page.evaluate(CONTRAST) == [], theme
+        if theme == "dark":
+            drop(page, "a.jpg", portrait)
+            wait_for_result(page, CHEAP)
+            page.locator("#tuning summary").click()
+            assert page.evaluate(CONTRAST) == []
+            page.click("#theme")
+
+
+def test_photos_may_be_added_to_the_album(page: Any, portrait: bytes) -> None:
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    page.click("#tab-album")
+    assert page.locator("#album-start").is_disabled()
+    with page.expect_file_chooser() as coming:
+        page.click("#album-more")
+    coming.value.set_files({"name": "b.jpg", "mimeType": "image/jpeg", "buffer": portrait})
+    page.wait_for_selector("#album-list li")
+    assert page.locator("#view-album").is_visible()
+    assert page.locator("#album-start").is_enabled()
+    keep(page, "album-one")
