@@ -226,7 +226,7 @@ def test_pictures_of_the_documentation(page: Any, portrait: bytes) -> None:
     folder = os.environ.get("RELUME_DOCS_IMAGES")
     if not folder:
         pytest.skip("makes docs/images/page*.jpg: set RELUME_DOCS_IMAGES to their folder")
-    page.set_default_timeout(60_000)  # a network, and perhaps the first use of the detector
+    page.set_default_timeout(180_000)  # a network, and perhaps the first use of the detector
     drop(page, "selfie at night.jpg", portrait)
     wait_for_result(page, CHEAP)
     page.select_option("#method", DEFAULT_METHOD)
