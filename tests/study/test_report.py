@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from relume.study import Report, run
+from relume.study.plots import folded
 
 from .conftest import MakePlan, grid, small_plan
 
@@ -129,3 +130,9 @@ def test_without_examples_there_are_no_photographs(make: MakePlan) -> None:
     folder = run(make(examples=0), processes=1).folder
     assert not (folder / "pictures").exists()
     assert "<h2>The arms over the light</h2>" not in (folder / "index.html").read_text()
+
+
+def test_long_arms_are_folded_in_legends() -> None:
+    assert folded("gamma:0.4") == "gamma:0.4"
+    assert folded("somebody-elses-folder-of-results") == "somebody-elses-folder-of-results"
+    assert folded("clahe:clip=3,protect_lit=false") == "clahe\n  clip=3\n  protect_lit=false"

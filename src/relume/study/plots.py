@@ -43,6 +43,10 @@ STYLE: dict[str, Any] = {
 }
 
 
+LONGEST_LABEL = 18
+"""Letters of an arm's name that a legend shows in one line."""
+
+
 @dataclass(frozen=True)
 class Plot:
     """A plot's file name, its SVG, and what it shows in words (its alternative text)."""
@@ -169,7 +173,20 @@ def _ladder(
     if top <= 1.05:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_title(title)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles, map(folded, labels), loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def folded(arm: str) -> str:
+    """An arm's name for a legend: a long one is broken before its parameters, one a line.
+
+    >>> folded("retinexnet:denoise=none,protect_lit=false")
+    'retinexnet\\n  denoise=none\\n  protect_lit=false'
+    """
+    method, colon, parameters = arm.partition(":")
+    if len(arm) <= LONGEST_LABEL or not colon:
+        return arm
+    return "\n  ".join([method, *parameters.split(",")])
 
 
 def _whiskers(figure: Any, table: Table, title: str, cells: Sequence[Cell]) -> None:
@@ -222,7 +239,7 @@ def _curves(
     figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11.5)
     figure.supxlabel("NME (%)", fontsize=10.5)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center")
+    figure.legend(handles, [folded(name) for name in labels], loc="outside right center")
 
 
 def _plot(
