@@ -91,8 +91,15 @@ def service(workers: int) -> Iterator[str]:
 
 def post(connection: http.client.HTTPConnection, method: str, data: bytes) -> bytes:
     headers = {"Content-Type": "image/jpeg"}
-    connection.request("POST", f"/v1/enhance?method={method}", body=data, headers=headers)
-    answer = connection.getresponse()
+    target = f"/v1/enhance?method={method}"
+    try:
+        connection.request("POST", target, body=data, headers=headers)
+        answer = connection.getresponse()
+    except ConnectionError:
+        # kept connections are closed by the service while the other side has its turn
+        connection.close()
+        connection.request("POST", target, body=data, headers=headers)
+        answer = connection.getresponse()
     body = answer.read()
     if answer.status != 200:
         raise SystemExit(f"the service answered {answer.status}: {body[:200].decode()}")
