@@ -11,6 +11,7 @@ import pytest
 
 from relume import engine
 from relume.engine import Runtime, cpu, runtime
+from relume.engine.openvino_engine import OpenVinoNetwork
 from relume.errors import DeviceError, InputError, MissingExtra, ParameterError, WeightsError
 
 onnx = pytest.importorskip("onnx", reason="the tests build small networks with onnx")
@@ -104,6 +105,14 @@ def test_many_threads_get_their_own_results(scaler: Path) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_threads_are_free_to_run_on_any_core(scaler: Path) -> None:
+    # pinned ones of several processes sat on the same first core, and halved a study's speed
+    network = engine.load(scaler, runtime=Runtime(threads=1))
+    assert isinstance(network, OpenVinoNetwork)
+    compiled = network._request.get_compiled_model()
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
 
 
 def test_wrong_names_and_shapes(scaler: Path) -> None:

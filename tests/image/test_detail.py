@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from relume.image import bands
 from relume.image.detail import half, with_full_detail
 from relume.photo import Image
 
@@ -50,3 +51,14 @@ def test_any_size(shape: tuple[int, int]) -> None:
     out = with_full_detail(half(image), half(image), image)
     assert out.shape == image.shape
     assert np.isfinite(out).all()
+
+
+@pytest.mark.parametrize("shape", [(97, 61), (64, 200)])
+def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).random((*shape, 3), np.float32)
+    image[:, shape[1] // 2 :] = 0.2
+    small = half(image)
+    whole = with_full_detail(1 - small, small, image)
+    monkeypatch.setattr(bands, "BAND_VALUES", 3000)
+    assert len(bands.bands(image)) > 4
+    np.testing.assert_allclose(with_full_detail(1 - small, small, image), whole, atol=1e-5)

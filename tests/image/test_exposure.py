@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from relume.errors import ParameterError
 from relume.image.color import luma, srgb_to_linear
-from relume.image.exposure import expose, lit_level, lit_mask, mean_level, protect_lit
+from relume.image.exposure import expose, lit_level, lit_mask, mean_level, protect_lit, sampled
 from relume.photo import Image
 
 GAINS = st.floats(0.01, 1000)
@@ -153,3 +153,16 @@ def test_extreme_sizes(size: tuple[int, int]) -> None:
     out = protect_lit(image, expose(image, 8))
     assert out.shape == image.shape
     assert np.isfinite(out).all()
+
+
+def test_a_sample_has_every_nth_pixel() -> None:
+    image = ramp()
+    np.testing.assert_array_equal(sampled(image, 10**9), image)
+    large = np.random.default_rng(0).random((400, 300, 3), np.float32)
+    np.testing.assert_array_equal(sampled(large, 7500), large[::4, ::4])
+
+
+def test_protecting_clamps_the_enhanced() -> None:
+    dark = np.full((40, 50, 3), 0.02, np.float32)
+    out = protect_lit(dark, np.full_like(dark, 1.5))
+    np.testing.assert_allclose(out, 1.0)

@@ -1,10 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relume.errors import ParameterError
-from relume.image.filters import box_filter, gaussian_blur, guided_filter
+from relume.image.filters import box_filter, gaussian_blur, guided_filter, shrunk
 from relume.photo import Image
 
 SIZES = [(1, 1), (1, 9), (2, 3), (3, 5000), (5000, 3), (40, 60)]
@@ -116,3 +117,12 @@ def test_bad_options() -> None:
     with pytest.raises(ParameterError):
         gaussian_blur(image, -1)
     assert gaussian_blur(image, 0) is image
+
+
+@pytest.mark.parametrize("shape", [(1000, 1400), (1237, 700), (50, 40), (3, 2)])
+def test_shrunk_by_whole_factors_first_is_the_area_mean(shape: tuple[int, int]) -> None:
+    # a slope, so that a shift would show, and noise
+    noise = 0.1 * np.random.default_rng(0).random((*shape, 3), np.float32)
+    image = np.linspace(0, 0.9, shape[1], dtype=np.float32)[None, :, None] + noise
+    direct = cv2.resize(image, (24, 16), interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(shrunk(image, 24, 16), direct, atol=0.01)

@@ -55,12 +55,21 @@ def test_the_context_comes_from_the_thumbnail_alone(net: PictureNet) -> None:
 def test_views_are_bounded_even_in_black() -> None:
     image, small, level = inputs()
     black = torch.zeros_like(image)
-    stack = views(black, level / grey_level(small))
+    stack = torch.cat(views(black, level / grey_level(small)), dim=1)
     assert stack.shape[1] == 12
     assert torch.isfinite(stack).all()
     assert stack.min() >= 0
-    bright = views(torch.ones_like(image), torch.full((2, 1), 400.0))
+    bright = torch.stack(views(torch.ones_like(image), torch.full((2, 1), 400.0)))
     assert bright.max() <= 1.001
+
+
+def test_the_stem_sees_all_views_side_by_side(net: PictureNet) -> None:
+    image, small, level = inputs()
+    gain = level / grey_level(small)
+    whole = net.stem(torch.nn.functional.pixel_unshuffle(torch.cat(views(image, gain), dim=1), 2))
+    torch.testing.assert_close(
+        net._begin(torch.nn.functional.pixel_unshuffle(image, 2), gain), whole
+    )
 
 
 def test_grey_level_is_rec_601() -> None:

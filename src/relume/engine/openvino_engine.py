@@ -108,6 +108,8 @@ def _compile(graph: openvino.Model, precision: str, threads: int) -> Any:
     config: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": HINTS.get(precision, openvino.Type.f32),
         "PERFORMANCE_HINT": "LATENCY",
+        # pinned, the processes of a folder or a study would all sit on the same first core
+        "ENABLE_CPU_PINNING": False,
     }
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads

@@ -6,15 +6,19 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from relume.catalog import Info, Parameter
 from relume.enhancers.contract import Brightness
-from relume.image.color import luma
-from relume.image.exposure import expose, mean_level
+from relume.image.color import REC601, luma
+from relume.image.exposure import expose, sampled
 from relume.photo import Image
 
 AUTO_LEVEL = 0.42
 """The mean grey level that "auto" aims at: about that of LOL's normal-light photographs."""
+
+LEVELS = 4096
+"""Steps of value that :func:`gain_for` tells apart."""
 
 WIDEST_GAIN = 1024.0
 """The bracket of the search for a gain: ten stops to either side."""
@@ -124,15 +128,27 @@ def gain_for(image: Image, level: float) -> float:
 
     Found by bisection of its logarithm; at the end of ten stops where the level is out of reach.
     """
-    # the curve works on single pixels, so every n-th pixel has the same mean; averaging down
-    # would not, as noise and lamps pass through the curve differently than their mean
-    step = max(1, int((image.shape[0] * image.shape[1] / 60_000) ** 0.5))
-    sample = np.ascontiguousarray(image[::step, ::step])
+    values, shares = _weighed_values(image)
     low, high = -np.log2(WIDEST_GAIN), np.log2(WIDEST_GAIN)
     for _ in range(18):
         middle = (low + high) / 2
-        if mean_level(expose(sample, float(2**middle))) < level:
+        if float(shares @ expose(values, float(2**middle))) < level:
             low = middle
         else:
             high = middle
     return float(2 ** ((low + high) / 2))
+
+
+def _weighed_values(image: Image) -> tuple[Image, npt.NDArray[np.float64]]:
+    """The values of ``image`` in ``LEVELS`` steps at most, and the share of each in its mean grey.
+
+    A curve of single values has the same mean over these as over the picture's pixels: exactly
+    for 8 bits, whose values have a step each.
+    """
+    sample = sampled(image, 60_000).astype(np.float64)
+    steps = np.clip(sample * (LEVELS - 1) + 0.5, 0, LEVELS - 1).astype(np.intp).reshape(-1)
+    weights = np.broadcast_to(np.array(REC601) / (sample.size / 3), sample.shape).reshape(-1)
+    shares = np.bincount(steps, weights, LEVELS).astype(np.float64)
+    sums = np.bincount(steps, weights * sample.reshape(-1), LEVELS)
+    there = shares > 0
+    return (sums[there] / shares[there]).astype(np.float32), shares[there]

@@ -14,7 +14,9 @@ from relume.enhancers.contract import Brightness, Enhancer, RunsNetwork, TakesBr
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
 from relume.image import exposure
+from relume.image.bands import by_bands
 from relume.image.color import luma
+from relume.image.raster import is_grey
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
 
 Picture = TypeVar("Picture", bound=Photo | Array)
@@ -153,10 +155,11 @@ def _run(enhancer: Enhancer, image: Image, *, gated: bool) -> Image:
     if not np.isfinite(enhanced).all():
         raise RelumeError(f"{name} gave values that are not finite; try precision f32")
     # the one clamp; a value above 1 that met the cast to 8 bit would wrap around
-    enhanced = np.clip(enhanced, 0.0, 1.0)
     if gated:
         enhanced = exposure.protect_lit(image, enhanced)
-    if _is_grey(image):
+    else:
+        enhanced = by_bands(lambda values: np.clip(values, 0.0, 1.0), enhanced)
+    if is_grey(image):
         enhanced = np.repeat(luma(enhanced)[:, :, None], 3, axis=2)
     return enhanced
 
@@ -166,8 +169,3 @@ def _blend(image: Image, enhanced: Image, strength: float) -> Image:
         return enhanced
     share = np.float32(strength)
     return np.asarray(image * (1 - share) + enhanced * share, np.float32)
-
-
-def _is_grey(image: Image) -> bool:
-    green = image[:, :, 1]
-    return np.array_equal(image[:, :, 0], green) and np.array_equal(image[:, :, 2], green)

@@ -71,12 +71,18 @@ class Fusion:
 def _weight(exposure: Image) -> Image:
     """How good each pixel of an exposure is: contrast times saturation times exposedness."""
     contrast = np.abs(cv2.Laplacian(luma(exposure), cv2.CV_32F))
-    saturation = exposure.std(axis=2)
+    around = exposure - _mean_of_channels(exposure)[:, :, None]
+    saturation = np.sqrt(_mean_of_channels(around * around))
     distance = (exposure - np.float32(WELL_EXPOSED)) / np.float32(WELL_EXPOSED_SIGMA)
-    exposed = np.exp(-0.5 * (distance * distance).sum(axis=2))
+    exposed = np.exp(np.float32(-1.5) * _mean_of_channels(distance * distance))
     # the offsets let grey and flat pixels count too, by their exposedness
     quality = (contrast + np.float32(0.02)) * (saturation + np.float32(0.02)) * exposed
     return np.asarray(quality + np.float32(1e-12), np.float32)
+
+
+def _mean_of_channels(image: Image) -> Image:
+    # numpy's own sum over a last axis of three is many times slower
+    return np.asarray(cv2.transform(image, np.full((1, 3), 1 / 3)))
 
 
 def _depth(height: int, width: int) -> int:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
+from relume.image.bands import by_bands
 from relume.photo import Image
+
+REC601 = (0.299, 0.587, 0.114)
+"""The weights of red, green and blue in luma."""
 
 # OpenCV's own conversion rounds its constants: 18 levels of 16 bits there and back
 TO_YCBCR = np.array(
     [
-        [0.299, 0.587, 0.114, 0],
+        [*REC601, 0],
         [-0.299 / 1.772, -0.587 / 1.772, 0.5, 0.5],
         [0.5, -0.587 / 1.402, -0.114 / 1.402, 0.5],
     ]
 )
 _UNMIX = np.linalg.inv(TO_YCBCR[:, :3])
 FROM_YCBCR = np.column_stack([_UNMIX, -_UNMIX @ TO_YCBCR[:, 3]])
-
-BAND_VALUES = 1 << 18
-"""Values that a pointwise curve takes at once: 1 MB, which stays in a core's cache."""
 
 
 def srgb_to_linear(image: Image) -> Image:
@@ -47,21 +46,6 @@ def rgb_to_ycbcr(image: Image) -> Image:
 def ycbcr_to_rgb(image: Image) -> Image:
     """The inverse of :func:`rgb_to_ycbcr`; not clamped."""
     return np.asarray(cv2.transform(image, FROM_YCBCR), np.float32)
-
-
-def by_bands(curve: Callable[[Image], Image], image: Image) -> Image:
-    """A pointwise ``curve`` of the image, a few rows at a time.
-
-    A curve with branches makes several temporaries; of a whole 12 MP picture each takes 144 MB.
-    """
-    out = np.empty(image.shape, np.float32)
-    if image.size <= BAND_VALUES:
-        out[...] = curve(image)
-        return out
-    rows = max(1, BAND_VALUES * image.shape[0] // image.size)
-    for top in range(0, image.shape[0], rows):
-        out[top : top + rows] = curve(image[top : top + rows])
-    return out
 
 
 def _to_linear(values: Image) -> Image:

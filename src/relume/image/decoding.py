@@ -88,11 +88,14 @@ def _raster(data: bytes, format: str, max_megapixels: float) -> Raster:
     return _with_frames_noted(_read_with_pillow(picture), picture)
 
 
-def _opencv(data: bytes) -> Array | None:
-    """The pixels as they are stored, or None; quiet, for what is wrong is said by us, once."""
+def _opencv(data: bytes, how: int = cv2.IMREAD_UNCHANGED) -> Array | None:
+    """The pixels, as they are stored if not told otherwise, or None.
+
+    Quiet, for what is wrong is said by us, once.
+    """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except cv2.error:
         return None
     finally:
@@ -103,9 +106,10 @@ def _opencv(data: bytes) -> Array | None:
 def _read_jpeg(data: bytes, picture: ImageFile.ImageFile) -> Raster:
     if not is_whole(data):
         raise UnreadableInput("truncated JPEG: the end is missing")
-    pixels = _opencv(data) if picture.mode in ("L", "RGB") else None
-    if pixels is not None and pixels.ndim == (2 if picture.mode == "L" else 3):
-        raster = Raster(split(pixels)[0])
+    how = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(picture.mode)
+    pixels = None if how is None else _opencv(data, how | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is not None:
+        raster = Raster(pixels)
         _take_metadata(raster, picture)
     else:
         # CMYK, and what OpenCV refuses: Pillow knows why

@@ -11,7 +11,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from relume.image.bands import over_bands
 from relume.image.color import luma
+from relume.image.exposure import sampled
 from relume.image.filters import box_filter, gaussian_blur
 from relume.photo import Image
 
@@ -25,12 +27,17 @@ NOISE_K = 1.0
 QUIET = 40.0
 """Percentile of the detail's local energy that counts as noise."""
 WINDOW_PX = 1.5
+WINDOW_REACH_PX = 8
+"""More than the 6 px that the Gaussian window of the energy sees to each side."""
 
 
 def half(image: Image) -> Image:
-    """``image`` at half its height and width (rounded up), area-averaged."""
+    """``image`` at half its height and width, area-averaged; an odd last row or column counts."""
     height, width = image.shape[:2]
-    size = (-(-width // 2), -(-height // 2))
+    odd = (height % 2, width % 2)
+    if any(odd):
+        image = cv2.copyMakeBorder(image, 0, odd[0], 0, odd[1], cv2.BORDER_REPLICATE)
+    size = (image.shape[1] // 2, image.shape[0] // 2)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -45,18 +52,63 @@ def with_full_detail(small_result: Image, small: Image, image: Image) -> Image:
     et al.'s guided filter), in [0, 12], and w in [0, 1] the Wiener share of the detail's local
     energy above the noise, which is the energy of the picture's quieter places. Not clamped.
     """
-    size = (image.shape[1], image.shape[0])
     before = luma(small)
     gain = _gain(before, luma(small_result))
-    detail = luma(image) - cv2.resize(before, size, interpolation=cv2.INTER_LINEAR)
-    detail *= _share(detail)
-    detail *= cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR)
-    full = np.asarray(cv2.resize(small_result, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    full += detail[:, :, None]
+    detail = np.empty(image.shape[:2], np.float32)
+    energy, full = np.empty_like(detail), np.empty_like(image)
+
+    def take(rows: slice) -> None:
+        np.subtract(luma(image[rows]), _double(before, rows, image), out=detail[rows])
+
+    def measure(rows: slice) -> None:
+        energy[rows] = _energy(detail, rows)
+
+    def add(rows: slice) -> None:
+        share = _share(energy[rows], noise)
+        share *= detail[rows]
+        share *= _double(gain, rows, image)
+        added = cv2.cvtColor(share, cv2.COLOR_GRAY2RGB)
+        np.add(_double(small_result, rows, image), added, out=full[rows])
+
+    over_bands(take, image)
+    over_bands(measure, image)
+    noise = NOISE_K**2 * float(np.percentile(sampled(energy, 250_000), QUIET))
+    over_bands(add, image)
     return full
 
 
+def _double(small: Image, rows: slice, image: Image) -> Image:
+    """Those rows, the first of them even, of ``small`` enlarged bilinearly to ``image``'s size."""
+    top, bottom, _ = rows.indices(len(image))
+    first, last = max(0, top // 2 - 1), min(len(small), -(-bottom // 2) + 1)
+    size = (2 * small.shape[1], 2 * (last - first))
+    large = cv2.resize(small[first:last], size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[top - 2 * first : bottom - 2 * first, : image.shape[1]], np.float32)
+
+
+def _energy(detail: Image, rows: slice) -> Image:
+    """The blurred square of ``detail`` in those rows."""
+    top, bottom, _ = rows.indices(len(detail))
+    first = max(0, top - WINDOW_REACH_PX)
+    part = detail[first : bottom + WINDOW_REACH_PX]
+    return gaussian_blur(part * part, WINDOW_PX)[top - first : bottom - first]
+
+
 def _gain(before: Image, after: Image) -> Image:
+    """The local slope of ``after`` over ``before``."""
+    out = np.empty_like(before)
+
+    def slope(rows: slice) -> None:
+        top, bottom, _ = rows.indices(len(before))
+        first = max(0, top - 2 * GAIN_RADIUS_PX)
+        part = np.s_[first : bottom + 2 * GAIN_RADIUS_PX]
+        out[rows] = _slope(before[part], after[part])[top - first : bottom - first]
+
+    over_bands(slope, before)
+    return out
+
+
+def _slope(before: Image, after: Image) -> Image:
     mean, mean_after = (box_filter(x, GAIN_RADIUS_PX) for x in (before, after))
     covariance = box_filter(before * after, GAIN_RADIUS_PX) - mean * mean_after
     variance = box_filter(before * before, GAIN_RADIUS_PX) - mean * mean
@@ -64,9 +116,5 @@ def _gain(before: Image, after: Image) -> Image:
     return box_filter(np.clip(slope, 0, np.float32(MOST_GAIN)), GAIN_RADIUS_PX)
 
 
-def _share(detail: Image) -> Image:
-    energy = gaussian_blur(detail * detail, WINDOW_PX)
-    # every step-th pixel is plenty for a percentile
-    step = max(1, int((energy.size / 250_000) ** 0.5))
-    noise = NOISE_K**2 * float(np.percentile(energy[::step, ::step], QUIET))
+def _share(energy: Image, noise: float) -> Image:
     return np.asarray(np.maximum(energy - np.float32(noise), 0) / (energy + np.float32(1e-9)))

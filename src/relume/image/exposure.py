@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import BAND_VALUES, by_bands, linear_to_srgb, luma, srgb_to_linear
+from relume.image.bands import by_bands, over_bands
+from relume.image.color import REC601, linear_to_srgb, luma, srgb_to_linear
+from relume.image.filters import shrunk
 from relume.photo import Image
 
 SHOULDER = 0.8
@@ -30,6 +32,8 @@ GATE = 0.95
 HEADROOM = 0.12
 """How far below white :func:`lit_mask` holds what was dark, so that lamps stand out from it."""
 
+NO_HEADROOM = 1e-4
+
 NO_LAMP, LAMP = 0.4, 0.7
 """Luma of the brightest place up to which a photo shows no lamp, and from which it does."""
 
@@ -42,13 +46,22 @@ KNEE = 0.02
 
 def mean_level(image: Image) -> float:
     """Mean Rec. 601 grey level in [0, 1]."""
-    red, green, blue = cv2.mean(image)[:3]
-    return float(0.299 * red + 0.587 * green + 0.114 * blue)
+    return float(np.dot(REC601, cv2.mean(image)[:3]))
 
 
 def lit_level(image: Image) -> float:
     """How well lit a picture is: the mean of its luma, lamps counted as no more than 0.6."""
-    return float(cv2.mean(np.minimum(luma(image), np.float32(LAMP_LEVEL)))[0])
+    return float(cv2.mean(np.minimum(luma(sampled(image, 1_000_000)), np.float32(LAMP_LEVEL)))[0])
+
+
+def sampled(image: Image, pixels: int) -> Image:
+    """Every n-th pixel, so that at least ``pixels`` are left of a picture that has them.
+
+    A curve of single values has nearly the same mean over them. It has not over a smaller copy:
+    noise and lamps pass through a curve differently than their mean.
+    """
+    step = max(1, int((image.shape[0] * image.shape[1] / pixels) ** 0.5))
+    return np.ascontiguousarray(image[::step, ::step])
 
 
 def expose(image: Image, gain: float) -> Image:
@@ -123,14 +136,13 @@ def lit_mask(original: Image, enhanced: Image) -> Image:
 def _headroom(image: Image) -> float:
     height, width = image.shape[:2]
     scale = min(1.0, PLACE_SHARE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    places = cv2.resize(luma(image), size, interpolation=cv2.INTER_AREA)
+    places = shrunk(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
     return HEADROOM * _smoothstep(float(places.max()), NO_LAMP, LAMP)
 
 
 def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
     before, after = luma(original), luma(enhanced)
-    if headroom < 1e-4:
+    if headroom < NO_HEADROOM:
         return np.zeros_like(before)
     h, knee = np.float32(headroom), np.float32(KNEE * headroom / HEADROOM)
     ceiling = np.float32(1) + h * np.expm1((before - np.float32(1)) / h)
@@ -143,20 +155,25 @@ def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
 
 
 def protect_lit(original: Image, enhanced: Image) -> Image:
-    """``enhanced``, with the original blended back where that was lit well enough.
+    """``enhanced``, clamped, with the original blended back where that was lit well enough.
 
     The share of the original is 1 - (1 - g)(1 - m). g judges the picture: 0 up to a
     :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is :func:`lit_mask`,
     for lamps and windows of dark photos. Nothing jumps with the exposure or across the picture.
     """
-    kept = np.float32(1 - GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL))
+    gate = GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL)
     headroom = _headroom(original)
     out = np.empty_like(enhanced)
-    rows = max(1, BAND_VALUES * enhanced.shape[0] // enhanced.size)
-    for top in range(0, len(enhanced), rows):
-        before, after = original[top : top + rows], enhanced[top : top + rows]
-        share = 1 - kept * (1 - _lit_share(before, after, headroom))
-        out[top : top + rows] = after + share[:, :, None] * (before - after)
+
+    def blend(rows: slice) -> None:
+        before, after = original[rows], np.clip(enhanced[rows], 0.0, 1.0)
+        if headroom < NO_HEADROOM:
+            cv2.addWeighted(before, gate, after, 1 - gate, 0, dst=out[rows])
+            return
+        share = 1 - np.float32(1 - gate) * (1 - _lit_share(before, after, headroom))
+        out[rows] = after + share[:, :, None] * (before - after)
+
+    over_bands(blend, enhanced)
     return out
 
 

@@ -36,6 +36,20 @@ def gaussian_blur(image: Image, sigma_px: float) -> Image:
     return np.asarray(blurred, np.float32).reshape(image.shape)
 
 
+def shrunk(image: Image, width: int, height: int) -> Image:
+    """Area-averaged down to ``width`` x ``height``; a large picture by whole factors first.
+
+    OpenCV averages whole factors with all cores and many values at once, others one by one.
+    """
+    factor = min(image.shape[0] // (2 * height), image.shape[1] // (2 * width))
+    if factor > 1:
+        near = (image.shape[1] // factor, image.shape[0] // factor)
+        whole = image[: near[1] * factor, : near[0] * factor]
+        image = cv2.resize(whole, near, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
+
+
 def guided_filter(
     guide: Image, source: Image, *, radius_px: int, eps: float, subsample: int = 1
 ) -> Image:

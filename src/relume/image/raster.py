@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
-from relume.image.color import BAND_VALUES
+from relume.image.bands import bands
 from relume.image.metadata import plain_exif, plain_xmp, upright
 from relume.photo import Array, Image, Meta, Photo, quantise
 
@@ -99,19 +99,15 @@ def as_float(values: Array) -> Image:
 
 
 def quantised(image: Image, dtype: npt.DTypeLike) -> Array:
-    """:func:`relume.photo.quantise` a few rows at a time: its temporaries stay small."""
-    out = np.empty(image.shape, dtype)
-    rows = max(1, BAND_VALUES * image.shape[0] // image.size)
-    for top in range(0, len(image), rows):
-        out[top : top + rows] = quantise(image[top : top + rows], dtype)
-    return out
+    """:func:`relume.photo.quantise`, in one pass where there are whole numbers to make."""
+    if np.dtype(dtype).kind == "f":
+        return quantise(image, dtype)
+    # OpenCV saturates and rounds to nearest as it converts
+    depth = {1: cv2.CV_8U, 2: cv2.CV_16U}[np.dtype(dtype).itemsize]
+    out = cv2.addWeighted(image, float(np.iinfo(dtype).max), image, 0, 0, dtype=depth)
+    return np.asarray(out).reshape(image.shape)
 
 
 def is_grey(image: Image) -> bool:
     """Whether all three channels are equal everywhere."""
-    rows = max(1, BAND_VALUES * image.shape[0] // image.size)
-    for top in range(0, len(image), rows):
-        band = image[top : top + rows]
-        if (band[:, :, :1] != band[:, :, 1:]).any():
-            return False
-    return True
+    return all((image[rows, :, :1] == image[rows, :, 1:]).all() for rows in bands(image))

@@ -29,8 +29,8 @@ def grey_level(image: Tensor) -> Tensor:
     return (image.mean(dim=(2, 3)) * weights).sum(dim=1, keepdim=True)
 
 
-def views(image: Tensor, gain: Tensor) -> Tensor:
-    """``(B, 12, H, W)``: the photo at the wanted brightness (clipped), its root, two roots of it.
+def views(image: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
+    """Four views of ``(B, C, H, W)``: at the wanted brightness (clipped), its root, two roots.
 
     Roots open up the dark end, where one step of 8 bit is a lot; the clipped view shows the
     result's own scale.
@@ -38,7 +38,7 @@ def views(image: Tensor, gain: Tensor) -> Tensor:
     exposed = (image * gain[:, :, None, None]).clamp(0, 1)
     # a root has no finite slope at 0; nothing needs one, but gradients must stay finite
     root = (image + 1e-6).sqrt()
-    return torch.cat([exposed, (exposed + 1e-6).sqrt(), root, root.sqrt()], dim=1)
+    return exposed, (exposed + 1e-6).sqrt(), root, root.sqrt()
 
 
 class Context(nn.Module):
@@ -117,8 +117,10 @@ class PictureNet(nn.Module):
         """The photo as it would look at the wanted mean grey level."""
         level = grey_level(thumbnail).clamp_min(DARKEST)
         gain = brightness / level
-        context = self.context(views(thumbnail, gain), brightness.log(), level.log())
-        x = self.stem(F.pixel_unshuffle(views(image, gain), 2))
+        context = self.context(
+            torch.cat(views(thumbnail, gain), dim=1), brightness.log(), level.log()
+        )
+        x = self._begin(F.pixel_unshuffle(image, 2), gain)
         skips = []
         for number, blocks in enumerate(self.down):
             if number:
@@ -132,6 +134,15 @@ class PictureNet(nn.Module):
             if number:
                 x = F.pixel_shuffle(self.grow[number - 1](x), 2) + skips.pop()
         return F.pixel_shuffle(self.head(x), 2)
+
+    def _begin(self, image: Tensor, gain: Tensor) -> Tensor:
+        """The stem's convolution of all views, one view at a time.
+
+        The same as of the views side by side, which would be the largest tensor of the network.
+        """
+        parts = zip(views(image, gain), self.stem.weight.split(image.shape[1], dim=1), strict=True)
+        results = [F.conv2d(view, weight, padding=1) for view, weight in parts]
+        return sum(results[1:], results[0]) + self.stem.bias[:, None, None]
 
 
 class ExposureNet(nn.Module):
@@ -154,7 +165,7 @@ class ExposureNet(nn.Module):
     def logs(self, thumbnail: Tensor) -> Tensor:
         """Each member's log brightness, ``(B, members)``."""
         level = grey_level(thumbnail).clamp_min(DARKEST)
-        seen = views(thumbnail, self.usual / level)
+        seen = torch.cat(views(thumbnail, self.usual / level), dim=1)
         guesses = torch.cat([m(seen, level.log()) for m in self.members], dim=1)
         return torch.tanh(guesses) + torch.tensor(self.usual).log()
 

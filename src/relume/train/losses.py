@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-GREY = (0.299, 0.587, 0.114)
+from relume.image.color import REC601
 
 
 def grey(image: Tensor) -> Tensor:
     """Rec. 601 grey ``(B, 1, H, W)`` of an RGB batch."""
-    weights = torch.tensor(GREY, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
+    weights = torch.tensor(REC601, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     return (image * weights).sum(dim=1, keepdim=True)
 
 

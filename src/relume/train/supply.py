@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
+from relume.image.color import REC601
 from relume.image.darken import Camera, darken, reexposed, uneven_light
 from relume.nets.picture import THUMBNAIL_PX
 from relume.photo import quantise
@@ -21,7 +22,6 @@ from relume.train.pairs import Pair, Pixels
 from relume.train.recipe import Data, Phase
 
 Floats = npt.NDArray[np.float32]
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
 GAIN_JITTER = 0.4
 """Half of the inputs are made brighter or darker by up to exp(0.4)."""
 DARKEST_AIM = 0.12
@@ -141,7 +141,7 @@ def _floats(photo: Pixels | Floats) -> Floats:
 
 def _level(photo: Floats) -> float:
     """The mean grey level of a photo in [0, 1], at least one step of 8 bit."""
-    return max(float(photo.mean(axis=(0, 1), dtype=np.float64) @ GREY), 1 / 255)
+    return max(float(np.dot(REC601, photo.mean(axis=(0, 1), dtype=np.float64))), 1 / 255)
 
 
 def _turned(part: Pixels | Floats, quarter_turns: int, flip: bool) -> Floats:
