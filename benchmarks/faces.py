@@ -12,13 +12,12 @@ share whose face is found (IoU of at least 0.5 with the box around the points, s
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from timing import median_s
 
 import relume
 from relume.cli.sample import sample
@@ -40,16 +39,6 @@ SETTINGS = {
 LEVELS = 1.0, 0.3, 0.1, 0.03, 0.01, 0.005
 SIDE_PX = 1000
 THRESHOLD, OVERLAP = 0.6, 0.5
-
-
-def median_s(work: Callable[[], object], runs: int) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def costs(detector: str, runs: int) -> None:

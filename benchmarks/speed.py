@@ -13,21 +13,18 @@ import argparse
 import io
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from timing import median_s
 
 from relume import weights
 from relume.engine import Runtime, load
 from relume.engine.cpu import cpu_flags
-from relume.enhancers import enhance, enhancers
-from relume.image import codec
+from relume.enhancers import enhancers
 
 TORCH = """
 import sys, time, statistics, torch
@@ -43,30 +40,23 @@ with torch.no_grad():
 print(statistics.median(times[2:]))
 """
 PHOTO = """
-import sys, json, time
+import sys, json, time, statistics
 from pathlib import Path
 from relume.enhancers import enhance
 from relume.image import codec
-start = time.perf_counter()
-photo = codec.decode(open(sys.argv[1], "rb").read())
-data = codec.encode(enhance(photo, method=sys.argv[2]), "jpeg")
-seconds = time.perf_counter() - start
-# not ru_maxrss: that one remembers the process which started this one
-status = Path("/proc/self/status")
-lines = status.read_text().splitlines() if status.exists() else []
-peak = next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), 0)
-print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
+times = []
+for _ in range(int(sys.argv[3]) + 1):
+    start = time.perf_counter()
+    photo = codec.decode(open(sys.argv[1], "rb").read())
+    codec.encode(enhance(photo, method=sys.argv[2]), "jpeg")
+    times.append(time.perf_counter() - start)
+    if len(times) == 1:
+        # not ru_maxrss: that one remembers the process which started this one
+        status = Path("/proc/self/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        peak = next((int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM")), 0)
+print(json.dumps({"first": times[0], "later": statistics.median(times[1:]), "peak_bytes": peak}))
 """
-
-
-def median_s(work: Callable[[], object], runs: int) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def torch_s(setting: str, threads: int, runs: int) -> float:
@@ -119,17 +109,23 @@ def photographs(folder: str, method: str, runs: int) -> None:
             array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
             cv2.imencode(".jpg", array, [cv2.IMWRITE_JPEG_QUALITY, 92])
 
-        base = median_s(plain, 3)
-        command = [sys.executable, "-c", PHOTO, path, method]
+        base = median_s(plain, 5)
+        command = [
+            sys.executable,
+            "-c",
+            PHOTO,
+            path,
+            method,
+            str(runs if method == "relume" else 1),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        cold = json.loads(done.stdout)
-        photo = codec.decode(data)
-        warm = median_s(lambda: enhance(photo, method=method), runs if "0.24" in name else 1)  # noqa: B023
+        took = json.loads(done.stdout)
+        first, later = took["first"], took["later"]
         print(
-            f"  {method} {name}: decode-enhance-encode {cold['seconds']:.2f} s "
-            f"({cold['seconds'] / base:.1f} x OpenCV's decode + encode), "
-            f"enhance alone {warm:.2f} s, "
-            f"peak {cold['peak_bytes'] / 2**30:.2f} GiB"
+            f"  {method} {name}: decode-enhance-encode {later:.2f} s "
+            f"({later / base:.1f} x OpenCV's decode + encode), "
+            f"first photo of a process {first:.2f} s ({first / base:.1f} x), "
+            f"peak {took['peak_bytes'] / 2**30:.2f} GiB"
         )
 
 
@@ -146,7 +142,7 @@ def main() -> None:
     networks(kept, options.runs)
     import tempfile
 
-    print("whole photos, cold process without start-up:")
+    print("whole photos (the first of a process also loads the network):")
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods.split(","):
             if method in enhancers():

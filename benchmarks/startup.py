@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 WIDTH_PX, HEIGHT_PX = 600, 400
-RELUME = (sys.executable, "-m", "relume.cli")
+RELUME = (sys.executable, "-m", "relume")
 
 
 def best_s(work: Callable[[], object], runs: int) -> float:

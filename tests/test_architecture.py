@@ -17,7 +17,7 @@ FLOORS: dict[str, float] = {
     "faces": 3.5,  # the one exception: its second view is an enhancer's
     "study": 4, "train": 4,
     "web": 5,
-    "cli": 6,
+    "cli": 6, "__main__": 7,
 }  # fmt: skip
 LAZY = {("photo", "image")}  # Photo.save: floor 0 offers the codec without importing it
 MODULES = sorted(PACKAGE.rglob("*.py"))

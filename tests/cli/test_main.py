@@ -82,7 +82,7 @@ def test_an_error_is_one_line_with_its_exit_code(
 
 
 def test_a_reader_that_leaves_is_no_traceback() -> None:
-    command = f"{sys.executable} -m relume.cli methods | head -n 1"
+    command = f"{sys.executable} -m relume methods | head -n 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "enhancers\n"
     assert done.stderr == ""

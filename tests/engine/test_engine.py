@@ -184,7 +184,7 @@ def test_a_quantised_network_runs_as_int8(tmp_path: Path) -> None:
 def test_describe_says_what_runs_where(scaler: Path) -> None:
     text = engine.load(scaler, runtime=Runtime(precision="f32", threads=1)).describe()
     assert text.startswith("scaler.onnx: OpenVINO 2")
-    assert "on CPU, f32, 1 threads" in text
+    assert "on CPU, f32, 1 thread (" in text
 
 
 def test_flags_are_read_from_either_kernel_spelling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ def test_a_curve_keeps_the_order_and_the_range(
 @pytest.mark.parametrize(
     ("knots", "worth"),
     [
+        ((), ()),
         ((0.0, 1.0), (0.0, 0.5, 1.0)),
         ((0.1, 1.0), (0.0, 1.0)),
         ((0.0, 0.9), (0.0, 1.0)),

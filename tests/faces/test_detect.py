@@ -108,6 +108,15 @@ def test_the_threshold_is_kept(astronaut: Image) -> None:
     assert not relume.detect_faces(astronaut, detector="haar", threshold=face.score + 1e-6)
 
 
+def test_the_threshold_of_a_spec_counts_unless_one_is_asked_for(
+    yunet: None, astronaut: Image
+) -> None:
+    score = best(relume.detect_faces(astronaut, views=("original",))).score
+    above = f"yunet:{min(1.0, score + 0.01):.4f}"
+    assert relume.detect_faces(astronaut, detector=above, views=("original",)) == []
+    assert relume.detect_faces(astronaut, detector=above, views=("original",), threshold=0.5)
+
+
 def test_no_faces_is_an_empty_list() -> None:
     assert relume.detect_faces(GREY, detector="haar") == []
     assert relume.detect_faces(GREY // 8, detector="haar") == [], "two views of it too"

@@ -26,6 +26,13 @@ def names(level: float, *wanted: str) -> list[str]:
     return [spec.name for spec in needed(parse_views(wanted), flat(level))]
 
 
+def test_a_view_that_shows_the_same_is_looked_at_once() -> None:
+    both = ("original", "gamma:0.4", "gamma:0.4@1", "gamma")
+    assert names(0.05, *both) == ["original", "gamma:0.4", "gamma"]
+    large = flat(0.05, 1000, 1000)
+    assert [s.name for s in needed(parse_views(both), large)] == list(both)
+
+
 def test_names_are_parsed() -> None:
     specs = parse_views(("original", "gamma:0.4@0.5", " machine@2 ", "gamma"))
     assert [(s.name, s.method, s.scale) for s in specs] == [

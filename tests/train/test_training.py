@@ -142,6 +142,12 @@ def test_another_runs_folder_is_not_overwritten(recipe: Path, pairs: Path, tmp_p
         run(recipe, pairs=pairs, out=out, device="cpu")
 
 
+def test_a_run_is_resumed_or_started_from_weights(recipe: Path, tmp_path: Path) -> None:
+    start = tmp_path / "older.safetensors"
+    with pytest.raises(InputError, match="either --resume or --start"):
+        run(recipe, pairs=tmp_path, out=tmp_path, device="cpu", resume=True, start=start)
+
+
 def test_nothing_to_resume_and_damaged_checkpoints(
     recipe: Path, pairs: Path, tmp_path: Path
 ) -> None:

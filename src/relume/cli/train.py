@@ -60,7 +60,7 @@ def train(
 ) -> None:
     """Train a network as a recipe says.
 
-    Several processes: torchrun --nproc-per-node=N -m relume.cli train ...
+    Several processes: torchrun --nproc-per-node=N -m relume train ...
     """
     console.be_verbose(verbose)
     stop = None if stop_after is None else _phase_and_step(stop_after)

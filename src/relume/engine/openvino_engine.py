@@ -62,7 +62,7 @@ class OpenVinoNetwork:
         flags = " ".join(cpu_flags()) or "flags unknown"
         return (
             f"{self.name}: OpenVINO {version} on CPU, {self.precision}, "
-            f"{self.threads} threads ({flags})"
+            f"{self.threads} thread{'s' if self.threads > 1 else ''} ({flags})"
         )
 
 

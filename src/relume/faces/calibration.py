@@ -31,10 +31,10 @@ class Curve:
 
     def __post_init__(self) -> None:
         steps = zip(self.scores, self.scores[1:], strict=False)
-        ends = (self.scores[0], self.scores[-1], min(self.worth), max(self.worth))
-        fits = len(self.scores) == len(self.worth) and ends[:2] == (0.0, 1.0)
-        inside = ends[2] >= 0 and ends[3] <= 1 and sorted(self.worth) == list(self.worth)
-        if not (fits and inside and all(a < b for a, b in steps)):
+        fits = len(self.scores) == len(self.worth) and self.scores[:1] + self.scores[-1:] == (0, 1)
+        inside = all(0 <= worth <= 1 for worth in self.worth)
+        rises = sorted(self.worth) == list(self.worth) and all(a < b for a, b in steps)
+        if not (fits and inside and rises):
             raise ParameterError(
                 f"expected rising knots from 0 to 1, got {self.scores} to {self.worth}"
             )

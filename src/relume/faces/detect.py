@@ -24,17 +24,18 @@ def detect_faces(
     *,
     detector: str = DEFAULT_DETECTOR,
     landmarks: str | None = None,
-    threshold: float = 0.6,
+    threshold: float | None = None,
     views: Sequence[str] = DEFAULT_VIEWS,
 ) -> list[Face]:
     """Find the faces in a photograph, best score first; [] if there are none.
 
     ``detector`` and ``landmarks`` are names of the catalogues, with parameters if wanted
     (``"haar:cascade=default"``); without ``landmarks`` a face has the points its detector gives,
-    if any. ``views`` are looked at together and their faces merged: ``original``, any enhancer
-    (``machine``, ``gamma:0.4``), scaled or not (``original@2``). What the first view finds at
-    ``threshold`` stays found. A bright photograph costs one view only, if ``original`` is among
-    them. Large pictures are searched at full size and smaller, never smaller only.
+    if any. ``threshold`` is the lowest score of a face; without it, the detector's own. ``views``
+    are looked at together and their faces merged: ``original``, any enhancer (``machine``,
+    ``gamma:0.4``), scaled or not (``original@2``). What the first view finds at ``threshold`` stays
+    found. A bright photograph costs one view only, if ``original`` is among them. Large pictures
+    are searched at full size and smaller, never smaller only.
 
     Raises:
         InputError: an array that is not an image.
@@ -43,14 +44,18 @@ def detect_faces(
         MissingExtra: a detector, landmarker or view whose package is not installed.
     """
     image = check_image(photo.pixels) if isinstance(photo, Photo) else to_image(photo)
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise ParameterError(f"threshold must be between 0 and 1, got {threshold}")
     specs = parse_views((views,) if isinstance(views, str) else views)
     name, parameters = detectors().parse(detector)
-    find = _detector(name, _frozen({**parameters, "threshold": threshold}))
+    if threshold is not None:
+        parameters["threshold"] = threshold
+    parameters = detectors().info(name).check_parameters(parameters)
+    find = _detector(name, _frozen(parameters))
     place = _landmarker_of(landmarks)
     shown = list(render(needed(specs, image), image))
-    return faces_on(shown, find, detector=name, threshold=threshold, landmarker=place)
+    least = float(parameters["threshold"])
+    return faces_on(shown, find, detector=name, threshold=least, landmarker=place)
 
 
 def faces_on(

@@ -94,11 +94,16 @@ def parse_views(names: Sequence[str]) -> list[ViewSpec]:
 
 
 def needed(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
-    """The views worth looking at: of a bright photograph its own, if that is asked for at all."""
+    """The views worth looking at: of a bright photograph its own, if that is asked for at all.
+
+    Of those that show the same at this photograph's size (``machine`` and ``machine@1`` of a small
+    one), the first.
+    """
     own = [spec for spec in specs if spec.is_photograph]
     if own and len(specs) > 1 and mean_level(image) >= DARK_BELOW:
         return own
-    return list(specs)
+    different = {(spec.method, spec.scale_of(image)): spec for spec in reversed(specs)}
+    return [spec for spec in specs if spec in different.values()]
 
 
 def render(specs: Sequence[ViewSpec], image: Image) -> Iterator[View]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.image.color import REC601
 from relume.image.darken import Camera, darken, reexposed, uneven_light
-from relume.nets.picture import THUMBNAIL_PX
 from relume.photo import quantise
 from relume.train.pairs import Pair, Pixels
 from relume.train.recipe import Data, Phase
@@ -38,16 +37,9 @@ class Sample:
     brightness: float
 
 
-def thumbnail(photo: Pixels | Floats) -> Floats:
-    """``float32 (96, 96, 3)``: the whole photo, area-averaged, its proportions not kept."""
-    small = photo if photo.dtype == np.float32 else _floats(photo)
-    size = (THUMBNAIL_PX, THUMBNAIL_PX)
-    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
 def sample_of(low: Pixels, high: Pixels) -> Sample:
     """A pair as a :class:`Sample`; the wanted brightness is the bright photo's mean grey level."""
-    return Sample(low, high, thumbnail(low), _level(_floats(high)))
+    return Sample(low, high, thumbnail(_floats(low)), _level(_floats(high)))
 
 
 class PictureSupply:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from relume.errors import MissingExtra, OutputError, RecipeError
+from relume.errors import InputError, MissingExtra, OutputError, RecipeError
 from relume.train import tasks, watch
 from relume.train.loop import Keeping, Log, Progress, Run, fit
 from relume.train.processes import Processes, joined
@@ -52,13 +52,18 @@ def run(
     precision = precision or recipe.precision
     if precision not in PRECISIONS:
         raise RecipeError(f"{recipe.name}: expected precision f32 or bf16, got {precision!r}")
+    if resume and start is not None:
+        raise InputError(
+            f"a run that is resumed goes on with its own weights, not with {start}: give either "
+            "--resume or --start"
+        )
     with joined(device) as processes:
         _prepare(out, resume, processes)
         torch.manual_seed(recipe.seed)
         folders = [pairs] if isinstance(pairs, Path) else list(pairs)
         task = tasks.create(recipe, folders, bright)
         trainer = _Trainer(recipe, task, out, processes, precision, progress)
-        if start is not None and not resume:
+        if start is not None:
             trainer.run.begin_from(start)
         return trainer.go(resume, stop_after)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from relume.enhancers.relume import thumbnail
 from relume.errors import MissingExtra
 from relume.image import codec, draw
 from relume.metrics.quality import psnr, ssim
@@ -17,7 +18,7 @@ from relume.nets.retinexnet import RetinexNet
 from relume.photo import Image, Photo
 from relume.train.pairs import Pair, Pixels
 from relume.train.picture import RelumeNet
-from relume.train.supply import sample_of, thumbnail
+from relume.train.supply import sample_of
 
 CAPTIONS = ("input", "R", "I", "relit I", "result", "reference")
 
@@ -80,7 +81,8 @@ def relit(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Image,
     pads = ((0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0))
     padded = torch.from_numpy(np.pad(low, pads, mode="reflect")).to(device)
     image = padded.permute(2, 0, 1)[None].float() / 255
-    small = torch.from_numpy(thumbnail(low)).to(device).permute(2, 0, 1)[None]
+    whole = thumbnail(low.astype(np.float32) / np.float32(255))
+    small = torch.from_numpy(whole).to(device).permute(2, 0, 1)[None]
     with torch.no_grad():
         told = net.exposure(small) if brightness is None else image.new_full((1, 1), brightness)
         result = net.picture(image, small, told).clamp(0, 1)

@@ -78,7 +78,7 @@ class DetectOptions:
 
     detector: str
     landmarks: str | None
-    threshold: float
+    threshold: float | None
     views: tuple[str, ...]
 
 
@@ -135,7 +135,8 @@ def detect_options(query: Pairs) -> DetectOptions:
         raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
     for spec in parse_views(views):
         _entry(enhancers(), spec.method, ())
-    return DetectOptions(detector, landmarks, float(_value(THRESHOLD, single)), views)
+    threshold = float(_value(THRESHOLD, single)) if "threshold" in single else None
+    return DetectOptions(detector, landmarks, threshold, views)
 
 
 def decompose_options(query: Pairs) -> DecomposeOptions:

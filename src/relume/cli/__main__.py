@@ -1,6 +1,0 @@
-"""``python -m relume.cli``, which is also what ``torchrun -m`` starts."""
-
-from relume.cli.main import main
-
-if __name__ == "__main__":
-    main()
