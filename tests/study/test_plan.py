@@ -8,6 +8,7 @@ import pytest
 
 from relume.errors import ParameterError, RecipeError
 from relume.study import Plan, split_arms
+from relume.study.arms import parse
 from relume.study.plan import arm_name, describe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +106,33 @@ def test_arms_are_split_around_their_own_options(tmp_path: Path) -> None:
     assert split_arms(f"gamma:0.4,theirs={tmp_path}") == ("gamma:0.4", f"theirs={tmp_path}")
     with pytest.raises(ParameterError, match="empty name"):
         split_arms("gamma,,clahe")
+
+
+def test_arms_have_names_of_their_own() -> None:
+    text = "gamma=gamma:0.8,protect_lit=false,port=retinexnet:strength=0.5,two=original+clahe"
+    gamma, port, two = map(parse, split_arms(text))
+    assert (gamma.name, gamma.method, gamma.protect_lit) == ("gamma", "gamma", False)
+    assert gamma.parameters["exponent"] == 0.8
+    assert (port.name, port.method, port.strength) == ("port", "retinexnet", 0.5)
+    assert (two.name, two.views) == ("two", ("original", "clahe"))
+    assert [arm_name(spec) for spec in split_arms(text)] == ["gamma", "port", "two"]
+
+
+def test_a_name_may_stand_for_a_folder(tmp_path: Path) -> None:
+    assert parse("theirs=results").folder == Path("results")
+    assert parse("theirs=./gamma").folder == Path("gamma")
+    assert parse("theirs=gamma").method == "gamma"
+    recipe = tmp_path / "study.toml"
+    recipe.write_text('pictures = "p"\nreport = "r"\narms = ["a=results", "b=gamma:0.8"]\n')
+    assert Plan.load(recipe).arms == ("original", f"a={tmp_path / 'results'}", "b=gamma:0.8")
+
+
+@pytest.mark.parametrize(
+    "spec", ["original=gamma", "gamma=0.8", "gamma=clahe:clip=2", "=gamma", "a="]
+)
+def test_names_that_mislead_are_refused(spec: str) -> None:
+    with pytest.raises(ParameterError, match="name of your own"):
+        parse(spec)
 
 
 def test_levels_in_words() -> None:

@@ -31,7 +31,8 @@ def study(
         typer.Option(
             "--arms",
             metavar="A,B,...",
-            help="Methods with parameters (gamma:0.4), or folders of results (name=DIR).",
+            help="Methods with parameters (gamma:0.4), named if you like (soft=gamma:0.8), or "
+            "folders of results (name=DIR).",
         ),
     ] = None,
     detectors: Annotated[str | None, typer.Option("--detectors", metavar="A,B,...")] = None,

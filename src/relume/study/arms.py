@@ -1,8 +1,9 @@
 """The arms of a study: what is done to a picture before the detectors see it.
 
-An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.4``),
-``NAME=DIR``, a folder of somebody else's results matched by name, or views that detectors look at
-together (``original+machine``), exactly as ``detect_faces`` does. Beside an enhancer's own
+An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.4``), views that
+detectors look at together (``original+machine``), exactly as ``detect_faces`` does, either of them
+under a name of one's own (``soft=gamma:0.8``), or ``NAME=DIR``, a folder of somebody else's results
+matched by name (``NAME=./gamma`` where it is called like a method). Beside an enhancer's own
 parameters every arm takes those of ``enhance``: ``strength``, ``protect_lit`` and, where the
 enhancer does, ``brightness``.
 """
@@ -10,7 +11,7 @@ enhancer does, ``brightness``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from relume.errors import InputError, ParameterError
 from relume.faces import View, needed, parse_views, render
 from relume.photo import Image, quantise
 from relume.study import sources
-from relume.study.plan import ORIGINAL, Plan, level_folder
+from relume.study.plan import ORIGINAL, Plan, is_spec, level_folder, named
 from relume.study.rows import Unit
 
 RUNTIME = Runtime(threads=1, precision="f32")
@@ -92,10 +93,12 @@ class Arm:
 
 
 def parse(spec: str) -> Arm:
-    """An arm from its spec; its name is the spec, or NAME of ``NAME=DIR``.
+    """An arm from its spec; its name is the spec, or NAME of ``NAME=DIR`` and ``NAME=SPEC``.
 
     >>> parse("original+gamma").views
     ('original', 'gamma')
+    >>> parse("soft=gamma:0.8").name
+    'soft'
 
     Raises:
         UnknownName: no such enhancer.
@@ -103,13 +106,16 @@ def parse(spec: str) -> Arm:
     """
     if spec == ORIGINAL:
         return Arm(ORIGINAL)
-    name, equals, rest = spec.partition("=")
-    if equals and ":" not in name:
-        if not name or not rest or name == ORIGINAL or name in enhancers():
+    name, rest = named(spec)
+    if rest is not None:
+        # "gamma=gamma:0.8" is clear; "gamma=0.8" is a slip of the pen
+        taken = name in enhancers() and rest.partition(":")[0] != name
+        if not name or not rest or name == ORIGINAL or taken:
             raise ParameterError(
-                f"expected NAME=DIR with a name of your own (not that of an enhancer), got {spec!r}"
+                "expected NAME=DIR or NAME=SPEC with a name of your own (not that of another "
+                f"enhancer), got {spec!r}"
             )
-        return Arm(name, folder=Path(rest))
+        return replace(parse(rest), name=name) if is_spec(rest) else Arm(name, folder=Path(rest))
     if "+" in spec:
         views = tuple(part.strip() for part in spec.split("+"))
         parse_views(views)

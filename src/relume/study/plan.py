@@ -161,18 +161,18 @@ def _typed(value: Any, kind: type, where: str) -> Any:
 
 def _beside(spec: str, folder: Path) -> str:
     """An arm NAME=DIR with its folder beside the recipe; other specs as they are."""
-    name, equals, rest = spec.partition("=")
-    return f"{name}={folder / rest}" if equals and ":" not in name else spec
+    name, rest = named(spec)
+    return spec if rest is None or is_spec(rest) else f"{name}={folder / rest}"
 
 
 def split_arms(text: str) -> tuple[str, ...]:
     """A command line's comma-separated arms, where an arm's own options hold commas too.
 
     A part ``key=value`` that follows an arm with a colon is that arm's option, unless it names
-    a folder that exists.
+    a method or a folder that exists.
 
-    >>> split_arms("original,clahe:clip=2,grid=8,gamma:0.4")
-    ('original', 'clahe:clip=2,grid=8', 'gamma:0.4')
+    >>> split_arms("original,clahe:clip=2,grid=8,soft=gamma:0.8")
+    ('original', 'clahe:clip=2,grid=8', 'soft=gamma:0.8')
     """
     arms: list[str] = []
     for part in (piece.strip() for piece in text.split(",")):
@@ -186,14 +186,26 @@ def split_arms(text: str) -> tuple[str, ...]:
 
 
 def _is_option(part: str) -> bool:
-    key, equals, value = part.partition("=")
-    return bool(equals) and ":" not in key and not Path(value).is_dir()
+    _, value = named(part)
+    return value is not None and not is_spec(value) and not Path(value).is_dir()
 
 
 def arm_name(spec: str) -> str:
-    """What an arm is called: NAME of ``NAME=DIR``, else the spec itself."""
-    name, equals, _ = spec.partition("=")
-    return name if equals and ":" not in name else spec
+    """What an arm is called: NAME of ``NAME=DIR`` or ``NAME=SPEC``, else the spec itself."""
+    return named(spec)[0]
+
+
+def named(spec: str) -> tuple[str, str | None]:
+    """An arm's name and what it names: the parts of ``NAME=REST``, or the spec and None."""
+    name, equals, rest = spec.partition("=")
+    return (name, rest) if equals and ":" not in name else (spec, None)
+
+
+def is_spec(text: str) -> bool:
+    """Whether ``text`` begins with a method's name, or several joined by ``+``."""
+    from relume.enhancers import enhancers
+
+    return all(part.strip() in enhancers() for part in text.partition(":")[0].split("+"))
 
 
 def level_name(level: float | None) -> str:
