@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from timing import median_s
+from timing import median_s, ratio
 
 import relume
 from relume.cli.sample import sample
@@ -49,10 +49,10 @@ def costs(detector: str, runs: int) -> None:
     base = [median_s(lambda image=image: alone(image), runs) for image in (bright, dark)]  # type: ignore[misc]
     print(f"  {'alone':9} bright {base[0]:.3f} s   dark {base[1]:.3f} s")
     for name, views in SETTINGS.items():
-        ratios = []
-        for image, one in zip((bright, dark), base, strict=True):
-            seconds = median_s(lambda: find(image, detector, views), runs)  # noqa: B023
-            ratios.append(seconds / one)
+        ratios = [
+            ratio(lambda: find(image, detector, views), lambda: alone(image), runs)  # noqa: B023
+            for image in (bright, dark)
+        ]
         print(f"  {name:9} bright {ratios[0]:4.2f} x   dark {ratios[1]:5.2f} x   ({views})")
 
 
