@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume import weights
 from relume.errors import InputError, OutputError, ParameterError, UnknownName, UnreadableInput
-from relume.study import Progress, run, write_inputs
+from relume.study import Progress, lock, run, write_inputs
 from relume.study.measure import Bench, generator
 from relume.study.rows import RowFile
 from relume.study.runner import prepare
+from relume.weights import sha256_of
 
 from .conftest import MakePlan, Twice, box_of, disc, grid
 
@@ -290,6 +292,26 @@ def test_the_lock_says_what_it_was_made_of(make: MakePlan) -> None:
     assert lock["settings"]["seed"] == 0
     assert "numpy" in lock["versions"]
     assert str(plan.pictures) not in (plan.report / "plan.lock").read_text()
+
+
+def test_a_name_does_not_hide_what_it_stands_for(make: MakePlan) -> None:
+    plan = make(arms=("soft=gamma:0.8",), examples=0)
+    report = run(plan, processes=1)
+    assert {cell.arm for cell in report.table.cells} == {"original", "soft"}
+    assert "soft is gamma:0.8" in (report.folder / "report.md").read_text()
+    with pytest.raises(OutputError, match="other settings"):
+        run(make(arms=("soft=gamma:0.5",), examples=0), processes=1)
+
+
+def test_the_lock_holds_the_files_and_views_of_arms(make: MakePlan, tmp_path: Path) -> None:
+    own = tmp_path / "own.onnx"
+    shutil.copy(weights.path("retinexnet"), own)
+    plan = make(arms=(f"own=retinexnet:weights={own}", "original+machine"))
+    first = lock.make(plan, (), {})
+    assert first["files"] == {str(own): sha256_of(own)}
+    assert {"relume", "retinexnet"} <= set(first["weights"])
+    own.write_bytes(b"others")
+    assert lock.make(plan, (), {}) != first
 
 
 def test_importing_the_study_loads_nothing_heavy() -> None:

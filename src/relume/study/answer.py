@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from relume.study.labels import Labels
-from relume.study.plan import ORIGINAL, Plan, describe
+from relume.study.plan import ORIGINAL, Plan, describe, is_spec, named
 
 if TYPE_CHECKING:
     from relume.study.observed import Observed
@@ -67,6 +67,9 @@ def notes(plan: Plan, labels: Labels | None, observed: Observed) -> tuple[str, .
             "true boxes all faces count; behind a detector the mean is over the faces found in "
             "all arms, while failure rates and areas count a missed face as a failure."
         )
+    own = [(name, spec) for name, spec in map(named, plan.arms) if spec and is_spec(spec)]
+    if own:
+        said.append(f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}.")
     if observed.failed:
         said.append(
             f"{len(observed.failed)} pictures failed in some arm and are left out of all of them."

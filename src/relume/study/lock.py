@@ -15,10 +15,10 @@ from relume import weights
 from relume.catalog import Catalog
 from relume.enhancers import enhancers
 from relume.errors import OutputError
-from relume.faces import detectors, landmarkers
+from relume.faces import detectors, landmarkers, parse_views
 from relume.image.files import write_whole
 from relume.study import arms as arm_specs
-from relume.study.plan import Plan, arm_name, level_folder
+from relume.study.plan import ORIGINAL, Plan, arm_name, level_folder
 from relume.study.rows import Unit
 from relume.weights import sha256_of
 
@@ -39,7 +39,7 @@ def make(
     settings = asdict(plan)
     for key in ("pictures", "report", "labels", "reference", "title", "examples"):
         del settings[key]
-    settings["arms"] = [arm_name(spec) for spec in plan.arms]
+    settings["arms"] = [_without_folder(spec) for spec in plan.arms]
     files = {name: sha256_of(plan.pictures / name) for name in names}
     return {
         "settings": json.loads(json.dumps(settings)),
@@ -51,6 +51,7 @@ def make(
             for arm, found in folders.items()
         },
         "weights": _weights(plan),
+        "files": _files(plan),
         "versions": {package: _version(package) for package in _PACKAGES},
         "on": {"python": platform.python_version(), "machine": platform.platform()},
     }
@@ -117,7 +118,10 @@ def _tree(path: Path | None) -> str | None:
 
 def _weights(plan: Plan) -> dict[str, str]:
     """The sha256 of every weights file that the plan's arms, detectors and landmarker use."""
-    methods = [arm.method for arm in map(arm_specs.parse, plan.arms) if arm.method]
+    arms = [arm_specs.parse(spec) for spec in plan.arms]
+    methods = [arm.method for arm in arms if arm.method]
+    for arm in arms:
+        methods += [view.method.partition(":")[0] for view in parse_views(arm.views or (ORIGINAL,))]
     used: set[str] = set()
     for method in methods:
         used.update(enhancers().info(method).weights)
@@ -126,6 +130,21 @@ def _weights(plan: Plan) -> dict[str, str]:
     if plan.landmarks is not None:
         used.update(_info_weights(landmarkers(), plan.landmarks))
     return {name: sha256_of(weights.path(name)) for name in sorted(used)}
+
+
+def _files(plan: Plan) -> dict[str, str]:
+    """The sha256 of every file that an arm, detector or landmarker is told to use."""
+    parameters = [arm.parameters for arm in map(arm_specs.parse, plan.arms)]
+    parameters += [detectors().parse(spec)[1] for spec in plan.detectors]
+    if plan.landmarks is not None:
+        parameters.append(landmarkers().parse(plan.landmarks)[1])
+    named = {str(value) for given in parameters for value in given.values()}
+    return {name: sha256_of(Path(name)) for name in sorted(named) if Path(name).is_file()}
+
+
+def _without_folder(spec: str) -> str:
+    """The spec of an arm, where its folder lies left out."""
+    return arm_name(spec) if arm_specs.parse(spec).folder else spec
 
 
 def _info_weights(catalog: Catalog[Any], spec: str) -> tuple[str, ...]:
