@@ -97,6 +97,16 @@ def ladder(found: dict[str, dict[float, int]], n: int = 60) -> Table:
     return build(rows, plan=plan, labels=labels)
 
 
+def test_arms_that_do_the_same_are_named_together() -> None:
+    same = {1.0: 60, 0.1: 30, 0.01: 40}
+    original = {1.0: 60, 0.1: 50, 0.01: 5}
+    table = ladder({"original": original, "gamma": same, "lime": original, "clahe": same})
+    assert table.answer == (
+        "On 60 pictures darkened to k = 1, 0.1 and 0.01, with yunet: gamma and clahe help at "
+        "k = 0.01 and hurt at k = 0.1; no difference was shown for lime at any level."
+    )
+
+
 def test_a_ladder_says_where_an_arm_starts_to_help() -> None:
     table = ladder(
         {

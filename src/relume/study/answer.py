@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from relume.study.observed import Observed
     from relume.study.table import Cell
 
+Effect = tuple[tuple[str, tuple[float | None, ...]], ...]
+"""At which levels an arm "helps" and "hurts"."""
+
 
 def answer(cells: Iterable[Cell], detector: str, pictures: int, things: str) -> str:
     """What the arms do for one detector, in one sentence."""
@@ -29,9 +32,11 @@ def answer(cells: Iterable[Cell], detector: str, pictures: int, things: str) -> 
                 by_word[cell.versus.verdict.word].append(f"{cell.arm} ({cell.found})")
         parts = _one_level(by_word)
         return f"{_base(base, detector, pictures, things)}; {'; '.join(parts)}."
-    parts = [_over_levels(arm, [c for c in mine if c.arm == arm]) for arm in arms]
-    spoken = [part for part in parts if part]
-    quiet = [arm for arm, part in zip(arms, parts, strict=True) if not part]
+    alike: dict[Effect, list[str]] = {}
+    for arm in arms:
+        alike.setdefault(_effect([c for c in mine if c.arm == arm]), []).append(arm)
+    quiet = alike.pop((), [])
+    spoken = [_said(together, effect) for effect, together in alike.items()]
     if quiet:
         spoken.append(f"no difference was shown for {_and(quiet)} at any level")
     levels = describe([cell.level for cell in base])
@@ -113,20 +118,30 @@ def _one_level(by_word: dict[str, list[str]]) -> list[str]:
     parts = []
     for word in ("helps", "hurts"):
         if by_word[word]:
-            verb = word if len(by_word[word]) == 1 else word[:-1]
-            parts.append(f"{_and(by_word[word])} {verb}")
+            parts.append(f"{_and(by_word[word])} {_verb(word, by_word[word])}")
     if by_word["none"]:
         parts.append(f"no difference was shown for {_and(by_word['none'])}")
     return parts
 
 
-def _over_levels(arm: str, cells: Sequence[Cell]) -> str:
-    parts = []
+def _effect(cells: Sequence[Cell]) -> Effect:
+    """At which levels an arm helps and hurts; () where neither was shown."""
+    shown = []
     for word in ("helps", "hurts"):
-        levels = [c.level for c in cells if c.versus and c.versus.verdict.word == word]
+        levels = tuple(c.level for c in cells if c.versus and c.versus.verdict.word == word)
         if levels:
-            parts.append(f"{word} at {describe(levels)}")
-    return f"{arm} {' and '.join(parts)}" if parts else ""
+            shown.append((word, levels))
+    return tuple(shown)
+
+
+def _said(arms: Sequence[str], effect: Effect) -> str:
+    """``gamma and clahe help at k = 0.01 and hurt at k = 0.1``."""
+    parts = [f"{_verb(word, arms)} at {describe(levels)}" for word, levels in effect]
+    return f"{_and(arms)} {' and '.join(parts)}"
+
+
+def _verb(word: str, arms: Sequence[str]) -> str:
+    return word if len(arms) == 1 else word[:-1]
 
 
 def _and(names: Sequence[str]) -> str:
