@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -34,7 +35,11 @@ def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
     result = relume("enhance", night, *GAMMA)
     relit = night.with_name("night.relume.jpg")
     assert (result.code, result.out) == (0, "")
-    assert result.err.startswith(f"{night} -> {relit} (")
+    # the numbers are those that --brightness takes
+    told = re.fullmatch(rf"{re.escape(f'{night} -> {relit}')} \(brightness (.+) -> (.+), .* s\)\n", result.err)
+    assert told
+    assert float(told[1]) == pytest.approx(mean(night) / 255, abs=0.02)
+    assert float(told[2]) == pytest.approx(mean(relit) / 255, abs=0.02)
     assert mean(relit) > 2 * mean(night)
     assert night.read_bytes() == before
     assert names(night.parent) == ["night.jpg", "night.relume.jpg"]

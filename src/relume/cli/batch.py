@@ -33,7 +33,10 @@ class Work(Protocol):
 
 @dataclass
 class Run:
-    """A run over jobs: each done, skipped or failed, with the count of each."""
+    """A run over jobs: each done, skipped or failed, with the count of each.
+
+    ``levels`` are the mean grey levels of the last photo, before and after.
+    """
 
     work: Work
     quality: int | None = None
@@ -44,6 +47,7 @@ class Run:
     done: list[Job] = field(default_factory=list)
     skipped: int = 0
     failed: int = 0
+    levels: tuple[float, float] = (0.0, 0.0)
 
     def tell(self, jobs: Sequence[Job]) -> None:
         """Say what :meth:`go` would do."""
@@ -93,6 +97,7 @@ class Run:
     def _do(self, job: Job) -> None:
         """One job. What concerns this photo alone is a failure; what concerns all is raised."""
         from relume.image import codec
+        from relume.image.exposure import mean_level
 
         try:
             photo = codec.read(job.source, max_megapixels=self.max_megapixels)
@@ -113,6 +118,7 @@ class Run:
         except Exception as error:
             return self._fail(job, error)
         self.done.append(job)
+        self.levels = (mean_level(photo.pixels), mean_level(result.pixels))
         return None
 
     def _fail(self, job: Job, error: Exception | str) -> None:
@@ -123,7 +129,9 @@ class Run:
     def _summary(self, seconds: float) -> str:
         if len(self.done) == 1 and not self.skipped and not self.failed:
             job = self.done[0]
-            return console.one_line(f"{job.source} -> {job.target} ({seconds:.1f} s)")
+            before, after = self.levels
+            text = f"brightness {before:.2f} -> {after:.2f}, {seconds:.1f} s"
+            return console.one_line(f"{job.source} -> {job.target} ({text})")
         parts = [f"{console.count(len(self.done), 'photo')} enhanced"]
         if self.skipped:
             parts.append(f"{self.skipped} there already")
