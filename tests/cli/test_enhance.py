@@ -36,7 +36,9 @@ def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
     relit = night.with_name("night.relume.jpg")
     assert (result.code, result.out) == (0, "")
     # the numbers are those that --brightness takes
-    told = re.fullmatch(rf"{re.escape(f'{night} -> {relit}')} \(brightness (.+) -> (.+), .* s\)\n", result.err)
+    told = re.fullmatch(
+        rf"{re.escape(f'{night} -> {relit}')} \(brightness (.+) -> (.+), .* s\)\n", result.err
+    )
     assert told
     assert float(told[1]) == pytest.approx(mean(night) / 255, abs=0.02)
     assert float(told[2]) == pytest.approx(mean(relit) / 255, abs=0.02)
