@@ -41,7 +41,7 @@ def shrunk(image: Image, width: int, height: int) -> Image:
 
     OpenCV averages whole factors with all cores and many values at once, others one by one.
     """
-    factor = min(image.shape[0] // (2 * height), image.shape[1] // (2 * width))
+    factor = min(image.shape[0] // (4 * height), image.shape[1] // (4 * width))
     if factor > 1:
         near = (image.shape[1] // factor, image.shape[0] // factor)
         whole = image[: near[1] * factor, : near[0] * factor]
