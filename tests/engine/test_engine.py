@@ -115,6 +115,14 @@ def test_threads_are_free_to_run_on_any_core(scaler: Path) -> None:
     assert compiled.get_property("ENABLE_CPU_PINNING") is False
 
 
+def test_memory_given_back_is_taken_again(scaler: Path) -> None:
+    network = engine.load(scaler)
+    x = picture(8, 8)
+    first = network({"image": x})["doubled"]
+    network.give_back_memory()
+    np.testing.assert_array_equal(network({"image": x})["doubled"], first)
+
+
 def test_wrong_names_and_shapes(scaler: Path) -> None:
     network = engine.load(scaler)
     with pytest.raises(InputError, match="takes image, got photo"):

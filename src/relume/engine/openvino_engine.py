@@ -65,6 +65,11 @@ class OpenVinoNetwork:
             f"{self.threads} thread{'s' if self.threads > 1 else ''} ({flags})"
         )
 
+    def give_back_memory(self) -> None:
+        """Free the tensors between the layers."""
+        with self._lock:
+            self._request.get_compiled_model().release_memory()
+
 
 def read_graph(model: Path) -> openvino.Model:
     """The network in a file, not compiled yet.

@@ -71,6 +71,9 @@ class Network(Protocol):
     def describe(self) -> str:
         """One line: what runs, on what, in which precision."""
 
+    def give_back_memory(self) -> None:
+        """Give back what inference took, before something else needs it; the next call takes it."""
+
 
 _Key = tuple[str, int, int, Runtime]
 _loaded: OrderedDict[_Key, Network] = OrderedDict()

@@ -65,6 +65,11 @@ class TorchNetwork:
         card = f" ({torch.cuda.get_device_name()})" if self.device == "cuda" else ""
         return f"{self.name}: torch {torch.__version__} on {self.device}{card}, {self.precision}"
 
+    def give_back_memory(self) -> None:
+        """Empty the cache of the device's allocator."""
+        if self.device != "cpu":
+            getattr(self._torch, self.device).empty_cache()
+
 
 def require(torch: Any, device: str) -> None:
     """Refuse a device that this torch does not see.

@@ -54,7 +54,7 @@ class RetinexNetEnhancer:
     denoise: str = "guided"
     denoise_strength: float = 1.0
     weights: str = ""
-    tile_px: int = 768
+    tile_px: int = 640
     runtime: Runtime = field(default_factory=Runtime)
 
     info: ClassVar[Info] = Info(
@@ -71,7 +71,7 @@ class RetinexNetEnhancer:
             ),
             Parameter("denoise_strength", "how strongly it is denoised", 1.0, 0.0, 2.0),
             Parameter("weights", "an .onnx file to use in place of the shipped weights", ""),
-            Parameter("tile_px", "side of a tile; smaller needs less memory", 768, 64, 8192),
+            Parameter("tile_px", "side of a tile; smaller needs less memory", 640, 64, 8192),
         ),
         weights=("retinexnet",),
     )
@@ -133,7 +133,10 @@ class RetinexNetEnhancer:
             return np.ascontiguousarray(stacked.transpose(1, 2, 0))
 
         tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
-        return run_tiled(split, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
+        maps = run_tiled(split, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
+        if max(image.shape[:2]) > tile_px:
+            network.give_back_memory()  # a gigabyte, while the denoiser needs its own
+        return maps
 
     def _denoised(self, reflectance: Image, illumination: Image) -> Image:
         return denoise_reflectance(
