@@ -68,6 +68,8 @@ def joined(device: str) -> Iterator[Processes]:
         distributed.init_process_group("nccl" if target.type == "cuda" else "gloo")
     try:
         yield Processes(rank, world, target)
+        if world > 1:
+            distributed.barrier()  # one that leaves first cuts the others' connections
     finally:
         if world > 1:
             distributed.destroy_process_group()
