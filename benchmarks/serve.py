@@ -91,15 +91,17 @@ def service(workers: int) -> Iterator[str]:
 
 def post(connection: http.client.HTTPConnection, method: str, data: bytes) -> bytes:
     headers = {"Content-Type": "image/jpeg"}
-    target = f"/v1/enhance?method={method}"
+
+    def ask() -> http.client.HTTPResponse:
+        connection.request("POST", f"/v1/enhance?method={method}", body=data, headers=headers)
+        return connection.getresponse()
+
     try:
-        connection.request("POST", target, body=data, headers=headers)
-        answer = connection.getresponse()
+        answer = ask()
     except ConnectionError:
         # kept connections are closed by the service while the other side has its turn
         connection.close()
-        connection.request("POST", target, body=data, headers=headers)
-        answer = connection.getresponse()
+        answer = ask()
     body = answer.read()
     if answer.status != 200:
         raise SystemExit(f"the service answered {answer.status}: {body[:200].decode()}")

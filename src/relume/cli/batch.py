@@ -35,7 +35,7 @@ class Work(Protocol):
 class Run:
     """A run over jobs: each done, skipped or failed, with the count of each.
 
-    ``levels`` are the mean grey levels of the last photo, before and after.
+    ``levels`` are the mean grey levels of the first photo done, before and after.
     """
 
     work: Work
@@ -117,8 +117,9 @@ class Run:
             codec.write(result, job.target, overwrite=self.overwrite, quality=self.quality)
         except Exception as error:
             return self._fail(job, error)
+        if not self.done:
+            self.levels = (mean_level(photo.pixels), mean_level(result.pixels))
         self.done.append(job)
-        self.levels = (mean_level(photo.pixels), mean_level(result.pixels))
         return None
 
     def _fail(self, job: Job, error: Exception | str) -> None:

@@ -102,8 +102,10 @@ def needed(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
     own = [spec for spec in specs if spec.is_photograph]
     if own and len(specs) > 1 and mean_level(image) >= DARK_BELOW:
         return own
-    different = {(spec.method, spec.scale_of(image)): spec for spec in reversed(specs)}
-    return [spec for spec in specs if spec in different.values()]
+    different: dict[tuple[str, float], ViewSpec] = {}
+    for spec in specs:
+        different.setdefault((spec.method, spec.scale_of(image)), spec)
+    return list(different.values())
 
 
 def render(specs: Sequence[ViewSpec], image: Image) -> Iterator[View]:

@@ -77,7 +77,7 @@ def guided_filter(
     step = max(1, min(subsample, radius_px, min(height, width) // 4))
     small = (-(-width // step), -(-height // step))
     radius = max(1, radius_px // step)
-    coarse_guide, coarse = (_shrunk(x, small) for x in (guide, source))
+    coarse_guide, coarse = (shrunk(x, *small) for x in (guide, source))
     solve = _grey_coefficients if guide.ndim == 2 else _colour_coefficients
     slope, offset = solve(coarse_guide, coarse, radius, eps)
     slope, offset = (_grown(box_filter(x, radius), (width, height)) for x in (slope, offset))
@@ -106,12 +106,6 @@ def _colour_coefficients(
     sigma += np.float32(eps) * np.eye(3, dtype=np.float32)
     slope = np.linalg.solve(sigma, covariance[:, :, :, None])[:, :, :, 0].astype(np.float32)
     return slope, mean - (slope * guide_mean).sum(axis=2)
-
-
-def _shrunk(image: Image, size: tuple[int, int]) -> Image:
-    if size == (image.shape[1], image.shape[0]):
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _grown(image: Image, size: tuple[int, int]) -> Image:

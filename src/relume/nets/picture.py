@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relume.image.color import REC601
+
 THUMBNAIL_PX = 96
 """Height and width of the thumbnail; the photo's proportions are not kept."""
 
@@ -25,7 +27,7 @@ DARKEST = 1.0 / 1024
 
 def grey_level(image: Tensor) -> Tensor:
     """Mean Rec. 601 grey level ``(B, 1)`` of ``(B, 3, H, W)``."""
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=image.dtype, device=image.device)
+    weights = torch.tensor(REC601, dtype=image.dtype, device=image.device)
     return (image.mean(dim=(2, 3)) * weights).sum(dim=1, keepdim=True)
 
 

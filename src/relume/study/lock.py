@@ -18,7 +18,7 @@ from relume.errors import OutputError
 from relume.faces import detectors, landmarkers, parse_views
 from relume.image.files import write_whole
 from relume.study import arms as arm_specs
-from relume.study.plan import ORIGINAL, Plan, arm_name, level_folder
+from relume.study.plan import Plan, arm_name, level_folder
 from relume.study.rows import Unit
 from relume.weights import sha256_of
 
@@ -120,8 +120,8 @@ def _weights(plan: Plan) -> dict[str, str]:
     """The sha256 of every weights file that the plan's arms, detectors and landmarker use."""
     arms = [arm_specs.parse(spec) for spec in plan.arms]
     methods = [arm.method for arm in arms if arm.method]
-    for arm in arms:
-        methods += [view.method.partition(":")[0] for view in parse_views(arm.views or (ORIGINAL,))]
+    views = [view for arm in arms if arm.views for view in parse_views(arm.views)]
+    methods += [view.method.partition(":")[0] for view in views]
     used: set[str] = set()
     for method in methods:
         used.update(enhancers().info(method).weights)
