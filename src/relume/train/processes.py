@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+import torch.distributed.nn  # now, as its functions' defaults would keep a group that exists
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -72,6 +74,9 @@ def joined(device: str) -> Iterator[Processes]:
             distributed.barrier()  # one that leaves first cuts the others' connections
     finally:
         if world > 1:
+            # wrapped modules are cycles, and hold the group: gloo's threads end with its last
+            # holder, and one that outlives the interpreter's end aborts the process
+            gc.collect()
             distributed.destroy_process_group()
 
 
