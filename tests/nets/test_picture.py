@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -7,6 +9,7 @@ from relume.nets.picture import (  # noqa: E402
     ExposureNet,
     PictureNet,
     grey_level,
+    layout,
     views,
 )
 
@@ -85,3 +88,23 @@ def test_exposure_starts_at_the_usual_and_stays_in_range() -> None:
         black = net(torch.zeros(1, 3, THUMBNAIL_PX, THUMBNAIL_PX))
     torch.testing.assert_close(guess, torch.full((2, 1), 0.4))
     assert 0.05 <= black.item() <= 0.95
+
+
+def test_the_guesses_are_averaged() -> None:
+    net = ExposureNet(members=2, usual=0.4).eval()
+    for member, said in zip(net.members, (0.1, 0.5), strict=True):
+        torch.nn.init.constant_(member[-1].bias, said)
+    with torch.no_grad():
+        guess = net(inputs()[1])[0].item()
+    assert guess == pytest.approx(0.4 * math.exp((math.tanh(0.1) + math.tanh(0.5)) / 2), rel=1e-5)
+
+
+def test_the_layout_tells_the_light_apart_from_its_amount() -> None:
+    small = inputs()[1] + 0.2
+    seen = layout(small)
+    assert seen.shape == (2, 193)
+    dimmer = layout((small + 0.01) / 2 - 0.01)
+    torch.testing.assert_close(seen[:, :-1], dimmer[:, :-1], atol=1e-4, rtol=0)
+    assert (dimmer[:, -1] < seen[:, -1]).all()
+    other = layout(small.flip(3))
+    assert (other[:, :-1] - seen[:, :-1]).abs().max() > 1e-3

@@ -7,7 +7,12 @@ from relume.train.recipe import Data, Phase
 
 torch = pytest.importorskip("torch")
 
-from relume.train.supply import PictureSupply, sample_of, thumbnail  # noqa: E402
+from relume.train.supply import (  # noqa: E402
+    ExposureSupply,
+    PictureSupply,
+    sample_of,
+    thumbnail,
+)
 
 DATA = Data(patch_px=32, batch=4, epoch_steps=3, k_low=0.05, k_high=0.1, darkened_share=0.5)
 PHASE = Phase("picture", 1)
@@ -87,6 +92,22 @@ def test_uneven_light_is_asked_for_by_halves() -> None:
     )
     assert np.corrcoef(low, high)[0, 1] > 0.9
     assert low.std() > high.std()
+
+
+def test_the_estimator_sees_upright_thumbnails_of_any_light() -> None:
+    high = np.zeros((64, 64, 3), np.uint8)
+    high[:32], high[32:] = 200, 100  # a bright sky above
+    pairs = [Pair("p", "s", high // 4, high)]
+    supply = ExposureSupply(pairs, [], DATA, Phase("exposure", 1, batch=16), seed=1)
+    small, level = supply.batch(0, 0)
+    assert small.shape == (16, 3, 96, 96)
+    np.testing.assert_allclose(level, 150 / 255, rtol=1e-3)
+    above, below = small[:, :, :30].mean(axis=(1, 2, 3)), small[:, :, -30:].mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(above / below, 2, rtol=0.01)
+    assert above.max() / above.min() > 1.2
+    assert above.max() <= 50 / 255 * np.exp(0.4) * 1.01
+    for part, again in zip((small, level), supply.batch(0, 0), strict=True):
+        np.testing.assert_array_equal(part, again)
 
 
 def test_nothing_to_train_on_is_an_error() -> None:

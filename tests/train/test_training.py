@@ -22,6 +22,11 @@ def losses(folder: Path) -> list[tuple[int, int, float]]:
     return [(r["number"], r["step"], r["loss"]["total"]) for r in rows if "loss" in r]
 
 
+def validations(folder: Path) -> list[dict[str, float]]:
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [r["validation"] for r in rows if "validation" in r]
+
+
 def weights(folder: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load_file
 
@@ -224,6 +229,7 @@ def test_relumes_network_trains_resumes_and_exports(
     run(recipe, pairs=pairs, bright=bright, out=broken, device="cpu", stop_after=(0, 4))
     run(recipe, pairs=pairs, bright=bright, out=broken, device="cpu", resume=True)
     assert losses(whole) == losses(broken)
+    assert validations(whole) == validations(broken)
     from safetensors.numpy import load_file
 
     expected, got = (load_file(f / "relume.safetensors") for f in (whole, broken))

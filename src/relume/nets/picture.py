@@ -150,41 +150,49 @@ class PictureNet(nn.Module):
 class ExposureNet(nn.Module):
     """The brightness a photographer would have chosen ``(B, 1)``, guessed from a thumbnail.
 
-    ``members`` tiny networks of different beginnings, averaged in the logarithm; each gives a
-    correction, bounded to a factor of e, to ``usual``, the mean grey level of its training
-    pictures.
+    ``members`` small networks of different beginnings each guess the logarithm of its ratio to
+    ``usual``, about the mean grey level of their training pictures; the guesses are averaged.
     """
 
-    def __init__(self, *, members: int = 3, usual: float = 0.42, dropout: float = 0.3) -> None:
+    def __init__(self, *, members: int = 5, usual: float = 0.42, dropout: float = 0.4) -> None:
         super().__init__()
         self.usual = usual
-        self.members = nn.ModuleList(_ExposureMember(dropout) for _ in range(members))
+        self.members = nn.ModuleList(_guesser(dropout) for _ in range(members))
 
     def forward(self, thumbnail: Tensor) -> Tensor:
         """Wanted mean grey level of each thumbnail ``(B, 3, 96, 96)``."""
-        return self.logs(thumbnail).mean(dim=1, keepdim=True).exp().clamp(0.05, 0.95)
+        guess = self.guesses(thumbnail).mean(dim=1, keepdim=True)
+        return (self.usual * guess.exp()).clamp(0.05, 0.95)
 
-    def logs(self, thumbnail: Tensor) -> Tensor:
-        """Each member's log brightness, ``(B, members)``."""
-        level = grey_level(thumbnail).clamp_min(DARKEST)
-        seen = torch.cat(views(thumbnail, self.usual / level), dim=1)
-        guesses = torch.cat([m(seen, level.log()) for m in self.members], dim=1)
-        return torch.tanh(guesses) + torch.tensor(self.usual).log()
+    def guesses(self, thumbnail: Tensor) -> Tensor:
+        """Each member's log of wanted over usual brightness, ``(B, members)``, within +-1."""
+        seen = layout(thumbnail)
+        return torch.tanh(torch.cat([member(seen) for member in self.members], dim=1))
 
 
-class _ExposureMember(nn.Module):
-    def __init__(self, dropout: float) -> None:
-        super().__init__()
-        widths = (12, 16, 16, 24, 24)
-        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise(widths))
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * 24 + 1, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+def layout(thumbnail: Tensor) -> Tensor:
+    """What of a thumbnail ``(B, 3, 96, 96)`` tells the exposure: ``(B, 193)``, about unit spread.
 
-    def forward(self, seen: Tensor, log_level: Tensor) -> Tensor:
-        x = seen
-        for layer in self.layers:
-            x = F.gelu(layer(x))
-        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
-        return torch.as_tensor(self.head(torch.cat([self.dropout(pooled), log_level], dim=1)))
+    The light and two colours of 8 x 8 cells, in logarithms, the light without its mean (a photo
+    with half of the light is the same scene); the mean comes last.
+    """
+    cells = F.avg_pool2d((thumbnail + 0.01).log(), THUMBNAIL_PX // 8)
+    red, green, blue = cells.flatten(2).unbind(dim=1)
+    light = REC601[0] * red + REC601[1] * green + REC601[2] * blue
+    mean = light.mean(dim=1, keepdim=True)
+    parts = [2 * (light - mean), 4 * (red - light), 4 * (blue - light), (mean + 2.5) / 1.5]
+    return torch.cat(parts, dim=1)
+
+
+def _guesser(dropout: float, width: int = 96) -> nn.Module:
+    last = nn.Linear(width, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.Dropout(dropout),
+        nn.Linear(3 * 64 + 1, width),
+        nn.GELU(),
+        nn.Linear(width, width),
+        nn.GELU(),
+        last,
+    )

@@ -59,13 +59,12 @@ class ExposurePhase(nn.Module):
         filled(EXPOSURE_WEIGHTS, weights, "exposure")
         self.bf16 = bf16
 
-    def forward(self, low: Tensor, high: Tensor, thumbnail: Tensor, brightness: Tensor) -> Terms:
-        """The loss terms of a batch; only the thumbnails are looked at."""
-        del low, high
+    def forward(self, thumbnail: Tensor, brightness: Tensor) -> Terms:
+        """The loss terms of a batch."""
         with torch.autocast(thumbnail.device.type, torch.bfloat16, enabled=self.bf16):
-            logs = self.exposure.logs(thumbnail)
-        wanted = brightness.log().expand_as(logs)
-        return {"total": F.smooth_l1_loss(logs.float(), wanted, beta=0.1)}
+            guesses = self.exposure.guesses(thumbnail)
+        wanted = (brightness / self.exposure.usual).log().expand_as(guesses)
+        return {"total": F.smooth_l1_loss(guesses.float(), wanted, beta=0.1)}
 
 
 PHASES = {"picture": PicturePhase, "exposure": ExposurePhase}

@@ -1,7 +1,8 @@
-"""Batches for the picture network: patches with the thumbnail and brightness of the whole photo.
+"""Batches for relume's networks: patches with the thumbnail and brightness of the whole photo.
 
-Two sources share a batch: real pairs, and bright photographs darkened anew every epoch. As with
-:class:`relume.train.pairs.Patches`, a batch is a function of its number alone.
+The exposure estimator gets the thumbnails only. Two sources share a batch: real pairs, and bright
+photographs darkened anew every epoch. As with :class:`relume.train.pairs.Patches`, a batch is a
+function of its number alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +24,9 @@ from relume.train.recipe import Data, Phase
 
 Floats = npt.NDArray[np.float32]
 GAIN_JITTER = 0.4
-"""Half of the inputs are made brighter or darker by up to exp(0.4)."""
+"""Inputs are made brighter or darker by up to exp(0.4): patches half of the time."""
+SMALLEST_CROP = 0.85
+"""Side of the smallest part of a thumbnail that the exposure estimator is shown in its place."""
 DARKEST_AIM = 0.12
 """A reference that is asked for darker has at least this share of its light."""
 
@@ -42,8 +46,8 @@ def sample_of(low: Pixels, high: Pixels) -> Sample:
     return Sample(low, high, thumbnail(_floats(low)), _level(_floats(high)))
 
 
-class PictureSupply:
-    """Batches ``(low, high, thumbnail, brightness)`` of real pairs and darkened photographs."""
+class _Photographs:
+    """Real pairs, and bright photographs darkened anew every epoch, to draw samples from."""
 
     def __init__(
         self,
@@ -68,35 +72,14 @@ class PictureSupply:
         """Steps after which all photographs are darkened anew."""
         return self.data.epoch_steps
 
-    def batch(
-        self, phase: int, step: int, *, rank: int = 0, world: int = 1
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
-        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
-        low, high, small, level = zip(*drawn, strict=True)
-        return np.stack(low), np.stack(high), np.stack(small), np.array(level, np.float32)[:, None]
-
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, Floats, Floats, float]:
+    def _sample(
+        self, phase: int, step: int, place: int
+    ) -> tuple[np.random.Generator, Sample, bool]:
+        """The sample at a place of a batch, whether it is a darkened one, and how to go on."""
         rng = np.random.default_rng([self.seed, phase, step, place])
         dark = place < round(self.share * self.size) or not self.real
         pool = self._darkened(phase, step // self.data.epoch_steps) if dark else self.real
-        sample = pool[int(rng.integers(len(pool)))]
-        side = self.patch_px
-        y, x = (int(rng.integers(0, n - side + 1)) for n in sample.low.shape[:2])
-        parts = [s[y : y + side, x : x + side] for s in (sample.low, sample.high)]
-        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        low, high = (_turned(p, turn, flip) for p in parts)
-        small = _turned(sample.thumbnail, turn, flip)
-        if not dark and rng.random() < 0.5:
-            gain = np.float32(np.exp(rng.uniform(-GAIN_JITTER, GAIN_JITTER)))
-            low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
-        level = sample.brightness
-        if rng.random() < self.phase.aim_share:
-            aim = float(np.exp(rng.uniform(np.log(DARKEST_AIM), 0)))
-            high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
-            # a sixteenth of the pixels is plenty for a mean
-            level = _level(reexposed(_floats(sample.high[::4, ::4]), aim))
-        return low, high, small, level
+        return rng, pool[int(rng.integers(len(pool)))], dark
 
     def _darkened(self, phase: int, epoch: int) -> list[Sample]:
         """All bright photographs, darkened for this epoch (kept until the next)."""
@@ -127,6 +110,62 @@ class PictureSupply:
         return sample_of(np.asarray(quantise(dark, np.uint8)), part)
 
 
+class PictureSupply(_Photographs):
+    """Batches ``(low, high, thumbnail, brightness)`` of patches."""
+
+    def batch(
+        self, phase: int, step: int, *, rank: int = 0, world: int = 1
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
+        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
+        low, high, small, level = zip(*drawn, strict=True)
+        return np.stack(low), np.stack(high), np.stack(small), np.array(level, np.float32)[:, None]
+
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, Floats, Floats, float]:
+        rng, sample, dark = self._sample(phase, step, place)
+        side = self.patch_px
+        y, x = (int(rng.integers(0, n - side + 1)) for n in sample.low.shape[:2])
+        parts = [s[y : y + side, x : x + side] for s in (sample.low, sample.high)]
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        low, high = (_turned(p, turn, flip) for p in parts)
+        small = _turned(sample.thumbnail, turn, flip)
+        if not dark and rng.random() < 0.5:
+            gain = _jitter(rng)
+            low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
+        level = sample.brightness
+        if rng.random() < self.phase.aim_share:
+            aim = float(np.exp(rng.uniform(np.log(DARKEST_AIM), 0)))
+            high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
+            # a sixteenth of the pixels is plenty for a mean
+            level = _level(reexposed(_floats(sample.high[::4, ::4]), aim))
+        return low, high, small, level
+
+
+class ExposureSupply(_Photographs):
+    """Batches ``(thumbnail, brightness)``: upright, as where the light comes from tells a scene."""
+
+    def batch(
+        self, phase: int, step: int, *, rank: int = 0, world: int = 1
+    ) -> tuple[Floats, Floats]:
+        """Thumbnails (B, 3, 96, 96) and the brightness (B, 1) wanted for each."""
+        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
+        small, level = zip(*drawn, strict=True)
+        return np.stack(small), np.array(level, np.float32)[:, None]
+
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, float]:
+        rng, sample, dark = self._sample(phase, step, place)
+        whole = sample.thumbnail.shape[0]
+        side = int(rng.integers(round(SMALLEST_CROP * whole), whole + 1))
+        y, x = (int(rng.integers(0, whole - side + 1)) for _ in range(2))
+        small = np.asarray(
+            cv2.resize(sample.thumbnail[y : y + side, x : x + side], (whole, whole)), np.float32
+        )
+        small = _turned(small, 0, bool(rng.integers(2)))
+        if not dark:
+            small = np.minimum(small * _jitter(rng), 1)
+        return small, sample.brightness
+
+
 def _floats(photo: Pixels | Floats) -> Floats:
     return np.asarray(photo, np.float32) / np.float32(255)
 
@@ -134,6 +173,10 @@ def _floats(photo: Pixels | Floats) -> Floats:
 def _level(photo: Floats) -> float:
     """The mean grey level of a photo in [0, 1], at least one step of 8 bit."""
     return max(float(np.dot(REC601, photo.mean(axis=(0, 1), dtype=np.float64))), 1 / 255)
+
+
+def _jitter(rng: np.random.Generator) -> np.float32:
+    return np.float32(np.exp(rng.uniform(-GAIN_JITTER, GAIN_JITTER)))
 
 
 def _turned(part: Pixels | Floats, quarter_turns: int, flip: bool) -> Floats:

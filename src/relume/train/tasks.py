@@ -19,7 +19,7 @@ from relume.train.loop import Supply
 from relume.train.pairs import Pair, Patches, Pixels, darkened, read_bright, split_all
 from relume.train.picture import RelumeNet
 from relume.train.recipe import Phase, Recipe
-from relume.train.supply import PictureSupply
+from relume.train.supply import ExposureSupply, PictureSupply
 
 
 class Task(Protocol):
@@ -103,10 +103,13 @@ class PictureTask:
         return self.phases[phase.name](self.net, phase.weights, bf16=bf16)
 
     def supply(self, phase: Phase) -> Supply:
-        """Patches of pairs and of photographs darkened anew every epoch."""
-        side = phase.patch_px or self.recipe.data.patch_px
+        """Patches, or thumbnails, of pairs and of photographs darkened anew every epoch."""
+        data, seed = self.recipe.data, self.recipe.seed
+        if phase.name == "exposure":
+            return ExposureSupply(self.training, self.bright, data, phase, seed)
+        side = phase.patch_px or data.patch_px
         bright = [p for p in self.bright if min(p.shape[:2]) >= side]
-        return PictureSupply(self.training, bright, self.recipe.data, phase, self.recipe.seed)
+        return PictureSupply(self.training, bright, data, phase, seed)
 
     def figures(self, net: nn.Module) -> dict[str, float]:
         """PSNR and SSIM told the reference's brightness, and with the estimated one."""

@@ -127,7 +127,7 @@ class _Trainer:
         recipe, phase, pairs = self.recipe, self.recipe.phases[number], self.task.validation
         if not self.processes.leads or not pairs:
             return
-        last, net = epoch == phase.epochs, self.run.best
+        last, net = epoch == phase.epochs, self.run.best.eval()  # whole: a phase is a part of it
         if last or epoch % recipe.watch.validate_epochs == 0:
             row = {"number": number, "phase": phase.name, "step": self.run.step - 1}
             self.log.write({**row, "epoch": epoch, "validation": self.task.figures(net)})
