@@ -21,6 +21,9 @@ THUMBNAIL_PX = 96
 MULTIPLE = 16
 """Heights and widths must be multiples of this."""
 
+CELLS = 8
+"""Rows and columns of cells that the exposure estimator sees of a thumbnail."""
+
 DARKEST = 1.0 / 1024
 """Levels below a quarter of an 8-bit step are treated as this, to bound the gain."""
 
@@ -176,7 +179,7 @@ def layout(thumbnail: Tensor) -> Tensor:
     The light and two colours of 8 x 8 cells, in logarithms, the light without its mean (a photo
     with half of the light is the same scene); the mean comes last.
     """
-    cells = F.avg_pool2d((thumbnail + 0.01).log(), THUMBNAIL_PX // 8)
+    cells = F.avg_pool2d((thumbnail + 0.01).log(), THUMBNAIL_PX // CELLS)
     red, green, blue = cells.flatten(2).unbind(dim=1)
     light = REC601[0] * red + REC601[1] * green + REC601[2] * blue
     mean = light.mean(dim=1, keepdim=True)
@@ -190,7 +193,7 @@ def _guesser(dropout: float, width: int = 96) -> nn.Module:
     nn.init.zeros_(last.bias)
     return nn.Sequential(
         nn.Dropout(dropout),
-        nn.Linear(3 * 64 + 1, width),
+        nn.Linear(3 * CELLS**2 + 1, width),
         nn.GELU(),
         nn.Linear(width, width),
         nn.GELU(),

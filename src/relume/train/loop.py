@@ -211,9 +211,8 @@ def fit(
             _report(run, phase, rate, terms, processes, keeping)
         run.step += 1
         if run.step % supply.steps_per_epoch == 0:
-            module.eval()
             keeping.at_epoch(run.step // supply.steps_per_epoch)
-            module.train()
+            module.train()  # who looks at the net puts it into eval mode
         if time.monotonic() - saved_at > keeping.checkpoint_s:
             _keep(run, optimiser, keeping, processes)
             saved_at = time.monotonic()

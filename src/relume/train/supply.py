@@ -7,6 +7,7 @@ function of its number alone.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ def sample_of(low: Pixels, high: Pixels) -> Sample:
     return Sample(low, high, thumbnail(_floats(low)), _level(_floats(high)))
 
 
-class _Photographs:
+class _Photographs(ABC):
     """Real pairs, and bright photographs darkened anew every epoch, to draw samples from."""
 
     def __init__(
@@ -71,6 +72,15 @@ class _Photographs:
     def steps_per_epoch(self) -> int:
         """Steps after which all photographs are darkened anew."""
         return self.data.epoch_steps
+
+    def batch(self, phase: int, step: int, *, rank: int = 0, world: int = 1) -> tuple[Floats, ...]:
+        """Process ``rank``'s part of the batch of a step: what is drawn, stacked part by part."""
+        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
+        return tuple(np.stack(part) for part in zip(*drawn, strict=True))
+
+    @abstractmethod
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
+        """The parts of the example at a place of a batch."""
 
     def _sample(
         self, phase: int, step: int, place: int
@@ -111,17 +121,12 @@ class _Photographs:
 
 
 class PictureSupply(_Photographs):
-    """Batches ``(low, high, thumbnail, brightness)`` of patches."""
+    """Batches of dark and bright patches (B, 3, P, P), with thumbnail and brightness of the whole.
 
-    def batch(
-        self, phase: int, step: int, *, rank: int = 0, world: int = 1
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
-        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
-        low, high, small, level = zip(*drawn, strict=True)
-        return np.stack(low), np.stack(high), np.stack(small), np.array(level, np.float32)[:, None]
+    These are (B, 3, 96, 96) and (B, 1).
+    """
 
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, Floats, Floats, float]:
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
         rng, sample, dark = self._sample(phase, step, place)
         side = self.patch_px
         y, x = (int(rng.integers(0, n - side + 1)) for n in sample.low.shape[:2])
@@ -138,21 +143,16 @@ class PictureSupply(_Photographs):
             high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
             # a sixteenth of the pixels is plenty for a mean
             level = _level(reexposed(_floats(sample.high[::4, ::4]), aim))
-        return low, high, small, level
+        return low, high, small, np.array([level], np.float32)
 
 
 class ExposureSupply(_Photographs):
-    """Batches ``(thumbnail, brightness)``: upright, as where the light comes from tells a scene."""
+    """Batches of thumbnails (B, 3, 96, 96) with the brightness (B, 1) wanted for each.
 
-    def batch(
-        self, phase: int, step: int, *, rank: int = 0, world: int = 1
-    ) -> tuple[Floats, Floats]:
-        """Thumbnails (B, 3, 96, 96) and the brightness (B, 1) wanted for each."""
-        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
-        small, level = zip(*drawn, strict=True)
-        return np.stack(small), np.array(level, np.float32)[:, None]
+    They stay upright, as where the light comes from tells a scene.
+    """
 
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, float]:
+    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
         rng, sample, dark = self._sample(phase, step, place)
         whole = sample.thumbnail.shape[0]
         side = int(rng.integers(round(SMALLEST_CROP * whole), whole + 1))
@@ -163,7 +163,7 @@ class ExposureSupply(_Photographs):
         small = _turned(small, 0, bool(rng.integers(2)))
         if not dark:
             small = np.minimum(small * _jitter(rng), 1)
-        return small, sample.brightness
+        return small, np.array([sample.brightness], np.float32)
 
 
 def _floats(photo: Pixels | Floats) -> Floats:
