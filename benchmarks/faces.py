@@ -24,8 +24,8 @@ from relume.cli.sample import sample
 from relume.engine.cpu import cpu_flags
 from relume.errors import RelumeError
 from relume.faces import box_around, detectors
+from relume.faces.base import Box
 from relume.faces.boxes import iou
-from relume.faces.contract import Box
 from relume.image.darken import darken
 from relume.photo import Image
 

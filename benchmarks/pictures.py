@@ -15,8 +15,9 @@ import numpy as np
 import relume
 from relume.cli.sample import sample
 from relume.enhancers import decompose
-from relume.image import codec, draw
+from relume.image import draw
 from relume.image.darken import darken
+from relume.io import codec
 from relume.photo import Image, Photo
 
 SEED = 2018

@@ -32,7 +32,7 @@ from PIL import Image as PillowImage
 
 from relume.engine.cpu import cpu_flags
 from relume.enhancers import DEFAULT_METHOD, enhance
-from relume.image import codec
+from relume.io import codec
 
 TARGET = 0.10
 SIZE = (1224, 816)

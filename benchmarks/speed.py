@@ -3,7 +3,7 @@
     python benchmarks/speed.py
 
 The yardstick is Retinex-Net at 600x400 in torch fp32 with two allocator settings that take the
-page faults out of it (see ``relume.train.processes.keep_freed_memory``); plain torch's time moves
+page faults out of it (see ``relume.train.distributed.keep_freed_memory``); plain torch's time moves
 with them from run to run. torch runs in processes of its own, one for each setting.
 """
 
@@ -29,7 +29,7 @@ from relume.enhancers import enhancers
 TORCH = """
 import sys, time, statistics, torch
 from relume.nets.retinexnet import RetinexNet
-from relume.train.processes import keep_freed_memory
+from relume.train.distributed import keep_freed_memory
 if sys.argv[1] == "kept": keep_freed_memory()
 torch.set_num_threads(int(sys.argv[2]))
 net, image = RetinexNet().eval(), torch.rand(1, 3, 400, 600)
@@ -43,7 +43,7 @@ PHOTO = """
 import sys, json, time, statistics
 from pathlib import Path
 from relume.enhancers import enhance
-from relume.image import codec
+from relume.io import codec
 times = []
 for _ in range(int(sys.argv[3]) + 1):
     start = time.perf_counter()

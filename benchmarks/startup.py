@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     from relume.enhancers import DEFAULT_METHOD, enhance
-    from relume.image import codec
+    from relume.io import codec
 
     method = given.method or DEFAULT_METHOD
     bare = best_s(process(sys.executable, "-c", "pass"), given.runs)

@@ -10,6 +10,7 @@ departs from this.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -77,9 +78,11 @@ class Photo:
         Raises:
             OutputError: ``path`` exists and ``overwrite`` is false, or cannot be written.
         """
-        from relume.image import codec
-
-        return codec.write(self, path, overwrite=overwrite, quality=quality)
+        # by name, as the package root does: io stands above this room and imports it
+        written: Path = import_module("relume.io.codec").write(
+            self, path, overwrite=overwrite, quality=quality
+        )
+        return written
 
 
 def check_image(image: Array) -> Image:

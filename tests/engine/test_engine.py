@@ -11,7 +11,7 @@ import pytest
 
 from relume import engine
 from relume.engine import Runtime, cpu, runtime
-from relume.engine.openvino_engine import OpenVinoNetwork
+from relume.engine.openvino import OpenVinoNetwork
 from relume.errors import DeviceError, InputError, MissingExtra, ParameterError, WeightsError
 
 onnx = pytest.importorskip("onnx", reason="the tests build small networks with onnx")
@@ -119,7 +119,7 @@ def test_memory_given_back_is_taken_again(scaler: Path) -> None:
     network = engine.load(scaler)
     x = picture(8, 8)
     first = network({"image": x})["doubled"]
-    network.give_back_memory()
+    network.release_memory()
     np.testing.assert_array_equal(network({"image": x})["doubled"], first)
 
 
@@ -150,13 +150,13 @@ def test_runtime_checks_itself(options: dict[str, Any]) -> None:
 
 
 def test_auto_is_bf16_only_with_amx(scaler: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from relume.engine import openvino_engine
+    from relume.engine import openvino
 
-    graph = openvino_engine.read_graph(scaler)
+    graph = openvino.read_graph(scaler)
     for amx, precision in ((True, "bf16"), (False, "f32")):
-        monkeypatch.setattr(openvino_engine, "has_amx_bf16", lambda amx=amx: amx)
-        assert openvino_engine._precision("auto", graph, scaler) == precision
-        assert openvino_engine._precision("f32", graph, scaler) == "f32"
+        monkeypatch.setattr(openvino, "has_amx_bf16", lambda amx=amx: amx)
+        assert openvino._precision("auto", graph, scaler) == precision
+        assert openvino._precision("f32", graph, scaler) == "f32"
 
 
 def test_f32_is_exact_whatever_openvino_would_choose(scaler: Path) -> None:
@@ -229,7 +229,7 @@ def test_a_gpu_without_torch_names_the_extra(scaler: Path, monkeypatch: pytest.M
 def torch_scaler(path: Path, precision: str = "f32") -> engine.Network:
     """The torch engine on torch's CPU, which no user can ask for, but every machine has."""
     torch = pytest.importorskip("torch")
-    from relume.engine.torch_engine import TorchNetwork
+    from relume.engine.torch import TorchNetwork
 
     class Scaler(torch.nn.Module):  # type: ignore[misc, name-defined]
         def forward(self, image: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import pytest
 import relume
 from relume.cli.sample import scene
 from relume.enhancers import enhance
-from relume.enhancers.relume import MACHINE_LEVEL, MachineEnhancer, RelumeEnhancer, at_level
+from relume.enhancers.relume import MACHINE_LEVEL, MachineEnhancer, RelumeEnhancer, match_mean
 from relume.image.color import luma
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
@@ -100,5 +100,5 @@ def test_grey_stays_grey() -> None:
 @pytest.mark.parametrize(("level", "asked"), [(0.2, 0.22), (0.3, 0.3), (0.5, 0.4)])
 def test_at_level_meets_a_level_by_one_factor(level: float, asked: float) -> None:
     image = np.random.default_rng(2).random((30, 30, 3), np.float32) * np.float32(2 * level)
-    met = at_level(image, asked)
+    met = match_mean(image, asked)
     assert mean_level(np.minimum(met, 1)) == pytest.approx(asked, rel=0.03)

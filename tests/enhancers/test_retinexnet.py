@@ -121,7 +121,7 @@ def test_describe_names_engine_and_precision(small_retinexnet: Path) -> None:
 @pytest.mark.parametrize(("skips", "padding"), [("add", "zeros"), ("concat", "replicate")])
 def test_torch_and_onnx_of_an_export_agree(tmp_path: Path, skips: Any, padding: str) -> None:
     torch = pytest.importorskip("torch")
-    from relume.engine.torch_engine import TorchNetwork
+    from relume.engine.torch import TorchNetwork
     from relume.nets.retinexnet import RetinexNet
     from relume.train.export import export_retinexnet
 

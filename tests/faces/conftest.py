@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from relume import weights
 from relume.cli.sample import sample
 from relume.errors import RelumeError, WeightsError
-from relume.faces.contract import Box
+from relume.faces.base import Box
 from relume.photo import Image
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from relume.errors import ParameterError
 from relume.faces import Box, Face, box_around
+from relume.faces.base import by_score
 from relume.faces.boxes import (
     BOTTOM,
     LEFT,
@@ -19,7 +20,6 @@ from relume.faces.boxes import (
     points_bounds,
     weighted_box,
 )
-from relume.faces.contract import by_score
 
 from .conftest import given
 

@@ -17,8 +17,8 @@ from relume import weights
 from relume.catalog import Catalog, Info
 from relume.errors import InputError, ParameterError, RelumeError, UnknownName, WeightsError
 from relume.faces import Box, Detector, Face, Landmarker, detectors, landmarkers
+from relume.faces.base import Points
 from relume.faces.boxes import iou
-from relume.faces.contract import Points
 from relume.photo import Image
 
 from .conftest import FACE, reason

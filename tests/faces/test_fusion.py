@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 
 from relume.faces import Box, Face, fuse
+from relume.faces.base import by_score
 from relume.faces.boxes import iou
-from relume.faces.contract import by_score
 from relume.faces.fusion import MOVES_BOX_IOU, SAME_FACE_IOU, clusters, weighted_points
 
 from .conftest import given

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from relume.image import bands
-from relume.image.detail import half, with_full_detail
+from relume.image import parallel
+from relume.image.detail import half, restore_detail
 from relume.photo import Image
 
 
@@ -29,7 +29,7 @@ def test_half_is_the_mean_of_two_by_two_pixels() -> None:
 def test_detail_that_half_the_size_cannot_hold_is_carried_over_and_multiplied(gain: float) -> None:
     image = edges()
     small = half(image)
-    result = with_full_detail(small * np.float32(gain), small, image)
+    result = restore_detail(small * np.float32(gain), small, image)
     wanted = image * np.float32(gain)
     part = np.s_[10:-10, 100:-10]
     without = np.abs(enlarged(small * np.float32(gain), image) - wanted)[part].mean()
@@ -40,15 +40,15 @@ def test_noise_is_left_behind() -> None:
     rng = np.random.default_rng(0)
     noisy = (0.2 + 0.02 * rng.standard_normal((128, 128, 3))).astype(np.float32)
     flat = np.full_like(half(noisy), 0.6)
-    assert np.abs(with_full_detail(flat, half(noisy), noisy) - 0.6).max() < 1e-3
-    same = with_full_detail(half(noisy), half(noisy), noisy)
+    assert np.abs(restore_detail(flat, half(noisy), noisy) - 0.6).max() < 1e-3
+    same = restore_detail(half(noisy), half(noisy), noisy)
     assert same.std() < 0.7 * noisy.std()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (33, 64)])
 def test_any_size(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).random((*shape, 3), np.float32)
-    out = with_full_detail(half(image), half(image), image)
+    out = restore_detail(half(image), half(image), image)
     assert out.shape == image.shape
     assert np.isfinite(out).all()
 
@@ -58,7 +58,7 @@ def test_bands_leave_no_seam(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, 
     image = np.random.default_rng(0).random((*shape, 3), np.float32)
     image[:, shape[1] // 2 :] = 0.2
     small = half(image)
-    whole = with_full_detail(1 - small, small, image)
-    monkeypatch.setattr(bands, "BAND_VALUES", 3000)
-    assert len(bands.bands(image)) > 4
-    np.testing.assert_allclose(with_full_detail(1 - small, small, image), whole, atol=1e-5)
+    whole = restore_detail(1 - small, small, image)
+    monkeypatch.setattr(parallel, "BLOCK_VALUES", 3000)
+    assert len(parallel.row_blocks(image)) > 4
+    np.testing.assert_allclose(restore_detail(1 - small, small, image), whole, atol=1e-5)

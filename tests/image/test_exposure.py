@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from relume.errors import ParameterError
 from relume.image.color import luma, srgb_to_linear
-from relume.image.exposure import expose, lit_level, lit_mask, mean_level, protect_lit, sampled
+from relume.image.exposure import expose, lit_level, lit_mask, mean_level, protect_lit, subsample
 from relume.photo import Image
 
 GAINS = st.floats(0.01, 1000)
@@ -157,9 +157,9 @@ def test_extreme_sizes(size: tuple[int, int]) -> None:
 
 def test_a_sample_has_every_nth_pixel() -> None:
     image = ramp()
-    np.testing.assert_array_equal(sampled(image, 10**9), image)
+    np.testing.assert_array_equal(subsample(image, 10**9), image)
     large = np.random.default_rng(0).random((400, 300, 3), np.float32)
-    np.testing.assert_array_equal(sampled(large, 7500), large[::4, ::4])
+    np.testing.assert_array_equal(subsample(large, 7500), large[::4, ::4])
 
 
 def test_protecting_clamps_the_enhanced() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relume.errors import ParameterError
-from relume.image.filters import box_filter, gaussian_blur, guided_filter, shrunk
+from relume.image.filters import box_filter, downscale, gaussian_blur, guided_filter
 from relume.photo import Image
 
 SIZES = [(1, 1), (1, 9), (2, 3), (3, 5000), (5000, 3), (40, 60)]
@@ -125,4 +125,4 @@ def test_shrunk_by_whole_factors_first_is_the_area_mean(shape: tuple[int, int]) 
     noise = 0.1 * np.random.default_rng(0).random((*shape, 3), np.float32)
     image = np.linspace(0, 0.9, shape[1], dtype=np.float32)[None, :, None] + noise
     direct = cv2.resize(image, (24, 16), interpolation=cv2.INTER_AREA)
-    np.testing.assert_allclose(shrunk(image, 24, 16), direct, atol=0.01)
+    np.testing.assert_allclose(downscale(image, 24, 16), direct, atol=0.01)

@@ -19,7 +19,7 @@ from relume.catalog import Info, Parameter
 from relume.enhancers import enhancers
 from relume.errors import RelumeError
 from relume.faces import Face, detectors, landmarkers
-from relume.faces.contract import Box, Points
+from relume.faces.base import Box, Points
 from relume.photo import Image
 from relume.study import Plan
 

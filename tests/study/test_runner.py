@@ -15,8 +15,8 @@ from PIL import Image as Pil
 
 from relume import weights
 from relume.errors import InputError, OutputError, ParameterError, UnknownName, UnreadableInput
-from relume.study import Progress, lock, run, write_inputs
-from relume.study.measure import Bench, generator
+from relume.study import Progress, provenance, run, write_inputs
+from relume.study.evaluate import Evaluator, generator
 from relume.study.rows import RowFile
 from relume.study.runner import prepare
 from relume.weights import sha256_of
@@ -274,10 +274,10 @@ def test_results_that_are_missing_or_of_another_size_are_named(
 def test_darkness_depends_on_seed_picture_and_level_alone(make: MakePlan) -> None:
     plan = make(darken=(1, 0.1))
     unit = ("p6.png", 0.1)
-    first = Bench(prepare(plan)).picture(unit)
-    again = Bench(prepare(make(darken=(0.1,), arms=("fussy",)))).picture(unit)
+    first = Evaluator(prepare(plan)).picture(unit)
+    again = Evaluator(prepare(make(darken=(0.1,), arms=("fussy",)))).picture(unit)
     np.testing.assert_array_equal(first, again)
-    other = Bench(prepare(make(darken=(0.1,), seed=1))).picture(unit)
+    other = Evaluator(prepare(make(darken=(0.1,), seed=1))).picture(unit)
     assert (first != other).any()
     draws = {generator(0, n, k).integers(2**63) for n in ("a", "b") for k in (1.0, 0.1)}
     assert len(draws) == 4
@@ -307,11 +307,11 @@ def test_the_lock_holds_the_files_and_views_of_arms(make: MakePlan, tmp_path: Pa
     own = tmp_path / "own.onnx"
     shutil.copy(weights.path("retinexnet"), own)
     plan = make(arms=(f"own=retinexnet:weights={own}", "original+machine"))
-    first = lock.make(plan, (), {})
+    first = provenance.make(plan, (), {})
     assert first["files"] == {str(own): sha256_of(own)}
     assert {"relume", "retinexnet"} <= set(first["weights"])
     own.write_bytes(b"others")
-    assert lock.make(plan, (), {}) != first
+    assert provenance.make(plan, (), {}) != first
 
 
 def test_importing_the_study_loads_nothing_heavy() -> None:

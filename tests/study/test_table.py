@@ -9,7 +9,7 @@ import pytest
 
 from relume.metrics.detection import Matches, average_precision, match_detections
 from relume.study import Plan
-from relume.study.labels import Labels, TrueFace
+from relume.study.dataset import Labels, TrueFace
 from relume.study.precision import WeightedPrecision, precision_difference
 from relume.study.rows import Row
 from relume.study.table import Table, build

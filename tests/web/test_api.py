@@ -16,9 +16,9 @@ from relume import weights
 from relume.enhancers import enhance, enhancers
 from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
-from relume.image import codec
-from relume.image.formats import SUFFIXES
-from relume.web.describe import MEDIA
+from relume.io import codec
+from relume.io.formats import SUFFIXES
+from relume.web.schema import MEDIA
 from relume.web.settings import Settings
 
 from .conftest import Post, opened, packed, picture, running, split_by_brightest
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_this_machine_is_for_its_log(
     def missing(*_: object, **__: object) -> None:
         raise WeightsError("put it into /home/somebody/.cache/relume/x.onnx")
 
-    monkeypatch.setattr("relume.web.answers.enhance", missing)
+    monkeypatch.setattr("relume.web.handlers.enhance", missing)
     answer = post("enhance?method=gamma", night)
     assert (answer.status_code, answer.json()["error"]) == (503, "WeightsError")
     assert "/home/" not in answer.text
@@ -186,7 +186,7 @@ def test_a_picture_is_taken_apart(
     post: Post, night: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service's part of it, on the simplest decomposition there is."""
-    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    monkeypatch.setattr("relume.web.handlers.decompose", split_by_brightest)
     strip = post("decompose?height=32", night)
     assert strip.headers["content-type"] == "image/png"
     assert "night.panels.png" in strip.headers["content-disposition"]
@@ -206,7 +206,7 @@ def test_the_shipped_network_takes_a_picture_apart(post: Post, night: bytes) -> 
 
 
 def test_panels_stay_small(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    monkeypatch.setattr("relume.web.handlers.decompose", split_by_brightest)
     wide = post("decompose?height=1200", packed(picture(20_000, 2), "PNG"))
     size = opened(wide.content).size
     assert size[0] * size[1] < 30_000_000

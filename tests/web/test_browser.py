@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from relume.enhancers import DEFAULT_METHOD, enhance
-from relume.image import codec
+from relume.io import codec
 
 from .conftest import (
     CHEAP,
@@ -105,7 +105,7 @@ def test_layers_show_the_decomposition(
     page: Any, portrait: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page's part of it: the network itself is too slow to be run here."""
-    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    monkeypatch.setattr("relume.web.handlers.decompose", split_by_brightest)
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
     page.click("#tab-layers")

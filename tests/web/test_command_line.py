@@ -13,12 +13,12 @@ import typer
 from relume.cli.main import app, main
 from relume.enhancers import enhance
 from relume.errors import RelumeError
-from relume.image.codec import encode
+from relume.io.codec import encode
 from relume.photo import Photo
-from relume.web import options
+from relume.web import query
 
 Refused = Callable[..., str]
-ENHANCE = {p.name: p for p in options.ENHANCE}
+ENHANCE = {p.name: p for p in query.ENHANCE}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Refu
     logging.getLogger("relume").handlers.clear()
 
 
-def by_service(check: Callable[[options.Pairs], object], *query: tuple[str, str]) -> str:
+def by_service(check: Callable[[query.Pairs], object], *query: tuple[str, str]) -> str:
     with pytest.raises(RelumeError) as raised:
         check(query)
     return str(raised.value)
@@ -70,7 +70,7 @@ def by_service(check: Callable[[options.Pairs], object], *query: tuple[str, str]
 )
 def test_enhance_refuses_in_the_same_words(refused: Refused, asked: dict[str, str]) -> None:
     words = [word for name, value in asked.items() for word in (f"--{name}", value)]
-    assert by_service(options.enhance_options, *asked.items()) == refused("enhance", *words)
+    assert by_service(query.enhance_options, *asked.items()) == refused("enhance", *words)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_enhance_refuses_in_the_same_words(refused: Refused, asked: dict[str, st
 )
 def test_detect_refuses_in_the_same_words(refused: Refused, asked: dict[str, str]) -> None:
     words = [word for name, value in asked.items() for word in (f"--{name}", value)]
-    assert by_service(options.detect_options, *asked.items()) == refused("detect", *words)
+    assert by_service(query.detect_options, *asked.items()) == refused("detect", *words)
 
 
 def defaults(command: str) -> dict[str, object]:
@@ -101,7 +101,7 @@ def test_the_command_line_has_the_same_options_and_defaults() -> None:
         assert name in given, name
         if given[name] is not None:  # None: the core chooses, here as there
             assert given[name] == parameter.default, name
-    unasked = options.enhance_options([])
+    unasked = query.enhance_options([])
     for name in ("brightness", "format", "quality"):
         assert given[name] is None
         assert getattr(unasked, name) is None

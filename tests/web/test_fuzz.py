@@ -62,7 +62,7 @@ def test_generated_queries_are_answered_as_described(
     api: Any, service: Service, path: str, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Queries that the description allows, and such as it does not."""
-    monkeypatch.setattr("relume.web.answers.decompose", split_by_brightest)
+    monkeypatch.setattr("relume.web.handlers.decompose", split_by_brightest)
     bodies = st.one_of(st.sampled_from(PICTURES), st.binary(max_size=300))
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

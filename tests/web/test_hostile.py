@@ -235,7 +235,7 @@ def test_nothing_is_written_or_logged(
         files = {"file": ("secret-name.png", large)}
         url = f"{one.url}/v1/enhance?method=gamma"
         assert httpx.post(url, files=files, timeout=60).is_success
-        monkeypatch.setattr("relume.web.answers.enhance", explode)
+        monkeypatch.setattr("relume.web.handlers.enhance", explode)
         failed = httpx.post(url, files=files, timeout=60)
     assert failed.status_code == 500
     assert "secret-name" not in failed.text

@@ -84,7 +84,7 @@ class Blocked:
 @pytest.fixture
 def blocked(monkeypatch: pytest.MonkeyPatch) -> Blocked:
     one = Blocked()
-    monkeypatch.setattr("relume.web.answers.enhance", one)
+    monkeypatch.setattr("relume.web.handlers.enhance", one)
     return one
 
 

@@ -96,8 +96,8 @@ class Run:
 
     def _do(self, job: Job) -> None:
         """One job. What concerns this photo alone is a failure; what concerns all is raised."""
-        from relume.image import codec
         from relume.image.exposure import mean_level
+        from relume.io import codec
 
         try:
             photo = codec.read(job.source, max_megapixels=self.max_megapixels)

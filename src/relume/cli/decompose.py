@@ -53,7 +53,8 @@ def decompose(
     import numpy as np
 
     from relume.enhancers import decompose as take_apart
-    from relume.image import codec, draw
+    from relume.image import draw
+    from relume.io import codec
     from relume.photo import Image, Photo
 
     def grey(plane: Image) -> Image:

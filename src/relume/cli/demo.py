@@ -34,7 +34,8 @@ def demo(
 
     from relume.cli.sample import sample
     from relume.enhancers import enhance
-    from relume.image import codec, darken, draw
+    from relume.image import darken, draw
+    from relume.io import codec
     from relume.photo import Photo
 
     picture, title = sample()

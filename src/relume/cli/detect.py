@@ -215,7 +215,7 @@ def _look(
     overwrite: bool,
     max_megapixels: float,
 ) -> Iterator[Seen]:
-    from relume.image import codec
+    from relume.io import codec
 
     for source, target in targets:
         try:
@@ -239,7 +239,8 @@ def _look(
 
 
 def _draw(photo: Photo, faces: Sequence[Face], target: Path, *, overwrite: bool) -> None:
-    from relume.image import codec, draw
+    from relume.image import draw
+    from relume.io import codec
 
     target.parent.mkdir(parents=True, exist_ok=True)
     drawn = photo.with_pixels(draw.draw_faces(photo.pixels, faces))
@@ -257,7 +258,7 @@ def _write(document: str, text: str, *, overwrite: bool) -> None:
     if document == STDOUT:
         typer.echo(text, nl=False)
         return
-    from relume.image.files import write_whole
+    from relume.io.atomic import write_atomic
 
     path = Path(document)
-    write_whole(path, text.encode("utf-8", "surrogateescape"), overwrite=overwrite)
+    write_atomic(path, text.encode("utf-8", "surrogateescape"), overwrite=overwrite)

@@ -259,7 +259,7 @@ def _pipe(
 ) -> None:
     """One photo, read from standard input, written to standard output, or both."""
     from relume.cli import jobs
-    from relume.image import codec
+    from relume.io import codec
 
     if len(inputs) != 1:
         raise ParameterError("- stands for one photo: name no other input beside it")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relume.errors import InputError, OutputError, ParameterError
-from relume.image import codec
+from relume.io import codec
 
 MARK = ".relume"
 """Stands before the ending of results written beside their photo; folder runs skip such files."""

@@ -66,7 +66,8 @@ def study(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the darkening.")] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores"),
     ] = None,
     write_inputs: Annotated[
         Path | None,

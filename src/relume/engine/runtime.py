@@ -71,7 +71,7 @@ class Network(Protocol):
     def describe(self) -> str:
         """One line: what runs, on what, in which precision."""
 
-    def give_back_memory(self) -> None:
+    def release_memory(self) -> None:
         """Give back what inference took, before something else needs it; the next call takes it."""
 
 
@@ -127,7 +127,7 @@ def contiguous(array: Array) -> Array:
 
 
 def _open(model: Path, runtime: Runtime, module: Callable[[], Any] | None) -> Network:
-    from relume.engine.openvino_engine import OpenVinoNetwork
+    from relume.engine.openvino import OpenVinoNetwork
 
     if runtime.on_cpu:
         return OpenVinoNetwork(model, runtime)
@@ -136,6 +136,6 @@ def _open(model: Path, runtime: Runtime, module: Callable[[], Any] | None) -> Ne
             f"the network {model.name} runs on the CPU only, "
             f"but device {runtime.device!r} was asked for; use device cpu"
         )
-    from relume.engine.torch_engine import TorchNetwork
+    from relume.engine.torch import TorchNetwork
 
     return TorchNetwork(model, module, runtime)

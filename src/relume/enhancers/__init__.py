@@ -11,9 +11,9 @@ import sys
 from types import ModuleType
 
 from relume.catalog import Catalog
-from relume.enhancers.catalogue import DEFAULT_METHOD, enhancers
-from relume.enhancers.contract import Brightness, Enhancer
-from relume.enhancers.door import decompose, describe, enhance
+from relume.enhancers.api import decompose, describe, enhance
+from relume.enhancers.base import Brightness, Enhancer
+from relume.enhancers.registry import DEFAULT_METHOD, enhancers
 from relume.enhancers.retinexnet import Decomposition
 
 __all__ = [

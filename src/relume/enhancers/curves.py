@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.catalog import Info, Parameter
-from relume.enhancers.contract import Brightness
+from relume.enhancers.base import Brightness
 from relume.image.color import REC601, luma
-from relume.image.exposure import expose, sampled
+from relume.image.exposure import expose, subsample
 from relume.photo import Image
 
 AUTO_LEVEL = 0.42
@@ -145,7 +145,7 @@ def _weighed_values(image: Image) -> tuple[Image, npt.NDArray[np.float64]]:
     A curve of single values has the same mean over these as over the picture's pixels: exactly
     for 8 bits, whose values have a step each.
     """
-    sample = sampled(image, 60_000).astype(np.float64)
+    sample = subsample(image, 60_000).astype(np.float64)
     steps = np.clip(sample * (LEVELS - 1) + 0.5, 0, LEVELS - 1).astype(np.intp).reshape(-1)
     weights = np.broadcast_to(np.array(REC601) / (sample.size / 3), sample.shape).reshape(-1)
     shares = np.bincount(steps, weights, LEVELS).astype(np.float64)

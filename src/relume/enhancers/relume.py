@@ -17,11 +17,11 @@ import numpy as np
 from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Network, Runtime, load
-from relume.enhancers.contract import Brightness
+from relume.enhancers.base import Brightness
 from relume.errors import MissingExtra, WeightsError
-from relume.image.detail import half, with_full_detail
-from relume.image.exposure import mean_level, sampled
-from relume.image.filters import shrunk
+from relume.image.detail import half, restore_detail
+from relume.image.exposure import mean_level, subsample
+from relume.image.filters import downscale
 from relume.image.tiles import run_tiled
 from relume.photo import Image
 
@@ -89,7 +89,7 @@ class RelumeEnhancer:
         if image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6:
             return self._relit(image)
         small = half(image)
-        return with_full_detail(self._relit(small), small, image)
+        return restore_detail(self._relit(small), small, image)
 
     def _relit(self, image: Image) -> Image:
         """The photo, or a smaller copy of it, relit tile by tile, at the level wanted."""
@@ -103,7 +103,7 @@ class RelumeEnhancer:
 
         tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
         relit = run_tiled(relight, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
-        return at_level(np.clip(relit, 0.0, 1.0, out=relit), level)
+        return match_mean(np.clip(relit, 0.0, 1.0, out=relit), level)
 
     def wanted(self, image: Image) -> float:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
@@ -168,15 +168,15 @@ def build_module(tensors: Path) -> Any:
 
 def thumbnail(image: Image) -> Image:
     """(96, 96, 3): the whole photo, area-averaged, its proportions not kept."""
-    return shrunk(image, THUMBNAIL_PX, THUMBNAIL_PX)
+    return downscale(image, THUMBNAIL_PX, THUMBNAIL_PX)
 
 
-def at_level(image: Image, level: float) -> Image:
+def match_mean(image: Image, level: float) -> Image:
     """``image`` in [0, 1] with its mean grey level brought to ``level``, clipping allowed for.
 
     The network meets the brightness within a few percent; this takes the rest, by one factor.
     """
-    factor, sample = 1.0, sampled(image, 250_000)
+    factor, sample = 1.0, subsample(image, 250_000)
     for _ in range(6):
         mean = mean_level(np.minimum(sample * np.float32(factor), 1.0))
         if mean <= 0 or abs(mean / level - 1) < TOLERANCE:

@@ -135,7 +135,7 @@ class RetinexNetEnhancer:
         tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
         maps = run_tiled(split, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
         if max(image.shape[:2]) > tile_px:
-            network.give_back_memory()  # a gigabyte, while the denoiser needs its own
+            network.release_memory()  # a gigabyte, while the denoiser needs its own
         return maps
 
     def _denoised(self, reflectance: Image, illumination: Image) -> Image:

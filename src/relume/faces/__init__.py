@@ -6,11 +6,11 @@ runs one of each on one or several views of a photograph and gives one answer.
 
 from __future__ import annotations
 
+from relume.faces.api import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, faces_on
+from relume.faces.base import Box, Detector, Face, Landmarker
 from relume.faces.boxes import box_around
-from relume.faces.catalogues import detectors, landmarkers
-from relume.faces.contract import Box, Detector, Face, Landmarker
-from relume.faces.detect import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, faces_on
 from relume.faces.fusion import fuse
+from relume.faces.registry import detectors, landmarkers
 from relume.faces.views import View, landmark_view, needed, parse_views, render
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import ParameterError
-from relume.faces.contract import Box
+from relume.faces.base import Box
 from relume.metrics.detection import iou_matrix
 
 Floats = npt.NDArray[np.float64]

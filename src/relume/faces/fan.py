@@ -27,8 +27,8 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.errors import DeviceError, MissingExtra, RelumeError, WeightsError
-from relume.faces.candidates import Candidates
-from relume.faces.contract import Box, Face, Points
+from relume.faces.base import Box, Face, Points
+from relume.faces.search import RawDetections
 from relume.photo import Image, check_image, quantise
 from relume.weights import sha256_of
 
@@ -149,7 +149,7 @@ class FanDetector:
         rows = np.asarray([row for row in found if len(row)], np.float32).reshape(-1, 5)
         rows = rows[rows[:, 4] >= self.threshold]
         none = np.zeros((len(rows), 0, 2), np.float32)
-        return Candidates(rows[:, :4], rows[:, 4], none).faces()
+        return RawDetections(rows[:, :4], rows[:, 4], none).faces()
 
 
 class Fan:

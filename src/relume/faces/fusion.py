@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from relume.faces.base import Face, Points, by_score
 from relume.faces.boxes import iou, weighted_box
-from relume.faces.contract import Face, Points, by_score
 
 SAME_FACE_IOU = 0.3
 """Faces of two views that overlap more are one: the detectors' own rule within a view (NMS)."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.errors import WeightsError
-from relume.faces.contract import Face, by_score
+from relume.faces.base import Face, by_score
 from relume.photo import Image, check_image, quantise
 
 USUAL_NEIGHBOURS = 3

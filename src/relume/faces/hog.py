@@ -9,7 +9,7 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.errors import MissingExtra
-from relume.faces.contract import Face, by_score
+from relume.faces.base import Face, by_score
 from relume.photo import Image, check_image, quantise
 
 STEEPNESS = 2.0

@@ -13,8 +13,8 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.engine import Runtime, load
+from relume.faces.base import Box, Points
 from relume.faces.boxes import box_around, points_bounds
-from relume.faces.contract import Box, Points
 from relume.photo import Image, check_image
 from relume.weights import path
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.faces.contract import ORIGINAL, Box, Face, Points
+from relume.faces.base import ORIGINAL, Box, Face, Points
 from relume.image.exposure import mean_level
 from relume.photo import Image
 

@@ -12,8 +12,8 @@ import numpy as np
 from relume.catalog import Info, Parameter
 from relume.engine import Array, Runtime, load
 from relume.errors import WeightsError
-from relume.faces.candidates import Candidates, search
-from relume.faces.contract import Face
+from relume.faces.base import Face
+from relume.faces.search import RawDetections, search
 from relume.photo import Image, check_image
 from relume.weights import path
 
@@ -60,14 +60,14 @@ class YuNet:
         check_image(image)
         return search(self._find, image, most_iou=self.nms).faces()
 
-    def _find(self, image: Image) -> Candidates:
+    def _find(self, image: Image) -> RawDetections:
         height, width = image.shape[:2]
         padded = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
         padded[0, :, :height, :width] = image[:, :, ::-1].transpose(2, 0, 1) * np.float32(255)
         out = self.network({self.network.inputs[0]: padded})
         columns = padded.shape[3]
         parts = [_decode(out, stride, columns // stride, self.threshold) for stride in STRIDES_PX]
-        return Candidates(
+        return RawDetections(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.landmarks for part in parts]),
@@ -79,7 +79,7 @@ def _padded(length_px: int) -> int:
     return -(-length_px // STRIDES_PX[-1]) * STRIDES_PX[-1]
 
 
-def _decode(out: dict[str, Array], stride_px: int, columns: int, threshold: float) -> Candidates:
+def _decode(out: dict[str, Array], stride_px: int, columns: int, threshold: float) -> RawDetections:
     """The candidates of one stride: an anchor a cell, box and points relative to its corner."""
     classes = np.clip(out[f"cls_{stride_px}"][0, :, 0], 0, 1)
     objects = np.clip(out[f"obj_{stride_px}"][0, :, 0], 0, 1)
@@ -91,7 +91,7 @@ def _decode(out: dict[str, Array], stride_px: int, columns: int, threshold: floa
     centre = (cells + box[:, :2]) * stride_px
     half = np.exp(box[:, 2:]) * (stride_px / 2)
     points = out[f"kps_{stride_px}"][0, sure].reshape(-1, POINTS, 2)
-    return Candidates(
+    return RawDetections(
         np.concatenate([centre - half, centre + half], axis=1),
         scores[sure],
         (points + cells[:, None]) * stride_px,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume.image.bands import by_bands
+from relume.image.parallel import map_row_blocks
 from relume.photo import Image
 
 REC601 = (0.299, 0.587, 0.114)
@@ -25,12 +25,12 @@ FROM_YCBCR = np.column_stack([_UNMIX, -_UNMIX @ TO_YCBCR[:, 3]])
 
 def srgb_to_linear(image: Image) -> Image:
     """Linear light of sRGB values (IEC 61966-2-1), [0, 1] to [0, 1], any shape."""
-    return by_bands(_to_linear, image)
+    return map_row_blocks(_to_linear, image)
 
 
 def linear_to_srgb(image: Image) -> Image:
     """sRGB values of linear light, [0, 1] to [0, 1]; the inverse of :func:`srgb_to_linear`."""
-    return by_bands(_to_srgb, image)
+    return map_row_blocks(_to_srgb, image)
 
 
 def luma(image: Image) -> Image:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from relume.errors import InputError, MissingExtra, ParameterError, RelumeError
-from relume.image.exposure import sampled
+from relume.image.exposure import subsample
 from relume.photo import Image, check_image
 
 METHODS = ("guided", "nlm", "bm3d", "none")
@@ -147,7 +147,7 @@ def noise_variance(detail: Image, light: Image) -> Image:
     scaled = detail * light
     energy = _local_mean(scaled * scaled)
     # a sample is plenty for a percentile, and 12 MP take 0.3 s to sort
-    quiet = np.float32(np.percentile(sampled(energy, 250_000), QUIET))
+    quiet = np.float32(np.percentile(subsample(energy, 250_000), QUIET))
     return np.asarray(quiet / (light * light), np.float32)
 
 

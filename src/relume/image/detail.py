@@ -11,10 +11,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume.image.bands import over_bands
 from relume.image.color import luma
-from relume.image.exposure import sampled
+from relume.image.exposure import subsample
 from relume.image.filters import box_filter, gaussian_blur
+from relume.image.parallel import for_row_blocks
 from relume.photo import Image
 
 GAIN_RADIUS_PX = 3
@@ -41,7 +41,7 @@ def half(image: Image) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def with_full_detail(small_result: Image, small: Image, image: Image) -> Image:
+def restore_detail(small_result: Image, small: Image, image: Image) -> Image:
     """``small_result``, made of ``small`` = ``half(image)``, at the size of ``image``.
 
     With Y the luma and up() bilinear enlargement, the result is
@@ -70,10 +70,10 @@ def with_full_detail(small_result: Image, small: Image, image: Image) -> Image:
         added = cv2.cvtColor(share, cv2.COLOR_GRAY2RGB)
         np.add(_double(small_result, rows, image), added, out=full[rows])
 
-    over_bands(take, image)
-    over_bands(measure, image)
-    noise = NOISE_K**2 * float(np.percentile(sampled(energy, 250_000), QUIET))
-    over_bands(add, image)
+    for_row_blocks(take, image)
+    for_row_blocks(measure, image)
+    noise = NOISE_K**2 * float(np.percentile(subsample(energy, 250_000), QUIET))
+    for_row_blocks(add, image)
     return full
 
 
@@ -104,7 +104,7 @@ def _gain(before: Image, after: Image) -> Image:
         part = np.s_[first : bottom + 2 * GAIN_RADIUS_PX]
         out[rows] = _slope(before[part], after[part])[top - first : bottom - first]
 
-    over_bands(slope, before)
+    for_row_blocks(slope, before)
     return out
 
 

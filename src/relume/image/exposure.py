@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.bands import by_bands, over_bands
 from relume.image.color import REC601, linear_to_srgb, luma, srgb_to_linear
-from relume.image.filters import shrunk
+from relume.image.filters import downscale
+from relume.image.parallel import for_row_blocks, map_row_blocks
 from relume.photo import Image
 
 SHOULDER = 0.8
@@ -51,10 +51,10 @@ def mean_level(image: Image) -> float:
 
 def lit_level(image: Image) -> float:
     """How well lit a picture is: the mean of its luma, lamps counted as no more than 0.6."""
-    return float(cv2.mean(np.minimum(luma(sampled(image, 1_000_000)), np.float32(LAMP_LEVEL)))[0])
+    return float(cv2.mean(np.minimum(luma(subsample(image, 1_000_000)), np.float32(LAMP_LEVEL)))[0])
 
 
-def sampled(image: Image, pixels: int) -> Image:
+def subsample(image: Image, pixels: int) -> Image:
     """Every n-th pixel, so that at least ``pixels`` are left of a picture that has them.
 
     A curve of single values has nearly the same mean over them. It has not over a smaller copy:
@@ -90,7 +90,7 @@ def expose(image: Image, gain: float) -> Image:
             light = _rolled_off(light, gain, bend)
         return np.clip(linear_to_srgb(light), 0, 1)
 
-    return by_bands(curve, image)
+    return map_row_blocks(curve, image)
 
 
 def _rolled_off(light: Image, gain: float, bend: float) -> Image:
@@ -136,7 +136,7 @@ def lit_mask(original: Image, enhanced: Image) -> Image:
 def _headroom(image: Image) -> float:
     height, width = image.shape[:2]
     scale = min(1.0, PLACE_SHARE / max(height, width))
-    places = shrunk(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
+    places = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
     return HEADROOM * _smoothstep(float(places.max()), NO_LAMP, LAMP)
 
 
@@ -173,7 +173,7 @@ def protect_lit(original: Image, enhanced: Image) -> Image:
         share = 1 - np.float32(1 - gate) * (1 - _lit_share(before, after, headroom))
         out[rows] = after + share[:, :, None] * (before - after)
 
-    over_bands(blend, enhanced)
+    for_row_blocks(blend, enhanced)
     return out
 
 

@@ -36,7 +36,7 @@ def gaussian_blur(image: Image, sigma_px: float) -> Image:
     return np.asarray(blurred, np.float32).reshape(image.shape)
 
 
-def shrunk(image: Image, width: int, height: int) -> Image:
+def downscale(image: Image, width: int, height: int) -> Image:
     """Area-averaged down to ``width`` x ``height``; a large picture by whole factors first.
 
     OpenCV averages whole factors with all cores and many values at once, others one by one.
@@ -77,7 +77,7 @@ def guided_filter(
     step = max(1, min(subsample, radius_px, min(height, width) // 4))
     small = (-(-width // step), -(-height // step))
     radius = max(1, radius_px // step)
-    coarse_guide, coarse = (shrunk(x, *small) for x in (guide, source))
+    coarse_guide, coarse = (downscale(x, *small) for x in (guide, source))
     solve = _grey_coefficients if guide.ndim == 2 else _colour_coefficients
     slope, offset = solve(coarse_guide, coarse, radius, eps)
     slope, offset = (_grown(box_filter(x, radius), (width, height)) for x in (slope, offset))

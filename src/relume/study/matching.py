@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.metrics.detection import Matches, ellipse_box_iou, iou_matrix, match_detections
-from relume.study.labels import TrueFace
+from relume.study.dataset import TrueFace
 from relume.study.rows import Found, Row
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relume.errors import MissingExtra
-from relume.study.marks import CURVE_NME, LandmarkCell
+from relume.study.landmark_table import CURVE_NME, LandmarkCell
 from relume.study.plan import ORIGINAL, level_name
 from relume.study.table import Cell, Table
 
@@ -80,7 +80,7 @@ def _found(table: Table, detector: str, cells: Sequence[Cell]) -> Plot:
     what = "Faces found" if table.things == "faces" else "Pictures with a face found"
     title = f"{what} by {detector}"
     if len(table.levels) > 1:
-        alt = f"{title} against darkness, with 95 % bands. " + _read_out(table, cells)
+        alt = f"{title} against darkness, with 95 % row_blocks. " + _read_out(table, cells)
         return _plot(f"found-{_slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
             fig, table, title, [_rates(cells, arm) for arm in table.arms], "share found", 1.02
         ))  # fmt: skip

@@ -15,13 +15,13 @@ from typing import Any
 
 from relume import __version__
 from relume.errors import MissingExtra, OutputError
-from relume.image.files import write_whole
+from relume.io.atomic import write_atomic
 from relume.metrics.catalogue import METRICS, Metric
-from relume.study import pictures, plots
-from relume.study.measure import Bench, Inputs
-from relume.study.observed import Observed
-from relume.study.pictures import Strip
+from relume.study import examples, plots
+from relume.study.evaluate import Evaluator, Inputs
+from relume.study.examples import Figure
 from relume.study.plan import ORIGINAL, level_name
+from relume.study.results import Results
 from relume.study.rows import Row
 from relume.study.table import Table
 from relume.study.verdict import p_words
@@ -49,8 +49,8 @@ class Parts:
     """What a report shows beside its table."""
 
     plots: Sequence[plots.Plot]
-    light: Strip | None
-    strips: Sequence[Strip]
+    light: Figure | None
+    strips: Sequence[Figure]
 
 
 def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
@@ -73,7 +73,7 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
         _clear(folder)
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / name, data, overwrite=True)
+            write_atomic(folder / name, data, overwrite=True)
     except OSError as error:
         raise OutputError(f"cannot write the report to {folder}: {error.strerror}") from error
 
@@ -94,14 +94,14 @@ def as_json(table: Table) -> str:
     return json.dumps({**table.as_json(), "metrics": metrics}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _photographs(inputs: Inputs, rows: Sequence[Row]) -> tuple[Strip | None, list[Strip]]:
+def _photographs(inputs: Inputs, rows: Sequence[Row]) -> tuple[Figure | None, list[Figure]]:
     """The light panel and the discordant examples; nothing if the plan wants no photographs."""
-    observed = Observed(rows, plan=inputs.plan, labels=inputs.labels)
+    observed = Results(rows, plan=inputs.plan, labels=inputs.labels)
     if not inputs.plan.examples or not observed.names:
         return None, []
-    album = pictures.Album(Bench(inputs), observed)
-    examples = pictures.discordant(observed)
-    strips = [album.strip(example, i) for i, example in enumerate(examples, start=1)]
+    album = examples.ExampleRenderer(Evaluator(inputs), observed)
+    chosen = examples.discordant(observed)
+    strips = [album.strip(example, i) for i, example in enumerate(chosen, start=1)]
     return album.light_panel(), strips
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from relume.image.files import write_whole
+from relume.io.atomic import write_atomic
 
 REFERENCE = "@reference"
 """In place of an arm: what was seen on the normal-light photograph."""
@@ -90,7 +90,7 @@ class RowFile:
     def write(self, rows: Iterable[Row]) -> None:
         """Replace the file's content, whole or not at all."""
         text = "".join(row.line() + "\n" for row in rows)
-        write_whole(self.path, text.encode(), overwrite=True)
+        write_atomic(self.path, text.encode(), overwrite=True)
 
 
 def _parse(line: str) -> Row | None:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from relume.errors import InputError, ParameterError, RelumeError
 from relume.faces import landmarkers
-from relume.study import arms, labels, lock, sources
-from relume.study.measure import Bench, Clock, Inputs, make_detector
+from relume.study import arms, dataset, provenance, sources
+from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
 from relume.study.plan import Plan, arm_name
 from relume.study.rows import REFERENCE, Row, RowFile, Unit
 from relume.study.table import Table, build
@@ -95,8 +95,8 @@ def run(
     if processes is not None and processes < 1:
         raise ParameterError(f"processes must be 1 or more, got {processes}")
     inputs = prepare(plan)
-    written = lock.make(plan, inputs.names, inputs.folders)
-    lock.claim(plan.report, written, force=force)
+    written = provenance.make(plan, inputs.names, inputs.folders)
+    provenance.claim(plan.report, written, force=force)
     file = RowFile(plan.report / "rows.jsonl", rows_a_unit=inputs.rows_a_unit)
     rows = file.read()
     file.write(rows)
@@ -120,7 +120,7 @@ def prepare(plan: Plan) -> Inputs:
     names = sources.find_pictures(plan.pictures)
     known = None
     if plan.labels is not None:
-        known = labels.read(plan.labels, names)
+        known = dataset.read(plan.labels, names)
         names = tuple(name for name in names if name in known.faces)
     if not names:
         raise InputError(f"no picture in {plan.pictures} has a label in {plan.labels}")
@@ -140,12 +140,12 @@ def write_inputs(plan: Plan, folder: Path) -> list[Path]:
     Raises:
         OutputError: a file exists already or cannot be written.
     """
-    from relume.image.codec import write
+    from relume.io.codec import write
     from relume.photo import Photo
     from relume.study.plan import level_folder
 
     inputs = prepare(plan)
-    bench = Bench(inputs)
+    bench = Evaluator(inputs)
     written = []
     for name, level in inputs.units:
         home = folder if level is None else folder / level_folder(level)
@@ -222,7 +222,7 @@ def _work(
 
 
 def _here(inputs: Inputs, todo: Sequence[Unit]) -> Iterator[Done]:
-    bench = Bench(inputs)
+    bench = Evaluator(inputs)
     for unit in todo:
         yield _timed(bench, unit)
 
@@ -257,7 +257,7 @@ def _spread(inputs: Inputs, todo: Sequence[Unit], workers: int) -> Iterator[Done
 
 
 _INPUTS: Inputs | None = None
-_BENCH: Bench | None = None
+_BENCH: Evaluator | None = None
 """Of this worker process: a network is loaded once for all its units."""
 
 
@@ -272,11 +272,11 @@ def _unit(unit: Unit) -> Done:
     global _BENCH
     if _BENCH is None:
         assert _INPUTS is not None
-        _BENCH = Bench(_INPUTS)
+        _BENCH = Evaluator(_INPUTS)
     return _timed(_BENCH, unit)
 
 
-def _timed(bench: Bench, unit: Unit) -> Done:
+def _timed(bench: Evaluator, unit: Unit) -> Done:
     clock, start = Clock(), time.perf_counter()
     rows = bench.rows(unit, clock)
     named = sum(clock.seconds.values())

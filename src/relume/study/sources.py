@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from relume.errors import InputError, UnreadableInput
-from relume.image.codec import READABLE_SUFFIXES, read
+from relume.io.codec import READABLE_SUFFIXES, read
 from relume.photo import Image
-from relume.study.labels import name_some
+from relume.study.dataset import name_some
 
 
 def find_pictures(folder: Path) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ import numpy as np
 
 from relume.metrics.detection import average_precision, detection_rates
 from relume.metrics.statistics import Estimate, holm, mcnemar_exact, wilson_interval
-from relume.study import answer as words
-from relume.study.labels import Labels
-from relume.study.marks import LandmarkCell, landmark_cells
-from relume.study.observed import Bools, Observed
+from relume.study import wording as words
+from relume.study.dataset import Labels
+from relume.study.landmark_table import LandmarkCell, landmark_cells
 from relume.study.plan import ORIGINAL, Plan
 from relume.study.precision import precision_difference
+from relume.study.results import Bools, Results
 from relume.study.rows import Row
 from relume.study.verdict import Verdict, judge_counts
 
@@ -136,7 +136,7 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
     bootstrap, which the plan's seed fixes.
     """
     rows = list(rows)
-    observed = Observed(rows, plan=plan, labels=labels)
+    observed = Results(rows, plan=plan, labels=labels)
     things = "faces" if observed.has_truth else "pictures"
     cells: list[Cell] = []
     if observed.names:
@@ -164,7 +164,7 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
     )
 
 
-def _level_cells(observed: Observed, detector: str, level: float | None, things: str) -> list[Cell]:
+def _level_cells(observed: Results, detector: str, level: float | None, things: str) -> list[Cell]:
     """All arms of one detector at one level, compared with ``original``, Holm over the arms."""
     base = observed.found(level, ORIGINAL, detector)
     others = [arm for arm in observed.arms if arm != ORIGINAL]
@@ -190,7 +190,7 @@ def _level_cells(observed: Observed, detector: str, level: float | None, things:
 
 
 def _cell(
-    observed: Observed,
+    observed: Results,
     detector: str,
     level: float | None,
     arm: str,
@@ -207,7 +207,7 @@ def _cell(
     return Cell(detector, level, arm, n, count, rate, low, high, versus=versus, **values)
 
 
-def _with_truth(observed: Observed, detector: str, level: float | None, arm: str) -> dict[str, Any]:
+def _with_truth(observed: Results, detector: str, level: float | None, arm: str) -> dict[str, Any]:
     """Precision, false alarms and average precision, where the true faces are known."""
     matches = observed.matches(level, arm, detector)
     rates = detection_rates(matches, observed.plan.threshold)
@@ -224,7 +224,7 @@ def _with_truth(observed: Observed, detector: str, level: float | None, arm: str
     return values
 
 
-def _picture_cells(observed: Observed) -> tuple[PictureCell, ...]:
+def _picture_cells(observed: Results) -> tuple[PictureCell, ...]:
     cells = []
     for level in observed.plan.levels:
         for arm in observed.arms:

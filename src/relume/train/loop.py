@@ -1,7 +1,7 @@
 """The training loop: one phase, step by step, to be read from top to bottom.
 
-What a step sees is a function of its number (see :class:`Supply`), and torch's own generator is
-seeded by it too; so a checkpoint needs only weights, optimiser and number, and a resumed run
+What a step sees is a function of its number (see :class:`BatchSource`), and torch's own generator
+is seeded by it too; so a checkpoint needs only weights, optimiser and number, and a resumed run
 equals an unbroken one bit for bit on the same machine.
 """
 
@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from relume.errors import InputError, RelumeError
-from relume.train.processes import Processes
+from relume.train.distributed import DistributedContext
 from relume.train.recipe import Phase
 
 
@@ -38,7 +38,7 @@ class Progress:
     terms: Mapping[str, float]
 
 
-class Supply(Protocol):
+class BatchSource(Protocol):
     """Where batches come from."""
 
     @property
@@ -137,7 +137,7 @@ class Log:
                 file.write(json.dumps(row) + "\n")
 
 
-def rate_at(phase: Phase, step: int, steps: int) -> float:
+def learning_rate(phase: Phase, step: int, steps: int) -> float:
     """The learning rate of a step: a half cosine from ``phase.rate`` to ``phase.last_rate``."""
     share = step / max(1, steps - 1)
     return phase.last_rate + (phase.rate - phase.last_rate) * (1 + math.cos(math.pi * share)) / 2
@@ -149,7 +149,7 @@ def step_seed(seed: int, phase: int, step: int) -> int:
 
 
 @dataclass(frozen=True)
-class Keeping:
+class LoopHooks:
     """Where a run is kept and watched, the same for all its phases."""
 
     seed: int
@@ -165,9 +165,9 @@ def fit(
     run: Run,
     module: nn.Module,
     phase: Phase,
-    supply: Supply,
-    processes: Processes,
-    keeping: Keeping,
+    supply: BatchSource,
+    processes: DistributedContext,
+    keeping: LoopHooks,
     *,
     stop_after: int | None = None,
 ) -> bool:
@@ -195,7 +195,7 @@ def fit(
             _keep(run, optimiser, keeping, processes)
             return False
         torch.manual_seed(step_seed(keeping.seed, run.phase, run.step))
-        rate = rate_at(phase, run.step, steps)
+        rate = learning_rate(phase, run.step, steps)
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = supply.batch(run.phase, run.step, rank=processes.rank, world=processes.world)
@@ -227,8 +227,8 @@ def _report(
     phase: Phase,
     rate: float,
     terms: Mapping[str, torch.Tensor],
-    processes: Processes,
-    keeping: Keeping,
+    processes: DistributedContext,
+    keeping: LoopHooks,
 ) -> None:
     shown = {k: float(processes.mean(v.detach())) for k, v in terms.items()}
     if not math.isfinite(shown["total"]):
@@ -245,7 +245,7 @@ def _follow(average: nn.Module, net: nn.Module, keep: float) -> None:
 
 
 def _keep(
-    run: Run, optimiser: torch.optim.Optimizer, keeping: Keeping, processes: Processes
+    run: Run, optimiser: torch.optim.Optimizer, keeping: LoopHooks, processes: DistributedContext
 ) -> None:
     run.optimiser = optimiser.state_dict()
     if processes.leads:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
-from relume.image import codec
 from relume.image.darken import darken
+from relume.io import codec
 from relume.photo import quantise
 from relume.train.recipe import Data
 

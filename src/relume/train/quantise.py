@@ -18,7 +18,7 @@ from relume.errors import MissingExtra
 from relume.nets.picture import MULTIPLE
 from relume.train.pairs import Pair, split_all
 from relume.train.recipe import load
-from relume.train.supply import sample_of
+from relume.train.sampler import sample_of
 
 Inputs = Mapping[str, npt.NDArray[np.float32]]
 PHOTOS, PATCH_PX = 60, 192

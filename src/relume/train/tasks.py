@@ -13,13 +13,13 @@ from torch import nn
 
 from relume.errors import RecipeError
 from relume.nets.retinexnet import RetinexNet
-from relume.train import picture, retinex, watch
+from relume.train import picture, retinex, validate
 from relume.train.export import export_relume, export_retinexnet
-from relume.train.loop import Supply
+from relume.train.loop import BatchSource
 from relume.train.pairs import Pair, Patches, Pixels, darkened, read_bright, split_all
 from relume.train.picture import RelumeNet
 from relume.train.recipe import Phase, Recipe
-from relume.train.supply import ExposureSupply, PictureSupply
+from relume.train.sampler import ExposureSupply, PictureSupply
 
 
 class Task(Protocol):
@@ -40,7 +40,7 @@ class Task(Protocol):
     def module(self, phase: Phase, *, bf16: bool) -> nn.Module:
         """What maps a batch of the phase to loss terms."""
 
-    def supply(self, phase: Phase) -> Supply:
+    def supply(self, phase: Phase) -> BatchSource:
         """Where the phase's batches come from."""
 
     def figures(self, net: nn.Module) -> dict[str, float]:
@@ -69,18 +69,18 @@ class RetinexTask:
         """The loss module of "decom" or "enhance"."""
         return self.phases[phase.name](self.net, phase.weights, bf16=bf16)
 
-    def supply(self, phase: Phase) -> Supply:
+    def supply(self, phase: Phase) -> BatchSource:
         """Aligned patches of all pairs."""
         del phase
         return Patches(self.training, self.recipe.data, self.recipe.seed)
 
     def figures(self, net: nn.Module) -> dict[str, float]:
         """PSNR and SSIM of the results, and how good the decomposition is."""
-        return watch.validate(cast(RetinexNet, net), self.validation)
+        return validate.validate(cast(RetinexNet, net), self.validation)
 
     def panels(self, net: nn.Module, pairs: Sequence[Pair], path: Path) -> None:
         """input | R | I | relit I | result | reference, a row a photo."""
-        watch.write_panels(cast(RetinexNet, net), pairs, path)
+        validate.write_panels(cast(RetinexNet, net), pairs, path)
 
     def export(self, net: nn.Module, folder: Path) -> list[Path]:
         """retinexnet.safetensors and retinexnet.onnx."""
@@ -102,7 +102,7 @@ class PictureTask:
         """The loss module of "picture" or "exposure"."""
         return self.phases[phase.name](self.net, phase.weights, bf16=bf16)
 
-    def supply(self, phase: Phase) -> Supply:
+    def supply(self, phase: Phase) -> BatchSource:
         """Patches, or thumbnails, of pairs and of photographs darkened anew every epoch."""
         data, seed = self.recipe.data, self.recipe.seed
         if phase.name == "exposure":
@@ -113,11 +113,11 @@ class PictureTask:
 
     def figures(self, net: nn.Module) -> dict[str, float]:
         """PSNR and SSIM told the reference's brightness, and with the estimated one."""
-        return watch.validate_relume(cast(RelumeNet, net), self.validation)
+        return validate.validate_relume(cast(RelumeNet, net), self.validation)
 
     def panels(self, net: nn.Module, pairs: Sequence[Pair], path: Path) -> None:
         """input | result at the reference's brightness | at the estimated one | reference."""
-        watch.write_relume_panels(cast(RelumeNet, net), pairs, path)
+        validate.write_relume_panels(cast(RelumeNet, net), pairs, path)
 
     def export(self, net: nn.Module, folder: Path) -> list[Path]:
         """relume.safetensors, relume.onnx and relume-exposure.onnx."""

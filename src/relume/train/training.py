@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from relume.errors import InputError, MissingExtra, OutputError, RecipeError
-from relume.train import tasks, watch
-from relume.train.loop import Keeping, Log, Progress, Run, fit
-from relume.train.processes import Processes, joined
+from relume.train import tasks, validate
+from relume.train.distributed import DistributedContext, joined
+from relume.train.loop import Log, LoopHooks, Progress, Run, fit
 from relume.train.recipe import Recipe, load
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.jsonl"
@@ -76,7 +76,7 @@ class _Trainer:
         recipe: Recipe,
         task: tasks.Task,
         out: Path,
-        processes: Processes,
+        processes: DistributedContext,
         precision: str,
         progress: Callable[[Progress], None] | None,
     ) -> None:
@@ -110,7 +110,7 @@ class _Trainer:
             if self.progress and self.processes.leads:
                 self.progress(Progress(name, before + step, steps, terms))
 
-        keeping = Keeping(
+        keeping = LoopHooks(
             seed=self.recipe.seed,
             checkpoint=self.out / CHECKPOINT,
             checkpoint_s=self.recipe.watch.checkpoint_s,
@@ -131,7 +131,7 @@ class _Trainer:
         if last or epoch % recipe.watch.validate_epochs == 0:
             row = {"number": number, "phase": phase.name, "step": self.run.step - 1}
             self.log.write({**row, "epoch": epoch, "validation": self.task.figures(net)})
-            watch.write_curves(self.out / LOG, self.out / "curves.png")
+            validate.write_curves(self.out / LOG, self.out / "curves.png")
         if last or epoch % recipe.watch.panels_epochs == 0:
             name = f"panels-{number + 1}-{phase.name}-{epoch:03d}.jpg"
             shown = pairs[:: max(1, len(pairs) // recipe.watch.panels)]
@@ -157,7 +157,7 @@ class _Trainer:
         (self.out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
 
 
-def _prepare(out: Path, resume: bool, processes: Processes) -> None:
+def _prepare(out: Path, resume: bool, processes: DistributedContext) -> None:
     try:
         import matplotlib  # noqa: F401  the curves are part of a run: fail now, not in an hour
     except ImportError:

@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from relume import __version__
 from relume.errors import RelumeError
-from relume.web import describe, options
-from relume.web.answers import PANEL_KINDS, STRIP, Answer, chosen, decomposed, detected, enhanced
-from relume.web.doorkeeper import Doorkeeper, answer_of
-from relume.web.gate import Gate, Gone
-from relume.web.measures import Measures
-from relume.web.refusals import refusal_of
+from relume.web import query, schema
+from relume.web.errors import refusal_of
+from relume.web.handlers import PANEL_KINDS, STRIP, Answer, chosen, decomposed, detected, enhanced
+from relume.web.limiter import Gone, Limiter
+from relume.web.middleware import GuardMiddleware, answer_of
+from relume.web.prometheus import Measures
 from relume.web.settings import Settings
 from relume.web.upload import ClientDisconnect, Upload, gone, read_upload
 
@@ -39,7 +39,7 @@ Work = Callable[[Upload], Answer]
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application, ready to be run by any server for such."""
     settings = (settings or Settings()).bounded()
-    gate = Gate(
+    gate = Limiter(
         workers=settings.workers,
         queue=settings.queue,
         per_client=settings.per_client,
@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_watching(app, settings, gate, measures)
     _add_errors(app)
     known = {getattr(route, "path", "") for route in app.routes}
-    app.add_middleware(Doorkeeper, settings=settings, measures=measures, known=known)
+    app.add_middleware(GuardMiddleware, settings=settings, measures=measures, known=known)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 class _Desk:
     """Where every picture comes in: a place, the upload, the work, the answer."""
 
-    def __init__(self, settings: Settings, gate: Gate, measures: Measures) -> None:
+    def __init__(self, settings: Settings, gate: Limiter, measures: Measures) -> None:
         self._settings = settings
         self._gate = gate
         self._measures = measures
@@ -114,7 +114,7 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         "/v1/enhance",
         tags=["pictures"],
         summary="Relight a picture",
-        openapi_extra=describe.enhance_operation(),
+        openapi_extra=schema.enhance_operation(),
         response_class=Response,
     )
     async def enhance(request: Request) -> Response:
@@ -122,10 +122,10 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
 
         Size, bit depth, alpha, EXIF, ICC and XMP are kept.
         """
-        asked = options.enhance_options(request.query_params.multi_items())
+        asked = query.enhance_options(request.query_params.multi_items())
         accept = request.headers.get("accept", "")
         if asked.format is None:
-            chosen(accept, describe.MEDIA, STRIP)  # refuse before the work, not after it
+            chosen(accept, schema.MEDIA, STRIP)  # refuse before the work, not after it
         return await desk.serve(
             request, partial(enhanced, options=asked, accept=accept, max_megapixels=limit)
         )
@@ -134,24 +134,24 @@ def _add_work(app: FastAPI, desk: _Desk) -> None:
         "/v1/detect",
         tags=["pictures"],
         summary="Find faces in a picture",
-        openapi_extra=describe.detect_operation(),
+        openapi_extra=schema.detect_operation(),
         response_class=Response,
     )
     async def detect(request: Request) -> Response:
         """The faces with boxes, scores, landmarks, and the views that showed them."""
-        asked = options.detect_options(request.query_params.multi_items())
+        asked = query.detect_options(request.query_params.multi_items())
         return await desk.serve(request, partial(detected, options=asked, max_megapixels=limit))
 
     @app.post(
         "/v1/decompose",
         tags=["pictures"],
         summary="Take a picture apart into reflectance and illumination",
-        openapi_extra=describe.decompose_operation(),
+        openapi_extra=schema.decompose_operation(),
         response_class=Response,
     )
     async def decompose(request: Request) -> Response:
         """Retinex-Net's panels: input, R, I, the relit I and the result."""
-        asked = options.decompose_options(request.query_params.multi_items())
+        asked = query.decompose_options(request.query_params.multi_items())
         accept = request.headers.get("accept", "")
         if asked.format is None:
             chosen(accept, PANEL_KINDS, STRIP)
@@ -187,11 +187,11 @@ class _Fresh(StaticFiles):
         return response
 
 
-def _add_watching(app: FastAPI, settings: Settings, gate: Gate, measures: Measures) -> None:
+def _add_watching(app: FastAPI, settings: Settings, gate: Limiter, measures: Measures) -> None:
     @app.get("/v1/methods", tags=["about"], summary="What can be asked for")
     def methods() -> JSONResponse:
         """Methods, detectors and landmarkers with their parameters, formats and limits."""
-        return JSONResponse(describe.menu(settings), headers={"Cache-Control": "no-store"})
+        return JSONResponse(schema.menu(settings), headers={"Cache-Control": "no-store"})
 
     @app.get("/healthz", tags=["about"], summary="Whether the service is up")
     def healthz() -> JSONResponse:

@@ -15,7 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from relume.web.refusals import Refusal
+from relume.web.errors import HttpError
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -40,7 +40,7 @@ async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Up
     """The one picture in the request: the form field ``file``, or the body itself.
 
     Raises:
-        Refusal: 413 too many bytes, 408 too slow, 415 another content type, 400 a broken form,
+        HttpError: 413 too many bytes, 408 too slow, 415 another content type, 400 a broken form,
             422 no picture or more than one.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -53,7 +53,7 @@ async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Up
         came = (
             f"the content type {kind.decode('latin-1')!r}" if kind else "a body of no content type"
         )
-        raise Refusal(415, "UnsupportedMediaType", f"{came} is not a picture: {HOW}")
+        raise HttpError(415, "UnsupportedMediaType", f"{came} is not a picture: {HOW}")
     taker = _Form(options.get(b"boundary", b""), max_bytes) if is_form else _Body(max_bytes)
     received = 0
     try:
@@ -64,7 +64,7 @@ async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Up
                     raise _too_large(max_bytes)
                 taker.write(chunk)
     except TimeoutError:
-        raise Refusal(
+        raise HttpError(
             408,
             "TooSlow",
             f"the upload took longer than {limit_s:g} s; send a smaller file",
@@ -112,7 +112,7 @@ class _Body:
     def result(self) -> Upload:
         data = b"".join(self._chunks)
         if not data:
-            raise Refusal(422, "NoPicture", f"the body is empty: {HOW}")
+            raise HttpError(422, "NoPicture", f"the body is empty: {HOW}")
         return Upload(data, "photo")
 
 
@@ -159,7 +159,7 @@ class _Form:
             _, options = parse_options_header(part.headers.get("content-disposition"))
             name = options.get(b"name", b"").decode("utf-8", "replace")
             if name != FIELD:
-                raise Refusal(
+                raise HttpError(
                     422,
                     "UnknownField",
                     f"the form has a field {name!r}, expected 'file' alone; options go into the "
@@ -168,7 +168,7 @@ class _Form:
             given = options.get(b"filename", b"").decode("utf-8", "replace")
             found.append(Upload(b"".join(part.chunks), safe_name(given)))
         if len(found) != 1:
-            raise Refusal(422, "NoPicture", f"the form has {len(found)} pictures, not one: {HOW}")
+            raise HttpError(422, "NoPicture", f"the form has {len(found)} pictures, not one: {HOW}")
         return found[0]
 
     def _begin(self) -> None:
@@ -199,14 +199,14 @@ class _Form:
         self._ended = True
 
 
-def _too_large(max_bytes: int) -> Refusal:
-    return Refusal(
+def _too_large(max_bytes: int) -> HttpError:
+    return HttpError(
         413, "TooManyBytes", f"the upload is larger than the limit of {max_bytes / 2**20:g} MiB"
     )
 
 
-def _broken(why: str) -> Refusal:
-    return Refusal(400, "BrokenForm", f"the form cannot be read: {why}")
+def _broken(why: str) -> HttpError:
+    return HttpError(400, "BrokenForm", f"the form cannot be read: {why}")
 
 
 __all__ = ["ClientDisconnect", "Upload", "gone", "read_upload", "safe_name"]

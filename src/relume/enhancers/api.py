@@ -1,0 +1,171 @@
+"""The one door: every enhancement of a photo or an array passes through :func:`enhance`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+import numpy as np
+
+from relume.catalog import Value
+from relume.engine import Runtime
+from relume.enhancers.base import Brightness, Enhancer, RunsNetwork, TakesBrightness
+from relume.enhancers.registry import DEFAULT_METHOD, enhancers
+from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
+from relume.errors import DeviceError, ParameterError, RelumeError
+from relume.image import exposure
+from relume.image.color import luma
+from relume.image.parallel import map_row_blocks
+from relume.io.raster import is_grey
+from relume.photo import Array, Image, Photo, check_image, from_image, to_image
+
+Picture = TypeVar("Picture", bound=Photo | Array)
+
+
+def enhance(
+    picture: Picture,
+    *,
+    method: str = DEFAULT_METHOD,
+    strength: float = 1.0,
+    brightness: Brightness | None = None,
+    protect_lit: bool = True,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+) -> Picture:
+    """The picture enhanced: a Photo for a Photo, an array of the same dtype and shape for an array.
+
+    ``method`` is a name of the catalogue, with parameters if you like (``"gamma:0.4"``), and
+    ``parameters`` adds to them. ``strength`` in [0, 1] blends with the input; 0 gives it back bit
+    for bit. ``brightness``, a wanted mean grey level in (0, 1] or "auto", is for methods whose
+    ``Info.takes_brightness``. ``protect_lit`` keeps what is well lit already; a brightness that
+    is given as a number comes before it. Alpha and metadata are kept, grey stays grey, and the
+    same input gives the same output.
+
+    Raises:
+        InputError: an array that is no picture.
+        ParameterError: an option outside its range, or a brightness that the method cannot take.
+        UnknownName: no such method; the nearest is named.
+        WeightsError: the method's weights are missing or damaged.
+        DeviceError: the runtime's device or precision is not there.
+    """
+    if not 0 <= strength <= 1:
+        raise ParameterError(f"strength must be 0 to 1, got {strength:g}")
+    enhancer = build(method, parameters=parameters, brightness=brightness, runtime=runtime)
+    image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
+    if strength == 0 or enhancer.info.name == "original":
+        return _untouched(picture)
+    gated = protect_lit and not isinstance(brightness, int | float)
+    result = _blend(image, _run(enhancer, image, gated=gated), strength)
+    if isinstance(picture, Photo):
+        return cast(Picture, picture.with_pixels(result))
+    return cast(Picture, from_image(result, like=picture))
+
+
+def decompose(
+    picture: Photo | Array,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+) -> Decomposition:
+    """The picture taken apart by Retinex-Net, as images by the array contract.
+
+    Raises:
+        InputError: an array that is no picture.
+        ParameterError: a parameter that Retinex-Net does not have, or outside its range.
+        WeightsError: the weights are missing or damaged.
+        DeviceError: the runtime's device or precision is not there.
+    """
+    enhancer = build("retinexnet", parameters=parameters, runtime=runtime)
+    if not isinstance(enhancer, RetinexNetEnhancer):
+        raise ParameterError("the catalogue's retinexnet was replaced by a method without R and I")
+    image = picture.pixels if isinstance(picture, Photo) else to_image(picture)
+    return enhancer.decompose(check_image(image))
+
+
+def describe(
+    method: str = DEFAULT_METHOD,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+) -> str:
+    """One line: what the method would run, on what, in which precision.
+
+    Raises:
+        RelumeError: as :func:`enhance`.
+    """
+    enhancer = build(method, parameters=parameters, runtime=runtime)
+    if isinstance(enhancer, RunsNetwork):
+        return enhancer.describe()
+    return f"{enhancer.info.name}: NumPy and OpenCV on CPU, f32"
+
+
+def build(
+    method: str,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    brightness: Brightness | None = None,
+    runtime: Runtime | None = None,
+) -> Enhancer:
+    """The method with its parameters, brightness and runtime set, all of them checked.
+
+    Raises:
+        UnknownName: no such method.
+        ParameterError: a parameter or brightness that is not allowed or not taken.
+        DeviceError: a GPU for a method that runs no network.
+    """
+    catalogue = enhancers()
+    name, given = catalogue.parse(method)
+    enhancer = catalogue.create(name, {**given, **(parameters or {})})
+    if brightness is not None:
+        enhancer = _with_brightness(enhancer, brightness)
+    if runtime is None:
+        return enhancer
+    if isinstance(enhancer, RunsNetwork):
+        return enhancer.on(runtime)
+    if not runtime.on_cpu:
+        raise DeviceError(
+            f"{name} runs no network, so it cannot run on {runtime.device!r}; use device cpu"
+        )
+    return enhancer
+
+
+def _untouched(picture: Picture) -> Picture:
+    """The picture itself; an array as a copy, so that writing to the result is always safe."""
+    return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
+
+
+def _with_brightness(enhancer: Enhancer, brightness: Brightness) -> Enhancer:
+    if not isinstance(enhancer, TakesBrightness):
+        takers = ", ".join(info.name for info in enhancers() if info.takes_brightness)
+        raise ParameterError(f"{enhancer.info.name} takes no brightness; these do: {takers}")
+    if isinstance(brightness, str):
+        if brightness != "auto":
+            raise ParameterError(f"brightness must be a number or 'auto', got {brightness!r}")
+    elif not 0 < brightness <= 1:
+        raise ParameterError(f"brightness must be above 0 and at most 1, got {brightness:g}")
+    return enhancer.with_brightness(brightness)
+
+
+def _run(enhancer: Enhancer, image: Image, *, gated: bool) -> Image:
+    """The enhancer's result: finite, in [0, 1], lit parts kept, grey if the image is."""
+    enhanced = enhancer(image)
+    name = enhancer.info.name
+    if enhanced.shape != image.shape:
+        raise RelumeError(f"{name} gave a picture of {enhanced.shape} for one of {image.shape}")
+    if not np.isfinite(enhanced).all():
+        raise RelumeError(f"{name} gave values that are not finite; try precision f32")
+    # the one clamp; a value above 1 that met the cast to 8 bit would wrap around
+    if gated:
+        enhanced = exposure.protect_lit(image, enhanced)
+    else:
+        enhanced = map_row_blocks(lambda values: np.clip(values, 0.0, 1.0), enhanced)
+    if is_grey(image):
+        enhanced = np.repeat(luma(enhanced)[:, :, None], 3, axis=2)
+    return enhanced
+
+
+def _blend(image: Image, enhanced: Image, strength: float) -> Image:
+    if strength == 1:
+        return enhanced
+    share = np.float32(strength)
+    return np.asarray(image * (1 - share) + enhanced * share, np.float32)

@@ -1,0 +1,33 @@
+"""The catalogue of enhancers: one line for each."""
+
+from __future__ import annotations
+
+import functools
+
+from relume.catalog import Catalog
+from relume.enhancers.base import Enhancer
+from relume.enhancers.clahe import Clahe
+from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
+from relume.enhancers.fusion import Fusion
+from relume.enhancers.lime import Lime
+from relume.enhancers.relume import MachineEnhancer, RelumeEnhancer
+from relume.enhancers.retinexnet import RetinexNetEnhancer
+
+DEFAULT_METHOD = "relume"
+
+
+@functools.cache
+def enhancers() -> Catalog[Enhancer]:
+    """Every enhancement method, by name; it may be added to."""
+    catalogue: Catalog[Enhancer] = Catalog("method")
+    catalogue.add(RelumeEnhancer.info, RelumeEnhancer)
+    catalogue.add(MachineEnhancer.info, MachineEnhancer)
+    catalogue.add(RetinexNetEnhancer.info, RetinexNetEnhancer)
+    catalogue.add(Original.info, Original)
+    catalogue.add(Gamma.info, Gamma)
+    catalogue.add(AutoGamma.info, AutoGamma)
+    catalogue.add(AutoExposure.info, AutoExposure)
+    catalogue.add(Clahe.info, Clahe)
+    catalogue.add(Fusion.info, Fusion)
+    catalogue.add(Lime.info, Lime)
+    return catalogue

@@ -1,0 +1,38 @@
+"""The catalogues of detectors and landmarkers: one line for each."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from relume.catalog import Catalog
+from relume.faces import fan, haar, hog, peppa, yunet
+from relume.faces.base import Detector, Landmarker
+
+
+@cache
+def detectors() -> Catalog[Detector]:
+    """All face detectors by name; each has a parameter ``threshold``.
+
+    >>> detectors().names()
+    ['yunet', 'haar', 's3fd', 'blazeface', 'retinaface', 'scrfd', 'hog']
+    """
+    catalog: Catalog[Detector] = Catalog("detector")
+    catalog.add(yunet.INFO, yunet.YuNet)
+    catalog.add(haar.INFO, haar.Haar)
+    for info in fan.DETECTOR_INFOS:
+        catalog.add(info, fan.detector(info))
+    catalog.add(hog.INFO, hog.Hog)
+    return catalog
+
+
+@cache
+def landmarkers() -> Catalog[Landmarker]:
+    """All landmarkers by name.
+
+    >>> landmarkers().names()
+    ['peppa', 'fan']
+    """
+    catalog: Catalog[Landmarker] = Catalog("landmarker")
+    catalog.add(peppa.INFO, peppa.Peppa)
+    catalog.add(fan.LANDMARKER_INFO, fan.Fan)
+    return catalog

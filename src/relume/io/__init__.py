@@ -1,0 +1,1 @@
+"""Picture files: read, written, whole or not at all."""

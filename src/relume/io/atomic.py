@@ -1,0 +1,114 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from relume.errors import OutputError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file is too large for this file system",
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "the folder does not exist",
+    errno.ENOTDIR: "part of the path is not a folder",
+    errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What file systems without hard links (FAT, some network shares) answer."""
+
+
+def write_atomic(path: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write ``data`` to ``path``: a temporary file in the same folder, then one rename.
+
+    Without ``overwrite`` an existing file stays as it is, even one that appears meanwhile. With
+    it a link is followed, the file's permissions are kept, and a device or pipe is written to
+    directly. Whatever goes wrong, Ctrl-C too, leaves no half file.
+
+    Raises:
+        OutputError: the file exists, or it cannot be written.
+    """
+    path = Path(path)
+    check_writable(path, overwrite=overwrite)
+    try:
+        target = Path(os.path.realpath(path)) if overwrite else path
+        if overwrite and target.exists() and not target.is_file():
+            target.write_bytes(data)
+        else:
+            _write_beside(target, data, overwrite=overwrite)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def check_writable(path: Path, *, overwrite: bool) -> None:
+    """Nothing, if ``path`` may be written as far as can be told without writing.
+
+    Raises:
+        OutputError: it is a folder, it is read-only, or it exists and ``overwrite`` is false.
+    """
+    if "\0" in str(path):
+        raise OutputError(f"cannot write {path}: a file's name holds no NUL")
+    try:
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder; name a file")
+        if not os.path.lexists(path):
+            return
+    except OSError as error:
+        raise _refused(path, error) from error
+    if not overwrite:
+        raise _exists(path)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise OutputError(f"cannot write {path}: the file is read-only")
+
+
+def _write_beside(path: Path, data: bytes, *, overwrite: bool) -> None:
+    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+        if not overwrite:
+            _claim(partial, path)
+            return
+        if path.exists():
+            partial.chmod(path.stat().st_mode & 0o7777)
+        partial.replace(path)
+    finally:
+        with suppress(OSError):  # what went wrong before is what counts
+            partial.unlink(missing_ok=True)
+
+
+def _claim(partial: Path, path: Path) -> None:
+    """Give the finished file a name that must be free; raises FileExistsError if it is not."""
+    try:
+        os.link(partial, path)  # unlike a rename, a link never replaces another file
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        # without links: take the name with an empty file of our own, then rename over that
+        path.open("xb").close()
+        try:
+            partial.replace(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    reason = REASONS.get(error.errno or 0) or error.strerror or error
+    return OutputError(f"cannot write {path}: {reason}")
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} exists already: name another output, or allow --overwrite")

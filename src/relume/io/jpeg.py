@@ -1,0 +1,167 @@
+"""JPEG: what a file was saved with, and saving the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import OutputError
+from relume.io.exif import EXIF_PREFIX, icc_for_mode
+from relume.photo import Array, Meta
+
+LARGEST_SIDE_PX = 65500
+DEFAULT_QUALITY = 95
+LEAST_QUALITY = 75
+"""Below this no quality is lowered to keep the size: visible blocks are worse than large files."""
+
+MOST_GROWTH = 1.5
+"""Bytes of the output over the input's, from which quality is lowered."""
+
+SAMPLING = {
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+}
+DEFAULT_SAMPLING = "4:2:0"
+
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+ICC_PREFIX = b"ICC_PROFILE\0"
+SEGMENT_BYTES = 65533
+"""The most a segment holds beside its marker and length."""
+
+# ITU T.81, tables K.1 and K.2, row by row
+LUMA_TABLE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+CHROMA_TABLE = (
+    17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
+    24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+    99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+)  # fmt: skip
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether the end marker is there, behind the start of the first scan.
+
+    Within a scan 0xFF is followed by zero or a restart marker, and before it stand the segments
+    (one with a thumbnail, perhaps) that are skipped here; so a marker found is the picture's own.
+    Decoders take a missing end for granted, and grey for what lies behind a copy that broke off.
+    """
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xDA:
+            return data.find(b"\xff\xd9", at) >= 0
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
+    """The libjpeg quality, 1 to 100, whose tables are nearest to these (row by row)."""
+    given = [np.asarray(tables[i], np.int64) for i in sorted(tables)[:2] if len(tables[i]) == 64]
+    if not given:
+        return None
+    distance = sum(
+        np.abs(_scaled_tables(chroma=i == 1) - table).sum(axis=1) for i, table in enumerate(given)
+    )
+    return int(np.argmin(distance)) + 1
+
+
+@cache
+def _scaled_tables(*, chroma: bool) -> npt.NDArray[np.int64]:
+    """The standard's table as libjpeg scales it for qualities 1 to 100, (100, 64)."""
+    quality = np.arange(1, 101)
+    percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None]
+    table = np.asarray(CHROMA_TABLE if chroma else LUMA_TABLE)
+    return np.asarray(np.clip((percent * table + 50) // 100, 1, 255), np.int64)
+
+
+def encode_jpeg(values: Array, meta: Meta, quality: int | None) -> bytes:
+    """uint8 pixels, (H, W) or (H, W, 3), as a JPEG with the metadata.
+
+    Without ``quality``: the input's, lowered (to 75 at least) while that makes the file more than
+    1.5 times the input's, as noise that was dark takes bytes once it is bright.
+
+    Raises:
+        OutputError: a side longer than a JPEG can have.
+    """
+    if max(values.shape[:2]) > LARGEST_SIDE_PX:
+        raise OutputError(
+            f"a JPEG's sides are at most {LARGEST_SIDE_PX} px, got "
+            f"{values.shape[1]} x {values.shape[0]}; write PNG or TIFF"
+        )
+    if values.ndim == 3:
+        values = cv2.cvtColor(values, cv2.COLOR_RGB2BGR)
+    sampling = meta.jpeg_subsampling or DEFAULT_SAMPLING
+    if quality is not None:
+        data = _compress(values, quality, sampling)
+    else:
+        data = _compress_like(values, meta, sampling)
+    return data[:2] + _with_density(data[2:20], meta.dpi) + _segments(values, meta) + data[20:]
+
+
+def _compress_like(values: Array, meta: Meta, sampling: str) -> bytes:
+    quality = meta.jpeg_quality or DEFAULT_QUALITY
+    data = _compress(values, quality, sampling)
+    if meta.jpeg_quality is None or meta.size_bytes is None:
+        return data
+    limit = MOST_GROWTH * meta.size_bytes
+    if len(data) <= limit or quality <= LEAST_QUALITY:
+        return data
+    data = _compress(values, LEAST_QUALITY, sampling)
+    low, high = LEAST_QUALITY, quality  # low is what ``data`` has, high is too much
+    while len(data) <= limit and high - low > 1:
+        middle = (low + high) // 2
+        tried = _compress(values, middle, sampling)
+        if len(tried) <= limit:
+            data, low = tried, middle
+        else:
+            high = middle
+    return data
+
+
+def _compress(values: Array, quality: int, sampling: str) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    if values.ndim == 3:
+        factor = SAMPLING.get(sampling, SAMPLING[DEFAULT_SAMPLING])
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
+    done, data = cv2.imencode(".jpg", values, options)
+    if not done:
+        raise OutputError(f"OpenCV could not make a JPEG of {values.shape} pixels")
+    return data.tobytes()
+
+
+def _with_density(jfif: bytes, dpi: tuple[float, float] | None) -> bytes:
+    """The JFIF segment (18 bytes, first in every file of OpenCV's) with dots per inch."""
+    if dpi is None or not all(1 <= round(d) <= 65535 for d in dpi):
+        return jfif
+    x, y = (round(d).to_bytes(2, "big") for d in dpi)
+    return jfif[:11] + b"\x01" + x + y + jfif[16:]
+
+
+def _segments(values: Array, meta: Meta) -> bytes:
+    """EXIF, XMP and ICC as segments; an EXIF or XMP of more than 64 KB has no place in a JPEG."""
+    out = b""
+    for prefix, packet in ((EXIF_PREFIX, meta.exif), (XMP_PREFIX, meta.xmp)):
+        if packet and len(prefix) + len(packet) <= SEGMENT_BYTES:
+            out += _segment(0xE1, prefix + packet)
+    icc = icc_for_mode(meta.icc, grey=values.ndim == 2)
+    if icc:
+        step = SEGMENT_BYTES - len(ICC_PREFIX) - 2
+        parts = [icc[at : at + step] for at in range(0, len(icc), step)]
+        if len(parts) <= 255:
+            for number, part in enumerate(parts, 1):
+                out += _segment(0xE2, ICC_PREFIX + bytes((number, len(parts))) + part)
+    return out
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload

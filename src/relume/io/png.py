@@ -1,0 +1,151 @@
+"""PNG: chunks (metadata, 16 bit header facts) and the writing of grey with alpha."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from relume.errors import OutputError, UnreadableInput
+from relume.io.exif import icc_for_mode
+from relume.photo import Array, Meta
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+COMPRESSION = 3
+"""Of zlib's 1 to 9: at 12 MP half the time of 6 for about 4 % more bytes."""
+
+METRE_PER_INCH = 0.0254
+LARGEST_INFLATED_BYTES = 1 << 26
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+
+
+@dataclass
+class PngHeader:
+    """What a PNG's chunks say."""
+
+    width: int
+    height: int
+    depth_bits: int
+    colour_type: int
+    has_transparent_colour: bool = False
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+def read_header(data: bytes) -> PngHeader:
+    """The header and metadata of a PNG, before and after its pixels.
+
+    Raises:
+        UnreadableInput: it ends before its end chunk, or does not begin with a header.
+    """
+    chunks = _chunks(data)
+    kind, body = next(chunks, (b"", b""))
+    if kind != b"IHDR" or len(body) != 13:
+        raise UnreadableInput("damaged PNG: it does not begin with a header")
+    width, height, depth, colour_type = struct.unpack(">IIBB", body[:10])
+    header = PngHeader(width, height, depth, colour_type)
+    for kind, body in chunks:
+        if kind == b"IEND":
+            return header
+        _take(header, kind, bytes(body))
+    raise UnreadableInput("truncated PNG: the end is missing")
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    view = memoryview(data)
+    at = len(SIGNATURE)
+    while at + 12 <= len(view):
+        (length,) = struct.unpack_from(">I", view, at)
+        if at + 12 + length > len(view):
+            return
+        kind = bytes(view[at + 4 : at + 8])
+        # pixels are the decoder's business: they would be copied for nothing
+        yield kind, view[0:0] if kind == b"IDAT" else view[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
+    if kind == b"tRNS":
+        header.has_transparent_colour = True
+    elif kind == b"eXIf":
+        header.exif = body
+    elif kind == b"iCCP":
+        header.icc = _inflated(body.partition(b"\0")[2][1:])
+    elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
+        x, y = struct.unpack(">II", body[:8])
+        header.dpi = (x * METRE_PER_INCH, y * METRE_PER_INCH)
+    elif kind == b"iTXt" and body.startswith(XMP_KEYWORD + b"\0"):
+        is_compressed, _, rest = body[18:19], body[19:20], body[20:]
+        text = rest.partition(b"\0")[2].partition(b"\0")[2]
+        header.xmp = _inflated(text) if is_compressed == b"\1" else text
+
+
+def _inflated(data: bytes) -> bytes | None:
+    """The bytes decompressed, or None if they are damaged or a bomb."""
+    inflater = zlib.decompressobj()
+    try:
+        out = inflater.decompress(data, LARGEST_INFLATED_BYTES)
+    except zlib.error:
+        return None
+    return out if inflater.eof else None
+
+
+def encode_png(values: Array, alpha: Array | None, meta: Meta) -> bytes:
+    """uint8 or uint16 pixels, (H, W) or (H, W, 3), as a PNG with the metadata."""
+    if values.ndim == 2 and alpha is not None:
+        data = _encode_grey_alpha(values, alpha)
+    else:
+        if values.ndim == 3:
+            swap = cv2.COLOR_RGB2BGR if alpha is None else cv2.COLOR_RGB2BGRA
+            values = cv2.cvtColor(values, swap)
+        if alpha is not None:
+            values[:, :, 3] = alpha
+        done, packed = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION])
+        if not done:
+            raise OutputError(f"OpenCV could not make a PNG of {values.shape} pixels")
+        data = packed.tobytes()
+    first = len(SIGNATURE) + 25
+    return data[:first] + _metadata_chunks(meta, grey=values.ndim == 2) + data[first:]
+
+
+def _encode_grey_alpha(grey: Array, alpha: Array) -> bytes:
+    """Grey with alpha, which neither OpenCV (at all) nor Pillow (16 bit) writes."""
+    height, width = grey.shape
+    depth = 8 * grey.dtype.itemsize
+    pair = np.stack([grey, alpha], axis=2).astype(grey.dtype.newbyteorder(">"))
+    rows = pair.reshape(height, -1).view(np.uint8)
+    # filter 2: each byte less the one above it
+    filtered = np.full((height, rows.shape[1] + 1), 2, np.uint8)
+    filtered[0, 1:] = rows[0]
+    filtered[1:, 1:] = rows[1:] - rows[:-1]
+    header = struct.pack(">IIBBBBB", width, height, depth, GREY_ALPHA, 0, 0, 0)
+    pixels = zlib.compress(filtered.tobytes(), COMPRESSION)
+    chunks = (b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")
+    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def _metadata_chunks(meta: Meta, *, grey: bool) -> bytes:
+    out = b""
+    icc = icc_for_mode(meta.icc, grey=grey)
+    if icc:
+        out += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
+    if meta.dpi is not None:
+        x, y = (round(d / METRE_PER_INCH) for d in meta.dpi)
+        out += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+    if meta.exif:
+        out += _chunk(b"eXIf", meta.exif)
+    if meta.xmp:
+        out += _chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + meta.xmp)
+    return out
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    check = zlib.crc32(body, zlib.crc32(kind))
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)

@@ -1,0 +1,269 @@
+"""One unit of a study: a picture at a level, through every arm and every detector.
+
+Each enhanced picture is computed once and shown to all detectors; the darkened picture is the
+same for all arms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from relume.errors import RelumeError
+from relume.faces import (
+    Detector,
+    Face,
+    Landmarker,
+    View,
+    detectors,
+    faces_on,
+    landmark_view,
+    landmarkers,
+)
+from relume.image.darken import darken
+from relume.image.exposure import mean_level
+from relume.metrics.quality import psnr, psnr_gt_mean, ssim
+from relume.photo import Image
+from relume.study import arms as arm_specs
+from relume.study import sources
+from relume.study.dataset import Box, Labels, TrueFace
+from relume.study.matching import match_row, reference_faces, taken
+from relume.study.plan import Plan
+from relume.study.rows import REFERENCE, Found, Points, Row, Unit
+
+LOW_SCORE = 0.1
+"""Detections are kept from this score on: average precision needs those below the threshold."""
+
+
+@dataclass
+class Clock:
+    """Seconds by what they were spent on."""
+
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        """Count the time of a block."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[what] += time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that is known about the files of a study before it runs; goes to every process."""
+
+    plan: Plan
+    names: tuple[str, ...]
+    labels: Labels | None
+    references: Mapping[str, Path]
+    folders: Mapping[str, Mapping[Unit, Path]]
+
+    @property
+    def units(self) -> list[Unit]:
+        """Every picture at every level, in the order of the report."""
+        return [(name, level) for name in self.names for level in self.plan.levels]
+
+    @property
+    def rows_a_unit(self) -> int:
+        """How many rows a unit writes: the picture and each detector, in each arm."""
+        reference = len(self.plan.detectors) if self.references else 0
+        return len(self.plan.arms) * (1 + len(self.plan.detectors)) + reference
+
+
+class Evaluator:
+    """The arms, detectors and landmarker of a study, ready to work through units."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        # the study is parallel over processes; more threads would only get in their way
+        cv2.setNumThreads(1)
+        self.inputs = inputs
+        self.plan = inputs.plan
+        self.arms = [arm_specs.parse(spec) for spec in self.plan.arms]
+        self.detectors = {spec: make_detector(spec) for spec in self.plan.detectors}
+        self.landmarker: Landmarker | None = None
+        if self.plan.landmarks is not None:
+            self.landmarker = landmarkers().create(*landmarkers().parse(self.plan.landmarks))
+
+    def rows(self, unit: Unit, clock: Clock) -> list[Row]:
+        """All rows of a unit; what fails becomes rows with the error, never an exception."""
+        try:
+            picture = self.picture(unit, clock)
+            seen = self._reference(unit, clock)
+        except Exception as error:
+            return self._failed(unit, error)
+        rows = list(seen.rows)
+        for arm in self.arms:
+            try:
+                with clock.on("enhance"):
+                    views = arm.shown(picture, self.inputs.folders.get(arm.name, {}).get(unit))
+                rows += self._arm(unit, arm.name, views, seen, clock)
+            except Exception as error:
+                rows += self._failed_arm(unit, arm.name, error)
+        return rows
+
+    def picture(self, unit: Unit, clock: Clock | None = None) -> Image:
+        """The unit's picture before any arm: as it is, or darkened to its level."""
+        clock = clock or Clock()
+        name, level = unit
+        with clock.on("read"):
+            image = sources.load(self.plan.pictures / name)
+        if level is None:
+            return image
+        with clock.on("darken"):
+            return darken(image, level, generator(self.plan.seed, name, level))
+
+    def _reference(self, unit: Unit, clock: Clock) -> _Seen:
+        """The true faces: labelled, or what the detectors see on the reference photograph."""
+        labels, file = self.inputs.labels, self.inputs.references.get(unit[0])
+        known = None if labels is None else labels.faces[unit[0]]
+        truth = dict.fromkeys(self.detectors, known)
+        if file is None:
+            return _Seen(None, truth, ())
+        with clock.on("read"):
+            image = sources.load(file)
+        rows = []
+        for spec, detector in self.detectors.items():
+            with clock.on("detect"):
+                stored = _stored(detector(image))
+            sure = [face[:4] for face in stored if face[4] >= self.plan.threshold]
+            points = tuple(self._landmarks(image, box, clock) for box in sure)
+            row = Row(*unit, REFERENCE, spec, faces=stored, landmarks=points)
+            rows.append(row)
+            if labels is None:
+                truth[spec] = reference_faces(row, threshold=self.plan.threshold)
+        return _Seen(image, truth, tuple(rows))
+
+    def _arm(
+        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+    ) -> list[Row]:
+        rows = [self._picture_row(unit, arm, views, seen, clock)]
+        for spec, detector in self.detectors.items():
+            with clock.on("detect"):
+                stored = _stored(self._faces(spec, detector, views))
+            row = Row(*unit, arm, spec, faces=stored)
+            truth = seen.truth[spec]
+            if truth is not None and self.landmarker is not None:
+                matches = match_row(row, truth, iou=self.plan.iou)
+                points = (
+                    None if j is None else self._points(views, stored[j][:4], clock)
+                    for j in taken(matches, threshold=self.plan.threshold)
+                )
+                row = replace(row, landmarks=tuple(points))
+            rows.append(row)
+        return rows
+
+    def _faces(self, spec: str, detector: Detector, views: Sequence[View]) -> list[Face]:
+        if len(views) == 1:
+            return detector(views[0].image)
+        name, _ = detectors().parse(spec)
+        # weak faces are kept for average precision; what leads is what detect_faces would take
+        sure = self.plan.threshold
+        return faces_on(views, detector, detector=name, threshold=LOW_SCORE, sure=sure)
+
+    def _points(self, views: Sequence[View], box: Box, clock: Clock) -> Points | None:
+        """The landmarks in a box; of several views, from the one that shows most (see faces)."""
+        view = landmark_view(views)
+        placed = self._landmarks(view.image, view.from_photograph(box), clock)
+        if placed is None or view.scale == 1:
+            return placed
+        points = view.points_to_photograph(np.array(placed, np.float32))
+        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in points)
+
+    def _picture_row(
+        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+    ) -> Row:
+        """The picture itself: mean level, likeness to the reference, landmarks in true boxes.
+
+        Of several views the last one is the picture: the one that was enhanced.
+        """
+        shown = views[-1].image
+        values: dict[str, Any] = {"mean": _rounded(float(mean_level(shown)))}
+        if seen.image is not None:
+            with clock.on("compare"):
+                values["psnr"] = _rounded(psnr(shown, seen.image))
+                values["ssim"] = _rounded(ssim(shown, seen.image))
+                if self.plan.gt_mean:
+                    values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, seen.image))
+        truth = seen.truth[self.plan.detectors[0]]
+        if truth and self.landmarker is not None:
+            values["landmarks"] = tuple(self._points(views, f.box, clock) for f in truth)
+        return Row(*unit, arm, **values)
+
+    def _landmarks(self, image: Image, box: Box, clock: Clock) -> Points | None:
+        if self.landmarker is None:
+            return None
+        with clock.on("landmarks"):
+            points = self.landmarker(image, box)
+        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in points)
+
+    def _failed(self, unit: Unit, error: Exception) -> list[Row]:
+        rows = []
+        if self.inputs.references:
+            text = _said(error)
+            rows = [Row(*unit, REFERENCE, spec, error=text) for spec in self.detectors]
+        for arm in self.arms:
+            rows += self._failed_arm(unit, arm.name, error)
+        return rows
+
+    def _failed_arm(self, unit: Unit, arm: str, error: Exception) -> list[Row]:
+        return [Row(*unit, arm, spec, error=_said(error)) for spec in (None, *self.detectors)]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The reference photograph, the true faces by detector, and the rows about them."""
+
+    image: Image | None
+    truth: Mapping[str, tuple[TrueFace, ...] | None]
+    rows: tuple[Row, ...]
+
+
+def generator(seed: int, name: str, level: float) -> np.random.Generator:
+    """The random numbers of one darkened picture: of the study's seed, its name and the level."""
+    digest = hashlib.sha256(f"{seed}\n{name}\n{level!r}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
+
+
+def make_detector(spec: str) -> Detector:
+    """A detector that also gives its unsure faces, where it has a threshold to lower."""
+    name, parameters = detectors().parse(spec)
+    info = detectors().info(name)
+    has = {p.name for p in info.parameters}
+    if "threshold" in has and "threshold" not in spec:
+        parameters = {**parameters, "threshold": LOW_SCORE}
+    return detectors().create(name, parameters)
+
+
+def _box(face: Face) -> Box:
+    x0, y0, x1, y1 = (float(v) for v in face.box)
+    return (x0, y0, x1, y1)
+
+
+def _stored(faces: list[Face]) -> tuple[Found, ...]:
+    """Boxes and scores, best score first; the box breaks ties, so that the order is fixed."""
+    found = []
+    for face in faces:
+        x0, y0, x1, y1 = (round(v, 2) for v in _box(face))
+        found.append((x0, y0, x1, y1, round(float(face.score), 5)))
+    return tuple(sorted(found, key=lambda face: (-face[4], face)))
+
+
+def _rounded(value: float) -> float | None:
+    """Five digits, so that a report does not hang on the last bit; None where it is infinite."""
+    return round(value, 5) if np.isfinite(value) else None
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, RelumeError) else f"{type(error).__name__}: {error}"

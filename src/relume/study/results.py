@@ -1,0 +1,137 @@
+"""Rows brought into order for counting: complete pictures only, found faces matched to true ones.
+
+"Complete" is the same everywhere: a picture with a failed row, whatever arm, level or detector
+it failed in, is in no comparison.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.metrics.detection import Matches
+from relume.metrics.landmarks import nme
+from relume.study.dataset import Labels, TrueFace
+from relume.study.matching import match_row, reference_faces, taken
+from relume.study.plan import Plan, arm_name
+from relume.study.rows import REFERENCE, Found, Points, Row
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Results:
+    """A study's rows by picture, level, arm and detector, over its complete pictures."""
+
+    def __init__(self, rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> None:
+        rows = list(rows)
+        self.plan = plan
+        self.labels = labels
+        self.arms = tuple(arm_name(spec) for spec in plan.arms)
+        seen = dict.fromkeys(row.image for row in rows)
+        failed = {row.image for row in rows if row.error is not None}
+        self.names = tuple(name for name in seen if name not in failed)
+        self.failed = tuple(name for name in seen if name in failed)
+        self._rows = {(r.image, r.level, r.arm, r.detector): r for r in rows}
+        self._matches: dict[tuple[str, float | None, str, str], Matches] = {}
+
+    @cached_property
+    def has_truth(self) -> bool:
+        """Whether faces are labelled, or seen on reference photographs."""
+        return self.labels is not None or self.plan.reference is not None
+
+    @cached_property
+    def has_landmarks(self) -> bool:
+        """Whether true landmarks and predicted ones can be compared."""
+        if self.plan.landmarks is None or not self.has_truth:
+            return False
+        return self.labels is None or self.labels.kind == "points"
+
+    def row(self, name: str, level: float | None, arm: str, detector: str | None) -> Row:
+        """One row."""
+        return self._rows[(name, level, arm, detector)]
+
+    def truth(self, name: str, level: float | None, detector: str) -> tuple[TrueFace, ...]:
+        """The true faces of a picture, as this detector is held to them."""
+        if self.labels is not None:
+            return self.labels.faces[name]
+        row = self.row(name, level, REFERENCE, detector)
+        return reference_faces(row, threshold=self.plan.threshold)
+
+    def match(self, name: str, level: float | None, arm: str, detector: str) -> Matches:
+        """All of a row's faces matched to the true ones, whatever their score."""
+        key = (name, level, arm, detector)
+        if key not in self._matches:
+            truth = self.truth(name, level, detector)
+            self._matches[key] = match_row(self._rows[key], truth, iou=self.plan.iou)
+        return self._matches[key]
+
+    def matches(self, level: float | None, arm: str, detector: str) -> list[Matches]:
+        """The matches of every picture."""
+        return [self.match(name, level, arm, detector) for name in self.names]
+
+    def taken(self, name: str, level: float | None, arm: str, detector: str) -> list[int | None]:
+        """For each true face the index of the face found, from the threshold on."""
+        return taken(self.match(name, level, arm, detector), threshold=self.plan.threshold)
+
+    def sure(self, name: str, level: float | None, arm: str, detector: str) -> list[Found]:
+        """The faces found, from the threshold on."""
+        faces = self.row(name, level, arm, detector).faces
+        return [face for face in faces if face[4] >= self.plan.threshold]
+
+    def found(self, level: float | None, arm: str, detector: str) -> Bools:
+        """Whether each true face was found; without truth, whether each picture shows one."""
+        if not self.has_truth:
+            return np.array([bool(self.sure(n, level, arm, detector)) for n in self.names], bool)
+        values = [
+            index is not None
+            for name in self.names
+            for index in self.taken(name, level, arm, detector)
+        ]
+        return np.array(values, bool)
+
+    def scores(self, level: float | None, arm: str, detector: str) -> Floats:
+        """The scores of the faces found: the true ones, or each picture's best without truth."""
+        values: list[float] = []
+        for name in self.names:
+            faces = self.row(name, level, arm, detector).faces
+            if self.has_truth:
+                indices = self.taken(name, level, arm, detector)
+                values += [faces[j][4] for j in indices if j is not None]
+            else:
+                values += [f[4] for f in self.sure(name, level, arm, detector)[:1]]
+        return np.array(values, np.float64)
+
+    def errors(self, level: float | None, arm: str, detector: str | None) -> Floats:
+        """NME (a fraction) of each true face's landmarks, infinite where the face was missed.
+
+        ``detector`` None is the landmarks in the true boxes.
+        """
+        values: list[float] = []
+        for name in self.names:
+            truth = self.truth(name, level, detector or self.plan.detectors[0])
+            predicted = self.row(name, level, arm, detector).landmarks
+            values += [_error(t, p) for t, p in zip(truth, predicted, strict=True)]
+        return np.array(values, np.float64)
+
+    def pictures(self, level: float | None, arm: str) -> Mapping[str, Floats]:
+        """What was measured on the pictures themselves, by name; NaN where it was not."""
+        rows = [self.row(name, level, arm, None) for name in self.names]
+        return {
+            what: np.array([_or_nan(getattr(row, what)) for row in rows], np.float64)
+            for what in ("mean", "psnr", "ssim", "psnr_gt_mean")
+        }
+
+
+def _error(face: TrueFace, predicted: Points | None) -> float:
+    if predicted is None or face.points is None:
+        return math.inf
+    return nme(predicted, face.points)
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,149 @@
+"""The study's answer in one sentence, and what a reader has to know about the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from relume.study.dataset import Labels
+from relume.study.plan import ORIGINAL, Plan, describe, is_spec, named
+
+if TYPE_CHECKING:
+    from relume.study.results import Results
+    from relume.study.table import Cell
+
+Effect = tuple[tuple[str, tuple[float | None, ...]], ...]
+"""At which levels an arm "helps" and "hurts"."""
+
+
+def answer(cells: Iterable[Cell], detector: str, pictures: int, things: str) -> str:
+    """What the arms do for one detector, in one sentence."""
+    mine = [cell for cell in cells if cell.detector == detector]
+    if not mine:
+        return "No picture is complete in all arms, so nothing can be said."
+    arms = list(dict.fromkeys(cell.arm for cell in mine if cell.arm != ORIGINAL))
+    base = [cell for cell in mine if cell.arm == ORIGINAL]
+    if not arms:
+        return f"{_base(base, detector, pictures, things)}; no other arm was compared."
+    if len(base) == 1:
+        by_word: dict[str, list[str]] = {"helps": [], "hurts": [], "none": []}
+        for cell in mine:
+            if cell.versus is not None:
+                by_word[cell.versus.verdict.word].append(f"{cell.arm} ({cell.found})")
+        parts = _one_level(by_word)
+        return f"{_base(base, detector, pictures, things)}; {'; '.join(parts)}."
+    alike: dict[Effect, list[str]] = {}
+    for arm in arms:
+        alike.setdefault(_effect([c for c in mine if c.arm == arm]), []).append(arm)
+    quiet = alike.pop((), [])
+    spoken = [_said(together, effect) for effect, together in alike.items()]
+    if quiet:
+        spoken.append(f"no difference was shown for {_and(quiet)} at any level")
+    levels = describe([cell.level for cell in base])
+    return f"On {pictures} pictures darkened to {levels}, with {detector}: {'; '.join(spoken)}."
+
+
+def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ...]:
+    """How the figures were made, one sentence each."""
+    said = [
+        f"A face counts as found from a score of {plan.threshold:g} on. Detectors and landmark "
+        "models are frozen: none has seen an enhanced picture."
+    ]
+    said += _truth_notes(plan, labels)
+    said.append(
+        "Intervals are Wilson's at 95 %. Each arm is compared with the original, on the same "
+        f"{'faces' if observed.has_truth else 'pictures'}, by the exact McNemar test; p is "
+        "adjusted over the arms (Holm) for each detector and level. Differences of average "
+        "precision and of landmark errors have paired bootstrap intervals (2,000 resamples)."
+    )
+    if labels is not None and any(len(faces) > 1 for faces in labels.faces.values()):
+        said.append(
+            "Some pictures show several faces; McNemar's test takes them as independent, "
+            "the bootstrap of the average precision resamples whole pictures."
+        )
+    if plan.darken:
+        said.append(
+            "Pictures were darkened to k times their light (linear exposure) with sensor noise, "
+            f"8 bit and JPEG; every arm got the same dark picture (seed {plan.seed})."
+        )
+    if observed.has_landmarks:
+        said.append(
+            "Landmark errors (NME) are fractions of the distance of the outer eye corners. In "
+            "true boxes all faces count; behind a detector the mean is over the faces found in "
+            "all arms, while failure rates and areas count a missed face as a failure."
+        )
+    own = [(name, spec) for name, spec in map(named, plan.arms) if spec and is_spec(spec)]
+    if own:
+        said.append(f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}.")
+    if observed.failed:
+        said.append(
+            f"{len(observed.failed)} pictures failed in some arm and are left out of all of them."
+        )
+    return tuple(said)
+
+
+def _truth_notes(plan: Plan, labels: Labels | None) -> list[str]:
+    if labels is None and plan.reference is None:
+        return [
+            "The pictures have no labels: a picture counts as found if anything is detected in "
+            "it, right or wrong, so a false alarm counts as a success."
+        ]
+    shape = "the labelled box"
+    if labels is None:
+        shape = "the face that the same detector sees on the normal-light photograph"
+    elif labels.kind == "ellipses":
+        shape = "the region of the labelled ellipse (FDDB's discrete score)"
+    elif labels.kind == "points":
+        shape = "the box, from hairline to chin, around the labelled points"
+    return [
+        f"A detection is right if it overlaps {shape} by more than {plan.iou:g} (intersection "
+        "over union); detections take faces one to one, best score first."
+    ]
+
+
+def _base(base: Sequence[Cell], detector: str, pictures: int, things: str) -> str:
+    first = base[0]
+    if things == "pictures":
+        return (
+            f"{detector} finds a face in {first.found} of {first.n} original pictures "
+            f"({first.rate:.1%})"
+        )
+    return (
+        f"On {pictures} pictures {detector} finds {first.found} of {first.n} faces in the "
+        f"originals ({first.rate:.1%})"
+    )
+
+
+def _one_level(by_word: dict[str, list[str]]) -> list[str]:
+    parts = []
+    for word in ("helps", "hurts"):
+        if by_word[word]:
+            parts.append(f"{_and(by_word[word])} {_verb(word, by_word[word])}")
+    if by_word["none"]:
+        parts.append(f"no difference was shown for {_and(by_word['none'])}")
+    return parts
+
+
+def _effect(cells: Sequence[Cell]) -> Effect:
+    """At which levels an arm helps and hurts; () where neither was shown."""
+    shown = []
+    for word in ("helps", "hurts"):
+        levels = tuple(c.level for c in cells if c.versus and c.versus.verdict.word == word)
+        if levels:
+            shown.append((word, levels))
+    return tuple(shown)
+
+
+def _said(arms: Sequence[str], effect: Effect) -> str:
+    """``gamma and clahe help at k = 0.01 and hurt at k = 0.1``."""
+    parts = [f"{_verb(word, arms)} at {describe(levels)}" for word, levels in effect]
+    return f"{_and(arms)} {' and '.join(parts)}"
+
+
+def _verb(word: str, arms: Sequence[str]) -> str:
+    return word if len(arms) == 1 else word[:-1]
+
+
+def _and(names: Sequence[str]) -> str:
+    head = ", ".join(names[:-1])
+    return f"{head} and {names[-1]}" if head else names[-1]

@@ -1,0 +1,168 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from relume.errors import OutputError
+from relume.io import atomic
+from relume.io.atomic import write_atomic
+
+
+def held(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_writes_with_the_usual_permissions(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a.jpg", b"new", overwrite=False)
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert (tmp_path / "a.jpg").read_bytes() == b"new"
+    assert (tmp_path / "a.jpg").stat().st_mode == plain.stat().st_mode
+    assert held(tmp_path) == ["a.jpg", "plain"]
+
+
+def test_an_existing_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomic(path, b"new", overwrite=False)
+    assert path.read_bytes() == b"old"
+    write_atomic(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert held(tmp_path) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_appears_meanwhile_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    link = os.link
+
+    def late(source: Path, target: Path) -> None:
+        path.write_bytes(b"somebody else's")
+        if not has_links:
+            raise OSError(errno.EPERM, "no links here")
+        link(source, target)
+
+    monkeypatch.setattr(atomic.os, "link", late)
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomic(path, b"new", overwrite=False)
+    assert path.read_bytes() == b"somebody else's"
+    assert held(tmp_path) == ["a.jpg"]
+
+
+def test_without_links_it_still_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOTSUP, "no links here")
+
+    monkeypatch.setattr(atomic.os, "link", none)
+    write_atomic(tmp_path / "a.jpg", b"new", overwrite=False)
+    assert (tmp_path / "a.jpg").read_bytes() == b"new"
+    assert held(tmp_path) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "no permission"),
+        (errno.EROFS, "read-only"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_disk_that_refuses_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str, overwrite: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    if overwrite:
+        path.write_bytes(b"old")
+    before = held(tmp_path)
+
+    class Full:
+        def __enter__(self) -> "Full":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def write(self, data: bytes) -> None:
+            raise OSError(number, os.strerror(number))
+
+    def opened(self: Path, mode: str) -> Full:
+        os.close(os.open(self, os.O_CREAT | os.O_EXCL))
+        return Full()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        with pytest.raises(OutputError, match=words) as raised:
+            write_atomic(path, b"new", overwrite=overwrite)
+    assert "\n" not in str(raised.value)
+    assert held(tmp_path) == before
+    assert not overwrite or path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_ctrl_c_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(atomic.os, "link", interrupted)
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a.jpg", b"new", overwrite=overwrite)
+    assert held(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing/a.jpg", "folder does not exist"),
+        ("file/a.jpg", "part of the path is not a folder"),
+        ("folder", "it is a folder"),
+        ("n" * 300 + ".jpg", "name is too long"),
+        ("a\0b.jpg", "NUL"),
+    ],
+)
+def test_impossible_targets_are_one_line(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match=words) as raised:
+            write_atomic(tmp_path / name, b"new", overwrite=overwrite)
+        assert "\n" not in str(raised.value)
+    assert held(tmp_path) == ["file", "folder"]
+
+
+def test_a_link_is_followed_and_permissions_are_kept(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.jpg", tmp_path / "link.jpg"
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    write_atomic(link, b"new", overwrite=True)
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_dangling_link_counts_as_existing(tmp_path: Path) -> None:
+    link = tmp_path / "link.jpg"
+    link.symlink_to(tmp_path / "nowhere.jpg")
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomic(link, b"new", overwrite=False)
+
+
+def test_a_device_is_written_to() -> None:
+    write_atomic(Path(os.devnull), b"new", overwrite=True)
+    assert not Path(os.devnull).is_file()
+
+
+def test_a_read_only_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(atomic.os, "access", lambda *_: False)  # root may write anything
+    with pytest.raises(OutputError, match="read-only"):
+        write_atomic(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"old"

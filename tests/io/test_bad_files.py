@@ -1,0 +1,227 @@
+"""Files that are no pictures, or not whole, or not to be trusted: one line, and nothing else."""
+
+import os
+import struct
+import threading
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relume.errors import InputError, TooLarge, UnreadableInput
+from relume.io import codec
+from relume.io.opening import open_header
+from relume.photo import Photo, to_image
+
+KINDS = ("jpeg", "png", "webp", "tiff", "avif")
+
+
+def photo(bits: int = 8) -> Photo:
+    y, x = np.mgrid[0:1:90j, 0:1:120j].astype(np.float32)
+    grain = np.random.default_rng(0).random((90, 120, 3), np.float32)
+    return Photo(np.dstack([x, y, 1 - x]) * np.float32(0.9) + grain / 10, depth_bits=bits)
+
+
+WHOLE = {kind: codec.encode(photo(), kind) for kind in KINDS}
+BROKEN = {
+    "empty.jpg": b"",
+    "text.jpg": b"this is no picture, whatever its name says",
+    "nul.jpg": bytes(1000),
+    "header-only.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF",
+    "signature-only.png": b"\x89PNG\r\n\x1a\n",
+    "cut16.png": codec.encode(photo(16), "png")[:-100],
+    "no-end.png": WHOLE["png"][:-12],
+    "cut16.tif": codec.encode(photo(16), "tiff")[:20000],
+    "cut-float.tif": codec.encode(photo(32), "tiff")[:20000],
+    "no-end.jpg": WHOLE["jpeg"][:-2],
+    "zero-tail.jpg": WHOLE["jpeg"][:3000] + bytes(len(WHOLE["jpeg"]) - 3000),
+    "noise": np.random.default_rng(0).bytes(500),
+    "loop.tif": b"II*\0\x08\0\0\0\0\0\x08\0\0\0",
+    "broken.nef": b"II*\0 this is no raw file",
+}
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_one_line_that_names_the_file(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    if name.endswith(".nef"):
+        pytest.importorskip("rawpy", reason="needs the extra raw")
+    with pytest.raises(UnreadableInput) as caught:
+        codec.decode(BROKEN[name], name=name)
+    message = str(caught.value)
+    assert message.startswith(name)
+    assert "\n" not in message
+    assert len(message) < 200
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 9, 20, 40, 60, 80, 95, 99])
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_cut_anywhere_are_errors(
+    kind: str, keep: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = WHOLE[kind]
+    with pytest.raises(UnreadableInput):
+        codec.decode(data[: len(data) * keep // 100])
+    assert capfd.readouterr() == ("", "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(KINDS), st.integers(0, 400), st.binary(min_size=1, max_size=8))
+def test_damaged_headers_never_crash(kind: str, at: int, junk: bytes) -> None:
+    data = bytearray(WHOLE[kind])
+    data[at : at + len(junk)] = junk
+    message = ""
+    try:
+        codec.decode(bytes(data), max_megapixels=1)
+    except InputError as error:
+        message = str(error)
+    assert "\n" not in message
+
+
+def png_bomb(side: int) -> bytes:
+    """A PNG whose header promises far more pixels than there are."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + check
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+def jpeg_bomb(side: int) -> bytes:
+    data = bytearray(WHOLE["jpeg"])
+    at = data.index(b"\xff\xc0")
+    struct.pack_into(">HH", data, at + 5, side, side)
+    return bytes(data)
+
+
+def tiff_bomb(side: int, bits: int) -> bytes:
+    data = bytearray(codec.encode(photo(bits), "tiff"))
+    directory = struct.unpack_from("<I", data, 4)[0]
+    for place in range(2):  # width and height come first
+        struct.pack_into("<I", data, directory + 2 + 12 * place + 8, side)
+    return bytes(data)
+
+
+def bmp_bomb(side: int) -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 1000, 0, 0, 54) + header + bytes(900)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png_bomb(60_000),
+        png_bomb(15_000),
+        jpeg_bomb(65_000),
+        tiff_bomb(60_000, 8),
+        tiff_bomb(60_000, 16),
+        tiff_bomb(60_000, 32),
+        bmp_bomb(20_000),
+    ],
+    ids=["png", "png small", "jpeg", "tiff", "tiff16", "tiff float", "bmp"],
+)
+def test_header_bombs_are_refused_by_the_header_alone(data: bytes) -> None:
+    with pytest.raises(TooLarge, match=r"megapixels.*--max-megapixels"):
+        codec.decode(data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_limit_is_the_callers(kind: str) -> None:
+    with pytest.raises(TooLarge, match=r"limit of 0\.01"):
+        codec.decode(WHOLE[kind], max_megapixels=0.01)
+    assert codec.decode(WHOLE[kind], max_megapixels=0.0108).pixels.shape == (90, 120, 3)
+
+
+def test_pillows_own_limit_stays_out_of_it() -> None:
+    """144 megapixels: enough for Pillow's warning, which is an error in these tests."""
+    assert open_header(bmp_bomb(12_000)).size == (12_000, 12_000)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.5, 7.0])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_float_tiffs_must_be_finite_and_in_range(bad: float, shape: tuple[int, ...]) -> None:
+    array = np.full(shape, 0.25, np.float32)
+    good = codec.decode(bytes(cv2.imencode(".tiff", array)[1]))
+    assert good.depth_bits == 32
+    assert good.pixels.max() == pytest.approx(0.25)
+    array[0, 0] = bad
+    with pytest.raises(InputError, match=r"expected (finite|floating point) values") as caught:
+        codec.decode(bytes(cv2.imencode(".tiff", array)[1]), name="a.tif")
+    assert str(caught.value).startswith("a.tif")
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_floats_of_64_bits_become_32(shape: tuple[int, ...]) -> None:
+    decoded = codec.decode(bytes(cv2.imencode(".tiff", np.full(shape, 0.1))[1]))
+    assert decoded.depth_bits == 32
+    np.testing.assert_allclose(decoded.pixels, 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int16])
+def test_depths_that_are_not_supported(dtype: type) -> None:
+    for shape in ((4, 5), (4, 5, 3)):
+        data = bytes(cv2.imencode(".tiff", np.ones(shape, dtype))[1])
+        with pytest.raises(UnreadableInput, match="not supported"):
+            codec.decode(data)
+
+
+def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnreadableInput, match=r"none\.jpg does not exist"):
+        codec.read(tmp_path / "none.jpg")
+    with pytest.raises(UnreadableInput, match="is a folder"):
+        codec.read(tmp_path)
+    with pytest.raises(UnreadableInput, match="cannot read"):
+        codec.read(tmp_path / "a\0.jpg")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    with pytest.raises(UnreadableInput, match=r"empty\.jpg is empty"):
+        codec.read(tmp_path / "empty.jpg")
+
+    def forbidden(_: Path) -> bytes:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)  # root may read anything
+    with pytest.raises(UnreadableInput, match="may not be read"):
+        codec.read(tmp_path / "empty.jpg")
+
+
+def test_a_name_does_not_decide() -> None:
+    assert codec.decode(WHOLE["png"], name="photo.jpg").meta.format == "png"
+    assert codec.decode(WHOLE["jpeg"], name="photo.png").meta.format == "jpeg"
+
+
+def test_many_threads_read_at_once() -> None:
+    results: list[bool] = []
+
+    def work() -> None:
+        for kind in KINDS:
+            shape = codec.decode(WHOLE[kind]).pixels.shape
+            results.append(shape == (90, 120, 3))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 4 * len(KINDS)
+
+
+def test_junk_in_metadata_is_no_reason_to_fail() -> None:
+    for junk in (b"", b"Exif\0\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff"):
+        source = photo()
+        meta = type(source.meta)(exif=junk, icc=b"no profile", xmp=b"\xff")
+        odd = Photo(source.pixels, meta=meta)
+        for kind in KINDS:
+            back = codec.decode(codec.encode(odd, kind))
+            assert back.pixels.shape == (90, 120, 3)
+
+
+def test_arrays_of_the_wrong_kind_are_not_read() -> None:
+    with pytest.raises(InputError):
+        to_image(np.zeros((2, 2), np.int64))
