@@ -17,17 +17,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from skimage import data
 from timing import median_s, ratio
 
 import relume
-from relume.cli.sample import sample
 from relume.engine.cpu import cpu_flags
 from relume.errors import RelumeError
 from relume.faces import box_around, detectors
 from relume.faces.base import Box
 from relume.faces.boxes import iou
 from relume.image.darken import darken
-from relume.photo import Image
+from relume.photo import Image, to_image
 
 SETTINGS = {
     "original": "original",
@@ -42,7 +42,9 @@ THRESHOLD, OVERLAP = 0.6, 0.5
 
 
 def costs(detector: str, runs: int) -> None:
-    bright = cv2.resize(sample()[0], (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    bright = cv2.resize(
+        to_image(data.astronaut()), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC
+    ).clip(0, 1)
     dark = darken(bright, 0.03, np.random.default_rng(0))
     alone = detectors().create(detector, {"threshold": THRESHOLD})
     print(f"times the cost of {detector} alone, 1 MP; CPU flags: {' '.join(cpu_flags())}")

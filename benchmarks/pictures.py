@@ -11,14 +11,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from skimage import data
 
 import relume
-from relume.cli.sample import sample
 from relume.enhancers import decompose
 from relume.image import draw
 from relume.image.darken import darken
 from relume.io import codec
-from relume.photo import Image, Photo
+from relume.photo import Image, Photo, to_image
 
 SEED = 2018
 K = 0.05
@@ -26,7 +26,7 @@ QUALITY = 88
 
 
 def dark_portrait(k: float = K) -> Image:
-    return darken(sample()[0], k, np.random.default_rng(SEED))
+    return darken(to_image(data.astronaut()), k, np.random.default_rng(SEED))
 
 
 def demo() -> Image:
@@ -48,7 +48,9 @@ def methods() -> Image:
     shown = [relume.enhance(dark, method=name) for name in names]
     rows = [
         draw.panels([dark, *shown[:3]], ["input", *names[:3]], height_px=330),
-        draw.panels([*shown[3:], sample()[0]], [*names[3:], "never darkened"], height_px=330),
+        draw.panels(
+            [*shown[3:], to_image(data.astronaut())], [*names[3:], "never darkened"], height_px=330
+        ),
     ]
     width = min(row.shape[1] for row in rows)
     return np.concatenate([row[:, :width] for row in rows])

@@ -7,16 +7,22 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from skimage import data
 
 import relume
-from relume.cli.sample import scene
 from relume.enhancers import enhance
 from relume.enhancers.relume import MACHINE_LEVEL, MachineEnhancer, RelumeEnhancer, match_mean
 from relume.image.color import luma
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr
-from relume.photo import Image
+from relume.photo import Image, to_image
+
+
+@cache
+def scene() -> Image:
+    """scikit-image's astronaut."""
+    return to_image(data.astronaut())
 
 
 @cache

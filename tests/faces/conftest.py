@@ -12,12 +12,12 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis.strategies import SearchStrategy
+from skimage import data
 
 from relume import weights
-from relume.cli.sample import sample
 from relume.errors import RelumeError, WeightsError
 from relume.faces.base import Box
-from relume.photo import Image
+from relume.photo import Image, to_image
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 """Weights and photographs for research, where they are there."""
@@ -59,8 +59,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def astronaut() -> Image:
     """A bright portrait, 512 x 512, that nobody can write to."""
-    pytest.importorskip("skimage", reason="the portrait comes with scikit-image")
-    image, _ = sample()
+    image = to_image(data.astronaut())
     image.setflags(write=False)
     return image
 
