@@ -25,7 +25,7 @@ from relume.engine.cpu import cpu_flags
 from relume.errors import RelumeError
 from relume.faces import box_around, detectors
 from relume.faces.base import Box
-from relume.faces.boxes import iou
+from relume.faces.search import iou
 from relume.image.darken import darken
 from relume.photo import Image, to_image
 

@@ -7,7 +7,7 @@ every k-th photograph; the network sees them in both channel orders, normalised 
 in square crops of several sizes around YuNet's box or around the points' bounds expected in it.
 The error is the NME over the outer eye distance. The way with the least error on ``--train`` is
 then measured on ``--test``, which takes no part in the choice. The medians are LEFT, TOP, RIGHT
-and BOTTOM in ``relume/faces/boxes.py``.
+and BOTTOM in ``relume/faces/search.py``.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import numpy.typing as npt
 import relume
 from relume.errors import RelumeError
 from relume.faces import Box, box_around
-from relume.faces.boxes import BOTTOM, LEFT, RIGHT, TOP, bounds, iou
 from relume.faces.peppa import CROP, POINTS, Peppa, square_crop
+from relume.faces.search import BOTTOM, LEFT, RIGHT, TOP, bounds, iou
 from relume.faces.yunet import YuNet
 from relume.metrics.landmarks import nme
 from relume.photo import Image

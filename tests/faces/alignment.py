@@ -17,32 +17,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from relume.faces.boxes import non_maximum_suppression
+from relume.faces.search import non_maximum_suppression
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 PLACE = "https://www.adrianbulat.com/downloads/python-fan/"
-NO_FACES = np.zeros((0, 5))
-
-
-def _read(file: str) -> Any:
-    return torch.load(file, weights_only=True)
 
 
 def _channels_first(image: Pixels) -> torch.Tensor:
     return torch.from_numpy(image.transpose(2, 0, 1)[None].copy()).float()
-
-
-class Detector:
-    """What all the package's detectors have."""
-
-    def __init__(self, device: str, verbose: bool) -> None:
-        if not any(known in device for known in ("cpu", "cuda", "mps")):
-            raise ValueError
-        self.device = device
-
-    def _ready(self, network: nn.Module, weights: Any) -> nn.Module:
-        network.load_state_dict(weights)
-        return network.to(self.device).eval()
 
 
 class s3fd(nn.Module):  # noqa: N801
@@ -58,7 +40,7 @@ class s3fd(nn.Module):  # noqa: N801
         return [self.conv7_2_mbox_conf(seen), self.conv7_2_mbox_loc(seen)]
 
 
-class SFDDetector(Detector):
+class SFDDetector:
     def __init__(
         self,
         device: str,
@@ -66,9 +48,10 @@ class SFDDetector(Detector):
         verbose: bool = False,
         filter_threshold: float = 0.5,
     ) -> None:
-        super().__init__(device, verbose)
         self.filter_threshold = filter_threshold
-        self.face_detector = self._ready(s3fd(), _read(str(path_to_detector)))
+        self.face_detector = s3fd()
+        self.face_detector.load_state_dict(torch.load(str(path_to_detector), weights_only=True))
+        self.face_detector.to(device).eval()
 
     @torch.no_grad()
     def detect_from_image(self, image: Pixels) -> Any:
@@ -85,63 +68,6 @@ class SFDDetector(Detector):
             return np.array([])
         kept = non_maximum_suppression([r[:4] for r in rows], [r[4] for r in rows], most_iou=0.3)
         return [np.array(rows[k]) for k in kept if rows[k][4] > self.filter_threshold]
-
-
-class BlazeFace(nn.Module):
-    """896 anchors: two in each of 16 x 16 cells, six in each of 8 x 8."""
-
-    def __init__(self, back_model: bool = False) -> None:
-        super().__init__()
-        self.min_score_thresh = 0.75
-        self.classifier_8, self.classifier_16 = nn.Conv2d(3, 2, 1), nn.Conv2d(3, 6, 1)
-        self.regressor_8, self.regressor_16 = nn.Conv2d(3, 32, 1), nn.Conv2d(3, 96, 1)
-
-    def load_anchors_from_npy(self, anchors: Any, device: str) -> None:
-        assert anchors.shape == (896, 4)
-        self.anchors = torch.tensor(anchors)
-
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        fine, coarse = F.adaptive_avg_pool2d(x, 16), F.adaptive_avg_pool2d(x, 8)
-
-        def rows(width: int, *parts: torch.Tensor) -> torch.Tensor:
-            return torch.cat([p.permute(0, 2, 3, 1).reshape(-1, width) for p in parts])
-
-        places = rows(16, self.regressor_8(fine), self.regressor_16(coarse))
-        return places, rows(1, self.classifier_8(fine), self.classifier_16(coarse))[:, 0]
-
-
-class BlazeFaceDetector(Detector):
-    def __init__(
-        self,
-        device: str,
-        back_model: bool = False,
-        path_to_detector: str | None = None,
-        path_to_anchor: str | None = None,
-        verbose: bool = False,
-        min_score_thresh: float = 0.5,
-        min_suppression_threshold: float = 0.3,
-    ) -> None:
-        super().__init__(device, verbose)
-        network = BlazeFace(back_model)
-        self.face_detector = self._ready(network, _read(str(path_to_detector)))
-        network.load_anchors_from_npy(np.load(str(path_to_anchor)), device)
-        network.min_score_thresh = min_score_thresh
-
-    @torch.no_grad()
-    def detect_from_image(self, image: Pixels) -> Any:
-        height, width = image.shape[:2]
-        side = min(height, width)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = image[top : top + side, left : left + side]
-        places, logits = self.face_detector(_channels_first(square))
-        anchors, scores = self.face_detector.anchors, logits.sigmoid()
-        middle = places[:, :2] / 128 * anchors[:, 2:] + anchors[:, :2]
-        half = places[:, 2:4] / 256 * anchors[:, 2:]
-        boxes = torch.cat([middle - half, middle + half], dim=1) * side
-        boxes += torch.tensor([left, top, left, top])
-        sure = scores >= self.face_detector.min_score_thresh
-        rows = torch.cat([boxes, scores[:, None]], dim=1)[sure].numpy()
-        return rows[non_maximum_suppression(rows[:, :4], rows[:, 4], most_iou=0.3)]
 
 
 class FAN(nn.Module):
@@ -180,7 +106,7 @@ class FaceAlignment:
         assert face_detector == "folder", "every other one loads weights of its own"
         assert not compile
         assert landmarks_type == LandmarksType.TWO_D
-        self.face_detector: Any = Detector(device, verbose)
+        self.face_detector: Any = None
         self.face_alignment_net = self._load_native("2DFAN-4", network_size, device, dtype)
 
     def _load_native(self, network_name: str, network_size: int, device: str, dtype: Any) -> Any:
@@ -203,17 +129,18 @@ class FaceAlignment:
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
     """The package's modules by name, as an import would find them."""
-    sfd, blaze = {"s3fd": PLACE + "s3fd-619a316812.pth"}, PLACE + "blazeface.pth?raw=true"
-    anchors = PLACE + "anchors.npy?raw=true"
-    blazeface = {"blazeface_weights": blaze, "blazeface_anchors": anchors}
-    fan = {"2DFAN-4": PLACE + "2DFAN4-11f355bf06.pth.tar"}
-    named: dict[str, Sequence[Callable[..., Any]]] = {
-        "api": (FAN, FaceAlignment, LandmarksType),
-        "detection.sfd.sfd_detector": (s3fd, SFDDetector),
-        "detection.blazeface.blazeface_detector": (BlazeFace, BlazeFaceDetector),
+    named: dict[str, tuple[dict[str, str], Sequence[Callable[..., Any]]]] = {
+        "api": (
+            {"2DFAN-4": PLACE + "2DFAN4-11f355bf06.pth.tar"},
+            (FAN, FaceAlignment, LandmarksType),
+        ),
+        "detection.sfd.sfd_detector": (
+            {"s3fd": PLACE + "s3fd-619a316812.pth"},
+            (s3fd, SFDDetector),
+        ),
     }
-    for (name, members), urls in zip(named.items(), (fan, sfd, blazeface), strict=True):
+    for name, (urls, members) in named.items():
         module = ModuleType(f"face_alignment.{name}")
         module.__dict__.update({member.__name__: member for member in members})
-        module.__dict__["models_urls"] = dict(urls)
+        module.__dict__["models_urls"] = urls
         yield module.__name__, module

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import relume
+from relume.engine import Runtime
 from relume.errors import InputError, ParameterError, UnknownName
-from relume.faces import Box, Face, View, calibration, faces_on
-from relume.faces.boxes import iou
-from relume.faces.calibration import Curve
+from relume.faces import Box, Face, View, detect_on_views
+from relume.faces.search import iou
 from relume.image.darken import darken
 from relume.photo import Image, Photo, quantise
 
@@ -64,7 +64,7 @@ def test_what_is_no_photograph(picture: object) -> None:
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_wrong_thresholds(threshold: float) -> None:
-    with pytest.raises(ParameterError, match="threshold must be between 0 and 1"):
+    with pytest.raises(ParameterError, match="threshold must be 0 to 1"):
         relume.detect_faces(GREY, detector="haar", threshold=threshold)
 
 
@@ -133,10 +133,24 @@ def test_the_default_sees_the_portrait(yunet: None, astronaut: Image) -> None:
 def test_a_bright_photograph_costs_one_view(
     astronaut: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = "relume.enhancers.enhance"
+    made = "relume.faces.views.enhance"
     monkeypatch.setattr(made, lambda *_, **options: pytest.fail("a second view was made"))
     (face,) = relume.detect_faces(astronaut, detector="haar")
     assert face.view == "original"
+
+
+def test_the_runtime_reaches_the_enhancer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads and precision of a view are the caller's: a study runs in one thread, in f32."""
+    runtimes: list[Runtime | None] = []
+
+    def enhance(image: Image, *, method: str, runtime: Runtime | None) -> Image:
+        runtimes.append(runtime)
+        return image
+
+    monkeypatch.setattr("relume.faces.views.enhance", enhance)
+    wanted = Runtime(threads=1, precision="f32")
+    assert relume.detect_faces(GREY // 8, detector="haar", runtime=wanted) == []
+    assert runtimes == [wanted]
 
 
 def test_one_view_by_its_name_alone(astronaut: Image) -> None:
@@ -202,18 +216,22 @@ def test_68_landmarks_in_the_dark(yunet: None, peppa: None, astronaut: Image) ->
     assert distances.mean() < 0.1 * np.linalg.norm(bright.landmarks[45] - bright.landmarks[36])
 
 
-class Told:
-    """Finds one face: in the middle of the view, with a score that is the view's level."""
+class Levels:
+    """Finds one face in the middle of a view that is bright enough; its score is the level."""
 
     info = relume.detectors().info("haar")
+
+    def __init__(self, threshold: float = 0.1) -> None:
+        self.threshold = threshold
 
     def __call__(self, image: Image) -> list[Face]:
         height, width = image.shape[:2]
         box = (width / 4, height / 4, width * 3 / 4, height * 3 / 4)
-        return [Face(box, float(image.mean()))]
+        face = Face(box, float(image.mean()))
+        return [face] if face.score >= self.threshold else []
 
 
-def shown(*levels: tuple[str, float, float]) -> list[View]:
+def flat_views(*levels: tuple[str, float, float]) -> list[View]:
     """Flat views of a photograph of 40 x 40 px: name, scale, level."""
     return [
         View(name, np.full((int(40 * scale), int(40 * scale), 3), level, np.float32), scale)
@@ -222,20 +240,12 @@ def shown(*levels: tuple[str, float, float]) -> list[View]:
 
 
 def test_views_are_merged_in_the_photographs_pixels() -> None:
-    two = shown(("original", 1, 0.25), ("machine@2", 2, 0.75))
-    (face,) = faces_on(two, Told(), detector="haar", threshold=0.1)
+    two = flat_views(("original", 1, 0.25), ("machine@2", 2, 0.75))
+    (face,) = detect_on_views(two, Levels())
     assert face.box == (10, 10, 30, 30)
     assert (face.score, face.view) == (0.75, "original+machine@2")
-    (face,) = faces_on(two, Told(), detector="haar", threshold=0.5)
+    (face,) = detect_on_views(two, Levels(0.5))
     assert face.view == "machine@2"
-
-
-def test_scores_are_calibrated_before_the_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "CURVES", {("haar", "machine"): Curve((0, 1), (0, 0.5))})
-    two = shown(("original", 1, 0.25), ("machine", 1, 0.75))
-    (face,) = faces_on(two, Told(), detector="haar", threshold=0.1)
-    assert face.score == 0.375
-    assert faces_on(two, Told(), detector="haar", threshold=0.5) == []
 
 
 def test_landmarks_are_placed_on_the_enhanced_view() -> None:
@@ -249,7 +259,7 @@ def test_landmarks_are_placed_on_the_enhanced_view() -> None:
             asked.append((float(image.mean()), box))
             return np.full((68, 2), (box[0] + box[2]) / 2, np.float32)
 
-    two = shown(("original", 1, 0.25), ("machine@2", 2, 0.75))
-    (face,) = faces_on(two, Told(), detector="haar", threshold=0.1, landmarker=Middle())
+    two = flat_views(("original", 1, 0.25), ("machine@2", 2, 0.75))
+    (face,) = detect_on_views(two, Levels(), landmarker=Middle())
     assert asked == [(0.75, (20, 20, 60, 60))]
     np.testing.assert_allclose(face.landmarks, 20)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from relume.errors import ParameterError
 from relume.faces import Box, Face, box_around
 from relume.faces.base import by_score
-from relume.faces.boxes import (
+from relume.faces.search import (
     BOTTOM,
     LEFT,
     RIGHT,

@@ -18,15 +18,13 @@ from relume.catalog import Catalog, Info
 from relume.errors import InputError, ParameterError, RelumeError, UnknownName, WeightsError
 from relume.faces import Box, Detector, Face, Landmarker, detectors, landmarkers
 from relume.faces.base import Points
-from relume.faces.boxes import iou
+from relume.faces.search import iou
 from relume.photo import Image
 
 from .conftest import FACE, reason
 
 THRESHOLD = 0.6
 LENGTHEN = 5
-SHRINKS_FIRST = {"blazeface", "scrfd"}
-"""These see a picture at 128 or 640 px only: a small face in a large picture is lost on them."""
 SIZES = [(1, 1), (3, 5), (64, 64), (1, 150), (150, 1), (70, 33)]
 
 
@@ -140,8 +138,7 @@ def test_a_large_picture_shows_large_and_small_faces(find: Find, head: Image) ->
     faces = checked(find(picture))
     in_head = np.subtract(FACE, (120, 20, 120, 20))
     assert found(faces, tuple(in_head * LENGTHEN))
-    if find.name not in SHRINKS_FIRST:
-        assert found(faces, tuple(np.add(in_head, (2150, 1350, 2150, 1350))))
+    assert found(faces, tuple(np.add(in_head, (2150, 1350, 2150, 1350))))
 
 
 def test_the_threshold_only_cuts_the_list_short(find: Find, astronaut: Image) -> None:

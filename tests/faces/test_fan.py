@@ -21,14 +21,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relume.errors import DeviceError, MissingExtra, RelumeError, WeightsError
+from relume.errors import DeviceError, MissingExtra, WeightsError
 from relume.faces import Detector, Landmarker, detectors, landmarkers
-from relume.faces.fan import KINDS, _url
 from relume.photo import Image
 
 torch = pytest.importorskip("torch", reason="face-alignment's networks are torch's")
 
-SFD, BLAZE = "detection.sfd.sfd_detector", "detection.blazeface.blazeface_detector"
+SFD = "detection.sfd.sfd_detector"
 SURE = 1 / (1 + math.exp(-3))
 """The score of a logit of 3: 0.953."""
 Package = Callable[[str], Any]
@@ -77,28 +76,15 @@ def s3fd_weights(package: Package, file: Path) -> Path:
     return file
 
 
-def blazeface_weights(package: Package, file: Path) -> Path:
-    """One face in the middle of the square, half as wide; the anchors beside the file."""
-    state = silent(package(BLAZE).BlazeFace(back_model=False))
-    state["classifier_8.bias"][:] = 3
-    state["classifier_16.bias"][:] = -9
-    for anchor in (0, 16):
-        state["regressor_8.bias"][anchor + 2 : anchor + 4] = 64
-    torch.save(state, file)
-    anchors = np.tile(np.array([0.5, 0.5, 1, 1], np.float32), (896, 1))
-    np.save(file.with_name("anchors.npy"), anchors)
-    return file
-
-
 def picture(height: int = 192, width: int = 160) -> Image:
     image = np.full((height, width, 3), 0.5, np.float32)
     image[:, :, 0] = 1
     return image
 
 
-def detector(name: str, file: Path | str = "", **options: float | str) -> Detector:
+def s3fd(file: Path | str = "", **options: float | str) -> Detector:
     given = {"checkpoint": str(file), "device": "cpu", **options}
-    return detectors().create(name, given)
+    return detectors().create("s3fd", given)
 
 
 def fan(file: Path | str = "", **options: float | str) -> Landmarker:
@@ -108,7 +94,7 @@ def fan(file: Path | str = "", **options: float | str) -> Landmarker:
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (64, 64), (192, 160)])
 def test_s3fd_of_a_checkpoint(package: Package, tmp_path: Path, size: tuple[int, int]) -> None:
     """Boxes of 4 strides of 128 px around the cells' middles."""
-    find = detector("s3fd", s3fd_weights(package, tmp_path / "own.pth"))
+    find = s3fd(s3fd_weights(package, tmp_path / "own.pth"))
     faces = find(picture(*size))
     assert faces
     for face in faces:
@@ -121,39 +107,12 @@ def test_s3fd_of_a_checkpoint(package: Package, tmp_path: Path, size: tuple[int,
 
 def test_s3fds_threshold(package: Package, tmp_path: Path) -> None:
     file = s3fd_weights(package, tmp_path / "own.pth")
-    assert detector("s3fd", file, threshold=SURE - 0.01)(picture())
-    assert detector("s3fd", file, threshold=SURE + 0.01)(picture()) == []
-
-
-@pytest.mark.parametrize(
-    ("size", "box"),
-    [
-        ((192, 160), (40, 56, 120, 136)),
-        ((160, 192), (56, 40, 136, 120)),
-        ((64, 64), (16, 16, 48, 48)),
-        ((1, 1), (16, 16, 48, 48)),
-    ],
-)
-def test_blazeface_of_a_checkpoint(
-    package: Package, tmp_path: Path, size: tuple[int, int], box: tuple[float, ...]
-) -> None:
-    """Half of the middle square; small pictures are padded to 64 px."""
-    file = blazeface_weights(package, tmp_path / "own.pth")
-    (face,) = detector("blazeface", file)(picture(*size))
-    assert face.box == pytest.approx(box, abs=0.01)
-    assert face.score == pytest.approx(SURE, abs=1e-5)
-    assert detector("blazeface", file, threshold=SURE + 0.01)(picture(*size)) == []
-
-
-def test_blazefaces_anchors_lie_beside_its_weights(package: Package, tmp_path: Path) -> None:
-    file = blazeface_weights(package, tmp_path / "own.pth")
-    (tmp_path / "anchors.npy").unlink()
-    with pytest.raises(WeightsError, match=r"there is no weights file .*anchors\.npy"):
-        detector("blazeface", file)
+    assert s3fd(file, threshold=SURE - 0.01)(picture())
+    assert s3fd(file, threshold=SURE + 0.01)(picture()) == []
 
 
 def test_a_detector_is_given_rgb_bytes(package: Package, tmp_path: Path) -> None:
-    find = detector("s3fd", s3fd_weights(package, tmp_path / "own.pth"))
+    find = s3fd(s3fd_weights(package, tmp_path / "own.pth"))
     given: list[Any] = []
 
     def told(pixels: Any) -> list[list[float]]:
@@ -191,22 +150,21 @@ BAD: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("name", ["s3fd", "blazeface", "fan"])
+@pytest.mark.parametrize("name", ["s3fd", "fan"])
 def test_files_that_are_no_weights(package: Package, tmp_path: Path, name: str, bad: str) -> None:
     package("api")
     file = tmp_path / "own.pth"
     BAD[bad](file)
-    np.save(tmp_path / "anchors.npy", np.zeros((896, 4), np.float32))
     with pytest.raises(WeightsError, match=f"the weights of the .* '{name}' cannot be") as caught:
-        fan(file) if name == "fan" else detector(name, file)
+        fan(file) if name == "fan" else s3fd(file)
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["s3fd", "blazeface", "fan"])
+@pytest.mark.parametrize("name", ["s3fd", "fan"])
 def test_a_checkpoint_that_is_not_there(package: Package, tmp_path: Path, name: str) -> None:
     with pytest.raises(WeightsError, match="there is no weights file"):
-        fan(tmp_path / "no.pth") if name == "fan" else detector(name, tmp_path / "no.pth")
+        fan(tmp_path / "no.pth") if name == "fan" else s3fd(tmp_path / "no.pth")
 
 
 def declared(package: Package, monkeypatch: pytest.MonkeyPatch, source: Path) -> str:
@@ -230,23 +188,12 @@ def test_weights_are_fetched_once_and_checked(
         Path(target).write_bytes(source.read_bytes())
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
-    assert detector("s3fd")(picture())
-    assert detector("s3fd")(picture())
+    assert s3fd()(picture())
+    assert s3fd()(picture())
     assert fetched == [(f"https://example.org/{name}", name[5:15])]
     (hub / name).write_bytes(b"something else")
     with pytest.raises(WeightsError, match=r"expected a sha256 that starts with .*; delete it"):
-        detector("s3fd")
-
-
-def test_a_name_without_a_sum_is_taken_as_it_is(
-    package: Package, hub: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    urls = package(BLAZE).models_urls
-    monkeypatch.setitem(urls, "blazeface_weights", "https://example.org/blazeface.pth?raw=true")
-    monkeypatch.setitem(urls, "blazeface_anchors", "https://example.org/anchors.npy?raw=true")
-    hub.mkdir(parents=True)
-    blazeface_weights(package, hub / "blazeface.pth")
-    assert detector("blazeface")(picture())
+        s3fd()
 
 
 def test_without_a_network_the_place_is_named(
@@ -255,7 +202,7 @@ def test_without_a_network_the_place_is_named(
     """The tests' own lack of one is met here."""
     package(SFD)
     with pytest.raises(WeightsError, match="could not be fetched from https://") as caught:
-        detector("s3fd")
+        s3fd()
     assert str(hub / "s3fd-619a316812.pth") in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -264,35 +211,18 @@ def test_a_gpu_is_never_silently_ignored(package: Package, tmp_path: Path) -> No
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(DeviceError, match="torch sees no CUDA device"):
-        detector("s3fd", s3fd_weights(package, tmp_path / "own.pth"), device="cuda")
+        s3fd(s3fd_weights(package, tmp_path / "own.pth"), device="cuda")
 
 
-@pytest.mark.parametrize(
-    ("name", "needs"), [("retinaface", "torchvision"), ("scrfd", "onnxruntime")]
-)
-def test_what_the_extra_does_not_bring_is_named(
-    name: str, needs: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, needs, None)
-    with pytest.raises(RelumeError, match=f"needs the package '{needs}', .*detector 's3fd'"):
-        detector(name)
+@pytest.mark.skipif(find_spec("face_alignment") is None, reason="face-alignment is not installed")
+def test_the_names_are_the_packages_own() -> None:
+    module = imported(SFD)
+    assert module.models_urls["s3fd"].startswith("https://")
+    known = set(inspect.signature(module.SFDDetector).parameters)
+    assert {"device", "path_to_detector", "filter_threshold"} <= known
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_the_names_are_the_packages_own(name: str) -> None:
-    kind = KINDS[name]
-    for package in filter(None, ("face_alignment", kind.needs)):
-        if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
-    module = imported(f"detection.{kind.module}")
-    for place in filter(None, (kind.url, kind.anchors_url)):
-        assert _url(module, place).startswith("https://")
-    known = set(inspect.signature(getattr(module, kind.cls)).parameters)
-    assert {"device", "path_to_detector", kind.threshold_name} <= known
-    assert ("path_to_anchor" in known) == (kind.anchors_url is not None)
-
-
-@pytest.mark.parametrize("name", ["s3fd", "blazeface", "fan"])
+@pytest.mark.parametrize("name", ["s3fd", "fan"])
 @pytest.mark.parametrize("absent", ["face-alignment", "torch"])
 def test_one_line_says_what_to_install(
     name: str, absent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -308,7 +238,7 @@ def test_one_line_says_what_to_install(
     else:
         monkeypatch.setitem(sys.modules, "face_alignment", None)
     with pytest.raises(MissingExtra) as caught:
-        fan() if name == "fan" else detector(name)
+        fan() if name == "fan" else s3fd()
     kind = "landmarker" if name == "fan" else "detector"
     assert str(caught.value) == (
         f"the {kind} '{name}' needs the package '{absent}', which is not installed; "

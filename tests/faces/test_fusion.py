@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from relume.faces import Box, Face, fuse
+from relume.faces import Box, Face
 from relume.faces.base import by_score
-from relume.faces.boxes import iou
 from relume.faces.fusion import MOVES_BOX_IOU, SAME_FACE_IOU, clusters, weighted_points
+from relume.faces.search import iou
 
 from .conftest import given
+
+
+def fuse(views: Sequence[Sequence[Face]], *, lead_score: float = 0.0) -> list[Face]:
+    """One answer, best score first."""
+    return by_score([cluster.fused() for cluster in clusters(views, lead_score=lead_score)])
+
 
 NAMES = ("original", "machine", "gamma")
 
@@ -42,10 +48,10 @@ def shown(found: Sequence[Face]) -> list[tuple[Box, float]]:
 
 
 @given(views, st.floats(0, 1))
-def test_what_the_leading_view_finds_stays_found(found: Views, sure: float) -> None:
+def test_what_the_leading_view_finds_stays_found(found: Views, lead_score: float) -> None:
     """Each of its faces has an answer of its own, at its place and not with less."""
-    leads = [face for face in found[0] if face.score >= sure]
-    gathered = clusters(found, sure=sure)
+    leads = [face for face in found[0] if face.score >= lead_score]
+    gathered = clusters(found, lead_score=lead_score)
     assert [c.lead for c in gathered[: len(leads)]] == leads
     for cluster in gathered[: len(leads)]:
         fused = cluster.fused()
@@ -55,14 +61,14 @@ def test_what_the_leading_view_finds_stays_found(found: Views, sure: float) -> N
 
 
 @given(views, st.floats(0, 1))
-def test_every_face_goes_into_one_answer(found: Views, sure: float) -> None:
-    gathered = clusters(found, sure=sure)
+def test_every_face_goes_into_one_answer(found: Views, lead_score: float) -> None:
+    gathered = clusters(found, lead_score=lead_score)
     members = [face for cluster in gathered for face in cluster.members]
     assert sorted(map(id, members)) == sorted(id(f) for part in found for f in part)
     for cluster in gathered:
         for member in cluster.members[1:]:
             assert iou(member.box, cluster.lead.box) > SAME_FACE_IOU
-    answer = fuse(found, sure=sure)
+    answer = fuse(found, lead_score=lead_score)
     assert len(answer) == len(gathered)
     assert shown(answer) == shown(by_score(answer))
 
@@ -143,7 +149,7 @@ def test_weak_faces_of_the_leading_view_queue_up() -> None:
     """In the dark their boxes are the worse ones: the surer view's face leads."""
     weak, seen = Face((0, 0, 30, 30), 0.4), Face((13, 0, 43, 30), 0.9, None, "machine")
     assert fuse([[weak], [seen]])[0].box == weak.box
-    (face,) = fuse([[weak], [seen]], sure=0.5)
+    (face,) = fuse([[weak], [seen]], lead_score=0.5)
     assert face.box == seen.box
     assert face.view == "machine+original"
 

@@ -13,8 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from relume.faces import search as search_module
-from relume.faces.boxes import iou
-from relume.faces.search import LARGEST_PX, OVERLAP_PX, TILE_PX, RawDetections, search
+from relume.faces.search import LARGEST_PX, OVERLAP_PX, TILE_PX, RawDetections, iou, search
 from relume.photo import Image
 
 from .conftest import given

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 import relume
 from relume.errors import ParameterError, UnknownName
-from relume.faces import Face, View, landmark_view, needed, parse_views, render
+from relume.faces import (
+    Face,
+    View,
+    landmark_view,
+    parse_views,
+    render_full_size,
+    render_views,
+    select_views,
+)
 from relume.faces.views import DARK_BELOW, LARGEST_SCALE, usual_scale
 from relume.photo import Image
 
@@ -23,14 +31,14 @@ def flat(level: float, height: int = 20, width: int = 30) -> Image:
 
 def names(level: float, *wanted: str) -> list[str]:
     """The views that are looked at of a flat picture."""
-    return [spec.name for spec in needed(parse_views(wanted), flat(level))]
+    return [spec.name for spec in select_views(parse_views(wanted), flat(level))]
 
 
 def test_a_view_that_shows_the_same_is_looked_at_once() -> None:
     both = ("original", "gamma:0.4", "gamma:0.4@1", "gamma")
     assert names(0.05, *both) == ["original", "gamma:0.4", "gamma"]
     large = flat(0.05, 1000, 1000)
-    assert [s.name for s in needed(parse_views(both), large)] == list(both)
+    assert [s.name for s in select_views(parse_views(both), large)] == list(both)
 
 
 def test_names_are_parsed() -> None:
@@ -86,7 +94,9 @@ def test_what_was_asked_for_alone_is_looked_at() -> None:
 def test_rendering() -> None:
     """Smaller views are shrunk and then enhanced, larger ones enhanced and then enlarged."""
     image = flat(0.25)
-    own, smaller, larger = render(parse_views(("original", "gamma:0.5@0.5", "original@2")), image)
+    own, smaller, larger = render_views(
+        parse_views(("original", "gamma:0.5@0.5", "original@2")), image
+    )
     assert own.image is image
     assert (smaller.image.shape, larger.image.shape) == ((10, 15, 3), (40, 60, 3))
     parameters = {"exponent": 0.5}
@@ -94,6 +104,30 @@ def test_rendering() -> None:
     np.testing.assert_array_equal(smaller.image, enhanced)
     np.testing.assert_allclose(larger.image, 0.25, atol=1e-6)
     assert [v.is_photograph for v in (own, smaller, larger)] == [True, False, True]
+
+
+def test_eight_bit_steps_are_a_files() -> None:
+    """As an enhanced picture would be read back from a file, also where it is enlarged."""
+    image = np.linspace(0, 1, 20 * 30 * 3, dtype=np.float32).reshape(20, 30, 3)
+    (view,) = render_views(parse_views(("gamma:0.4",)), image, eight_bit=True)
+    (exact,) = render_views(parse_views(("gamma:0.4",)), image)
+    steps = view.image * 255
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
+    np.testing.assert_allclose(view.image, exact.image, atol=0.5 / 255 + 1e-6)
+    assert not np.array_equal(view.image, exact.image)
+
+
+def test_a_view_at_the_photographs_size() -> None:
+    """Large photographs are searched on a smaller view; people look at one of their size."""
+    image = flat(0.05, 900, 1000)
+    assert usual_scale(image) < 1
+    for name in ("gamma:0.4", "gamma:0.4@0.5", "gamma:0.4@2"):
+        view = render_full_size(name, image)
+        assert (view.name, view.image.shape, view.scale) == ("gamma:0.4", image.shape, 1.0)
+        assert not view.is_photograph
+    own = render_full_size("original", image)
+    assert own.image is image
+    assert own.is_photograph
 
 
 @pytest.mark.parametrize(
@@ -117,7 +151,7 @@ def test_scaling_stays_in_range() -> None:
     """Cubic interpolation overshoots at edges."""
     image = flat(0.0)
     image[:, 15:] = 1
-    for view in render(parse_views(("original@3", "original@0.3")), image):
+    for view in render_views(parse_views(("original@3", "original@0.3")), image):
         assert view.image.dtype == np.float32
         assert view.image.min() >= 0
         assert view.image.max() <= 1
@@ -125,7 +159,7 @@ def test_scaling_stays_in_range() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (3, 5)])
 def test_tiny_pictures_keep_a_pixel(size: tuple[int, int]) -> None:
-    (view,) = render(parse_views(("original@0.05",)), flat(0.1, *size))
+    (view,) = render_views(parse_views(("original@0.05",)), flat(0.1, *size))
     assert min(view.image.shape) >= 1
 
 
@@ -136,9 +170,9 @@ def test_an_enhancer_runs_once_for_all_scales_from_1_on(monkeypatch: pytest.Monk
         calls.append((method, image.shape[:2]))
         return image
 
-    monkeypatch.setattr("relume.enhancers.enhance", enhance)
+    monkeypatch.setattr("relume.faces.views.enhance", enhance)
     wanted = ("machine", "machine@2", "machine@0.5", "gamma@3", "original")
-    shown = list(render(parse_views(wanted), flat(0.1)))
+    shown = list(render_views(parse_views(wanted), flat(0.1)))
     assert calls == [("machine", (20, 30)), ("machine", (10, 15)), ("gamma", (20, 30))]
     assert [view.image.shape[0] for view in shown] == [20, 40, 10, 60, 20]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relume.errors import WeightsError
-from relume.faces.boxes import iou
+from relume.faces.search import iou
 from relume.faces.yunet import YuNet
 from relume.photo import Image, quantise
 

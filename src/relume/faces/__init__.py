@@ -6,29 +6,37 @@ runs one of each on one or several views of a photograph and gives one answer.
 
 from __future__ import annotations
 
-from relume.faces.api import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, faces_on
-from relume.faces.base import Box, Detector, Face, Landmarker
-from relume.faces.boxes import box_around
-from relume.faces.fusion import fuse
+from relume.faces.api import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, detect_on_views
+from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points
 from relume.faces.registry import detectors, landmarkers
-from relume.faces.views import View, landmark_view, needed, parse_views, render
+from relume.faces.search import box_around
+from relume.faces.views import (
+    View,
+    landmark_view,
+    parse_views,
+    render_full_size,
+    render_views,
+    select_views,
+)
 
 __all__ = [
     "DEFAULT_DETECTOR",
     "DEFAULT_VIEWS",
+    "ORIGINAL",
     "Box",
     "Detector",
     "Face",
     "Landmarker",
+    "Points",
     "View",
     "box_around",
     "detect_faces",
+    "detect_on_views",
     "detectors",
-    "faces_on",
-    "fuse",
     "landmark_view",
     "landmarkers",
-    "needed",
     "parse_views",
-    "render",
+    "render_full_size",
+    "render_views",
+    "select_views",
 ]

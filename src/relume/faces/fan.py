@@ -1,23 +1,21 @@
-"""The detectors and the landmarker of the package ``face-alignment`` (the extra ``fan``).
+"""S3FD and FAN from the package ``face-alignment`` (the extra ``fan``).
 
 Bulat and Tzimiropoulos, *How far are we from solving the 2D & 3D Face Alignment problem?* (ICCV
 2017): FAN, and S3FD (Zhang et al., *S3FD: Single Shot Scale-invariant Face Detector*, ICCV 2017)
-in front of it, as the course project used them; BlazeFace, RetinaFace and SCRFD beside it.
+in front of it, as the course project used them.
 
-face-alignment fetches its weights itself, at first use, into torch's hub folder. Where a file's
-name carries the start of its sha256, that is checked; all are read with ``weights_only``.
+face-alignment fetches its weights itself, at first use, into torch's hub folder. Their
+names carry the start of their sha256, which is checked; they are read with ``weights_only``.
 ``checkpoint`` takes a file of one's own instead.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,63 +32,22 @@ from relume.weights import sha256_of
 
 DEVICES = ("auto", "cpu", "cuda")
 LEAST_SIDE_PX = 64
-"""S3FD and the others halve the picture five or six times; smaller ones are padded."""
+"""S3FD halves the picture five times; smaller ones are padded."""
 SOURCE = "https://github.com/1adrianb/face-alignment"
 
-
-@dataclass(frozen=True)
-class Kind:
-    """One detector of the package: where its class is, its weights and what else it needs."""
-
-    module: str
-    cls: str
-    url: str
-    threshold_name: str
-    needs: str | None = None
-    anchors_url: str | None = None
-
-
-KINDS = {
-    "s3fd": Kind("sfd.sfd_detector", "SFDDetector", "models_urls:s3fd", "filter_threshold"),
-    "blazeface": Kind(
-        "blazeface.blazeface_detector", "BlazeFaceDetector", "models_urls:blazeface_weights",
-        "min_score_thresh", anchors_url="models_urls:blazeface_anchors",
+DEVICE = Parameter("device", "where it runs", "auto", choices=DEVICES)
+CHECKPOINT = Parameter("checkpoint", "a weights file of one's own; empty: fetched", "")
+DETECTOR_INFO = Info(
+    name="s3fd",
+    summary="S3FD (2017), the course project's detector: accurate, slow",
+    licence="BSD-3-Clause",
+    source=SOURCE,
+    parameters=(
+        Parameter("threshold", "lowest score of a face", 0.6, 0.0, 1.0),
+        DEVICE,
+        CHECKPOINT,
     ),
-    "retinaface": Kind(
-        "retinaface.retinaface_detector", "RetinaFaceDetector",
-        "models_urls:retinaface_mobilenet0.25", "confidence_threshold", needs="torchvision",
-    ),
-    "scrfd": Kind(
-        "scrfd.scrfd_detector", "SCRFDDetector", "model_url", "confidence_threshold",
-        needs="onnxruntime",
-    ),
-}  # fmt: skip
-
-
-def _info(name: str, summary: str, licence: str) -> Info:
-    return Info(
-        name=name,
-        summary=summary,
-        licence=licence,
-        source=SOURCE,
-        parameters=(
-            Parameter("threshold", "lowest score of a face", 0.6, 0.0, 1.0),
-            Parameter("device", "where it runs", "auto", choices=DEVICES),
-            Parameter("checkpoint", "a weights file of one's own; empty: fetched", ""),
-        ),
-        extra="fan",
-    )
-
-
-DETECTOR_INFOS = (
-    _info("s3fd", "S3FD (2017), the course project's detector: accurate, slow", "BSD-3-Clause"),
-    _info("blazeface", "BlazeFace front model: sees the middle square at 128 px", "Apache-2.0"),
-    _info("retinaface", "RetinaFace, MobileNet 0.25; needs torchvision too", "MIT"),
-    _info(
-        "scrfd",
-        "SCRFD 2.5G at 640 px; needs onnxruntime too",
-        "MIT (code); the weights are for non-commercial research",
-    ),
+    extra="fan",
 )
 LANDMARKER_INFO = Info(
     name="fan",
@@ -98,8 +55,8 @@ LANDMARKER_INFO = Info(
     licence="BSD-3-Clause",
     source=SOURCE,
     parameters=(
-        Parameter("device", "where it runs", "auto", choices=DEVICES),
-        Parameter("checkpoint", "a weights file of one's own; empty: fetched", ""),
+        DEVICE,
+        CHECKPOINT,
         Parameter(
             "reference_px", "box size at scale 1: 195 for S3FD's boxes, 165 for tighter ones",
             195, 100, 300,
@@ -109,10 +66,14 @@ LANDMARKER_INFO = Info(
 )  # fmt: skip
 
 
-class FanDetector:
-    """A detector of face-alignment, on the picture at its own size."""
+class S3FD:
+    """The Single Shot Scale-invariant Face Detector, on the picture at its own size."""
 
-    def __init__(self, info: Info, *, threshold: float, device: str, checkpoint: str) -> None:
+    info = DETECTOR_INFO
+
+    def __init__(
+        self, *, threshold: float = 0.6, device: str = "auto", checkpoint: str = ""
+    ) -> None:
         """Load the detector and its weights.
 
         Raises:
@@ -120,20 +81,17 @@ class FanDetector:
             WeightsError: the weights cannot be fetched or read.
             DeviceError: there is no such device.
         """
-        self.info = info
+        what = "the detector 's3fd'"
+        module = _package(what, "detection.sfd.sfd_detector")
         self.threshold = threshold
-        kind = KINDS[info.name]
-        what = f"the detector {info.name!r}"
-        _require(what, kind.needs)
-        module = _package(what, f"detection.{kind.module}")
-        options: dict[str, Any] = {kind.threshold_name: threshold}
-        options["path_to_detector"] = str(_weights(_url(module, kind.url), checkpoint))
-        if kind.anchors_url:
-            # BlazeFace's prior boxes lie in a file beside its weights
-            beside = str(Path(checkpoint).with_name("anchors.npy")) if checkpoint else ""
-            options["path_to_anchor"] = str(_weights(_url(module, kind.anchors_url), beside))
-        build = getattr(module, kind.cls)
-        self._detector = _load(what, lambda: build(device=_device(device), **options))
+        self._detector = _load(
+            what,
+            lambda: module.SFDDetector(
+                device=_device(device),
+                path_to_detector=str(_weights(module.models_urls["s3fd"], checkpoint)),
+                filter_threshold=threshold,
+            ),
+        )
         self._lock = threading.Lock()
 
     def __call__(self, image: Image) -> list[Face]:
@@ -205,24 +163,6 @@ class Fan:
         return np.asarray(points[0], np.float32)
 
 
-def detector(info: Info) -> Callable[..., FanDetector]:
-    """The factory of one of the package's detectors, for the catalogue."""
-
-    def build(*, threshold: float, device: str, checkpoint: str) -> FanDetector:
-        return FanDetector(info, threshold=threshold, device=device, checkpoint=checkpoint)
-
-    return build
-
-
-def _require(what: str, package: str | None) -> None:
-    """Packages that face-alignment needs for one detector but does not install."""
-    if package and importlib.util.find_spec(package) is None:
-        raise RelumeError(
-            f"{what} needs the package {package!r}, which 'relume[fan]' does not bring; install "
-            f"the {package} that fits this machine's torch, or use the detector 's3fd'"
-        )
-
-
 def _package(what: str, module: str) -> Any:
     try:
         with warnings.catch_warnings():
@@ -234,12 +174,6 @@ def _package(what: str, module: str) -> Any:
         raise MissingExtra(what, "fan", missing) from error
 
 
-def _url(module: Any, place: str) -> str:
-    name, _, key = place.partition(":")
-    found = getattr(module, name)
-    return str(found[key] if key else found)
-
-
 def _weights(url: str, checkpoint: str) -> Path:
     """The weights file: the user's own, or the package's, fetched once into torch's hub folder."""
     if checkpoint:
@@ -249,7 +183,7 @@ def _weights(url: str, checkpoint: str) -> Path:
         return own
     import torch
 
-    name = url.rpartition("/")[2].partition("?")[0]
+    name = url.rpartition("/")[2]
     file = Path(torch.hub.get_dir()) / "checkpoints" / name
     start = re.search(r"-([0-9a-f]{8,64})\.", name)
     prefix = start.group(1) if start else ""
@@ -287,7 +221,7 @@ def _load(what: str, build: Callable[[], Any]) -> Any:
     except RelumeError:
         raise
     except Exception as error:
-        # torch's, pickle's and onnxruntime's errors share no other base class; torch goes on after
+        # torch's and pickle's errors share no other base class; torch goes on after
         # its first sentence to say how such a file could be read unsafely
         text = str(error).strip() or repr(error)
         first = text.splitlines()[0].partition(". ")[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from relume.faces.base import Face, Points, by_score
-from relume.faces.boxes import iou, weighted_box
+from relume.faces.search import iou, weighted_box
 
 SAME_FACE_IOU = 0.3
 """Faces of two views that overlap more are one: the detectors' own rule within a view (NMS)."""
@@ -48,26 +48,16 @@ class Cluster:
         )
 
 
-def fuse(views: Sequence[Sequence[Face]], *, sure: float = 0.0) -> list[Face]:
-    """One answer from the faces of several views of a photograph, best score first.
-
-    The first view leads. Scores must be on one scale (see ``calibration``). For every face of the
-    leading view with a score of at least ``sure`` there is one in the answer with at least its
-    score and an IoU of at least 0.5 with it; a single view comes back as it is.
-    """
-    return by_score([cluster.fused() for cluster in clusters(views, sure=sure)])
-
-
-def clusters(views: Sequence[Sequence[Face]], *, sure: float = 0.0) -> list[Cluster]:
+def clusters(views: Sequence[Sequence[Face]], *, lead_score: float = 0.0) -> list[Cluster]:
     """The faces of all views gathered into one cluster for each real face.
 
-    Faces of the leading view lead their clusters if their score is at least ``sure``. Its weaker
-    ones queue up with the other views' by score: in the dark their boxes are the worse ones.
+    Faces of the leading view lead their clusters if their score is at least ``lead_score``. Its
+    weaker ones queue up with the other views' by score: in the dark their boxes are the worse ones.
     """
     if len(views) < 2:
         return [Cluster([face]) for view in views for face in view]
-    found = [Cluster([face]) for face in views[0] if face.score >= sure]
-    others = [face for face in views[0] if face.score < sure]
+    found = [Cluster([face]) for face in views[0] if face.score >= lead_score]
+    others = [face for face in views[0] if face.score < lead_score]
     others += [face for view in views[1:] for face in view]
     for face in by_score(others):
         nearest = max(found, key=lambda c: iou(c.lead.box, face.box), default=None)

@@ -14,7 +14,7 @@ import numpy as np
 from relume.catalog import Info, Parameter
 from relume.engine import Runtime, load
 from relume.faces.base import Box, Points
-from relume.faces.boxes import box_around, points_bounds
+from relume.faces.search import box_around, points_bounds
 from relume.photo import Image, check_image
 from relume.weights import path
 

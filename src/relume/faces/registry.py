@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from relume.catalog import Catalog
-from relume.faces import fan, haar, hog, peppa, yunet
+from relume.faces import fan, haar, peppa, yunet
 from relume.faces.base import Detector, Landmarker
 
 
@@ -14,14 +14,12 @@ def detectors() -> Catalog[Detector]:
     """All face detectors by name; each has a parameter ``threshold``.
 
     >>> detectors().names()
-    ['yunet', 'haar', 's3fd', 'blazeface', 'retinaface', 'scrfd', 'hog']
+    ['yunet', 'haar', 's3fd']
     """
     catalog: Catalog[Detector] = Catalog("detector")
     catalog.add(yunet.INFO, yunet.YuNet)
     catalog.add(haar.INFO, haar.Haar)
-    for info in fan.DETECTOR_INFOS:
-        catalog.add(info, fan.detector(info))
-    catalog.add(hog.INFO, hog.Hog)
+    catalog.add(fan.DETECTOR_INFO, fan.S3FD)
     return catalog
 
 

@@ -9,15 +9,17 @@ photograph above half a megapixel at :func:`usual_scale`; ``machine@1`` is never
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from relume.engine import Runtime
+from relume.enhancers import enhance, enhancers
 from relume.errors import ParameterError
 from relume.faces.base import ORIGINAL, Box, Face, Points
 from relume.image.exposure import mean_level
-from relume.photo import Image
+from relume.photo import Image, quantise
 
 DARK_BELOW = 0.2
 """Mean level under which a photograph is dark enough for more views than its own.
@@ -93,7 +95,7 @@ def parse_views(names: Sequence[str]) -> list[ViewSpec]:
     return specs
 
 
-def needed(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
+def select_views(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
     """The views worth looking at: of a bright photograph its own, if that is asked for at all.
 
     Of those that show the same at this photograph's size (``machine`` and ``machine@1`` of a small
@@ -108,15 +110,48 @@ def needed(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
     return list(different.values())
 
 
-def render(specs: Sequence[ViewSpec], image: Image) -> Iterator[View]:
-    """The views one by one; an enhancer runs once for all scales from 1 on."""
-    shown: dict[tuple[str, float], Image] = {}
+def render_views(
+    specs: Sequence[ViewSpec],
+    image: Image,
+    *,
+    runtime: Runtime | None = None,
+    eight_bit: bool = False,
+) -> Iterator[View]:
+    """The views one by one; an enhancer runs once for all scales from 1 on.
+
+    ``runtime`` is where and how enhancers run; ``eight_bit`` puts their results into the 256 steps
+    that a file would hold.
+
+    Raises:
+        WeightsError: an enhancer's weights are not here and cannot be fetched.
+        DeviceError: a device or precision that is not there.
+    """
+    enhanced: dict[tuple[str, float], Image] = {}
     for spec in specs:
         scale = spec.scale_of(image)
         key = (spec.method, min(scale, 1.0))
-        if key not in shown:
-            shown[key] = _enhanced(spec.method, _resized(image, key[1]))
-        yield View(spec.name, _resized(shown[key], max(scale, 1.0)), scale)
+        if key not in enhanced:
+            picture = _resized(image, key[1])
+            if spec.method != ORIGINAL:
+                picture = enhance(picture, method=spec.method, runtime=runtime)
+            if eight_bit:
+                picture = quantise(picture, np.uint8).astype(np.float32) / np.float32(255)
+            enhanced[key] = picture
+        yield View(spec.name, _resized(enhanced[key], max(scale, 1.0)), scale)
+
+
+def render_full_size(
+    name: str, image: Image, *, runtime: Runtime | None = None, eight_bit: bool = False
+) -> View:
+    """The view of this name at the photograph's own size, whatever scale it is searched at.
+
+    Raises:
+        ParameterError: a wrong name or parameter.
+        RelumeError: as :func:`render_views`.
+    """
+    spec = replace(_parse(name), scale=1.0)
+    (view,) = render_views([spec], image, runtime=runtime, eight_bit=eight_bit)
+    return replace(view, name=spec.method)
 
 
 def usual_scale(image: Image) -> float:
@@ -128,13 +163,13 @@ def usual_scale(image: Image) -> float:
     return float(np.clip((VIEW_PIXELS / (height * width)) ** 0.5, LEAST_SCALE, 1.0))
 
 
-def landmark_view(shown: Sequence[View]) -> View:
-    """The view that landmarks are placed on: the first enhanced one, if any is shown.
+def landmark_view(views: Sequence[View]) -> View:
+    """The view that landmarks are placed on: the first enhanced one, if there is any.
 
     Measured on 56 darkened photographs (docs/dark-faces.md): points from the machine view alone
     are nearer than their mean with those of the dark original, at every level below 1.
     """
-    return next((view for view in shown if not view.is_photograph), shown[0])
+    return next((view for view in views if not view.is_photograph), views[0])
 
 
 def _parse(name: str) -> ViewSpec:
@@ -147,9 +182,8 @@ def _parse(name: str) -> ViewSpec:
             f"expected a scale above 0 and up to {LARGEST_SCALE:g} after '@', got {name!r}"
         )
     if method != ORIGINAL:
-        from relume.enhancers import enhancers
-
-        enhancers().parse(method)
+        method_name, parameters = enhancers().parse(method)
+        enhancers().info(method_name).check_parameters(parameters)
     return ViewSpec(name.strip(), method, scale)
 
 
@@ -158,15 +192,6 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return 0.0
-
-
-def _enhanced(method: str, image: Image) -> Image:
-    if method == ORIGINAL:
-        return image
-    from relume.enhancers import enhance, enhancers
-
-    name, parameters = enhancers().parse(method)
-    return np.asarray(enhance(image, method=name, parameters=parameters), np.float32)
 
 
 def _resized(image: Image, scale: float) -> Image:

@@ -21,7 +21,7 @@ from relume.catalog import Parameter, Value
 from relume.engine import Runtime
 from relume.enhancers import enhance, enhancers
 from relume.errors import InputError, ParameterError
-from relume.faces import View, needed, parse_views, render
+from relume.faces import View, parse_views, render_views, select_views
 from relume.photo import Image, quantise
 from relume.study import sources
 from relume.study.plan import ORIGINAL, Plan, is_spec, level_folder, named
@@ -51,7 +51,7 @@ class Arm:
             RelumeError: as :meth:`render`.
         """
         if self.views:
-            return list(render(needed(parse_views(self.views), image), image))
+            return list(render_views(select_views(parse_views(self.views), image), image))
         return [View(ORIGINAL, self.render(image, file), 1.0)]
 
     def render(self, image: Image, file: Path | None = None) -> Image:

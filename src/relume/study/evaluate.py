@@ -24,8 +24,8 @@ from relume.faces import (
     Face,
     Landmarker,
     View,
+    detect_on_views,
     detectors,
-    faces_on,
     landmark_view,
     landmarkers,
 )
@@ -151,7 +151,7 @@ class Evaluator:
         rows = [self._picture_row(unit, arm, views, seen, clock)]
         for spec, detector in self.detectors.items():
             with clock.on("detect"):
-                stored = _stored(self._faces(spec, detector, views))
+                stored = _stored(self._faces(detector, views))
             row = Row(*unit, arm, spec, faces=stored)
             truth = seen.truth[spec]
             if truth is not None and self.landmarker is not None:
@@ -164,13 +164,11 @@ class Evaluator:
             rows.append(row)
         return rows
 
-    def _faces(self, spec: str, detector: Detector, views: Sequence[View]) -> list[Face]:
+    def _faces(self, detector: Detector, views: Sequence[View]) -> list[Face]:
         if len(views) == 1:
             return detector(views[0].image)
-        name, _ = detectors().parse(spec)
         # weak faces are kept for average precision; what leads is what detect_faces would take
-        sure = self.plan.threshold
-        return faces_on(views, detector, detector=name, threshold=LOW_SCORE, sure=sure)
+        return detect_on_views(views, detector, lead_score=self.plan.threshold)
 
     def _points(self, views: Sequence[View], box: Box, clock: Clock) -> Points | None:
         """The landmarks in a box; of several views, from the one that shows most (see faces)."""

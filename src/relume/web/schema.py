@@ -15,7 +15,7 @@ from relume.io.formats import SUFFIXES
 from relume.web import query
 from relume.web.settings import Settings
 
-PACKAGES = {"fan": "face_alignment", "dlib": "dlib", "train": "torch", "heif": "pillow_heif"}
+PACKAGES = {"fan": "face_alignment", "train": "torch", "heif": "pillow_heif"}
 """The module whose presence tells that an extra is installed."""
 
 MEDIA = {
