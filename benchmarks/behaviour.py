@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 import relume
-from relume.enhancers import enhancers
 from relume.errors import RelumeError
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
@@ -92,7 +91,7 @@ def ladders(faces: Sequence[tuple[Image, tuple[slice, slice]]], methods: Sequenc
         print(f"  {method:16} {max(steps):.3f} (mean over photographs {np.mean(steps):.3f})")
     print(f"result's mean level over the one asked for, k = 0.1 (n = {len(few)})")
     for method in methods:
-        if not enhancers().info(method).takes_brightness:
+        if not relume.methods().info(method).takes_brightness:
             continue
         for asked in ASKED:
             means = [

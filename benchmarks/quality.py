@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import relume
-from relume.enhancers import enhancers
+from relume.enhancers import methods
 from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr, psnr_gt_mean, ssim
 from relume.photo import quantise
@@ -45,7 +45,7 @@ def main() -> None:
     print(f"{len(pairs)} pairs; raw PSNR in dB and SSIM, 8-bit results, lit areas not protected")
     print(f"{'method':36} {'PSNR':>7} {'SSIM':>7} {'PSNR, GT-mean':>14}")
     for spec in split_specs(options.methods):
-        told = options.told and enhancers().info(spec.partition(":")[0]).takes_brightness
+        told = options.told and methods().info(spec.partition(":")[0]).takes_brightness
         rows = []
         for pair in pairs:
             high = pair.high.astype(np.float32) / np.float32(255)

@@ -24,7 +24,7 @@ from timing import median_s
 from relume import weights
 from relume.engine import Runtime, load
 from relume.engine.cpu import cpu_flags
-from relume.enhancers import enhancers
+from relume.enhancers import methods
 
 TORCH = """
 import sys, time, statistics, torch
@@ -145,7 +145,7 @@ def main() -> None:
     print("whole photos (the first of a process also loads the network):")
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods.split(","):
-            if method in enhancers():
+            if method in methods():
                 photographs(folder, method, options.runs)
 
 

@@ -17,7 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from relume.enhancers import enhance as enhance
-    from relume.enhancers import enhancers as enhancers
+    from relume.enhancers import methods as methods
     from relume.errors import RelumeError as RelumeError
     from relume.faces import Face as Face
     from relume.faces import detect_faces as detect_faces
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "enhance": "relume.enhancers",
-    "enhancers": "relume.enhancers",
+    "methods": "relume.enhancers",
     "read": "relume.io.codec",
     "Photo": "relume.photo",
     "Face": "relume.faces",

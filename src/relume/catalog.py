@@ -10,8 +10,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
 
 from relume.errors import ParameterError, UnknownName
 
@@ -23,8 +23,8 @@ T = TypeVar("T")
 class Parameter:
     """One option of a catalogue entry: its type is the type of its default.
 
-    Numbers are held to [``low``, ``high``], strings to ``choices``. ``also`` names words that are
-    taken beside numbers (``"auto"``).
+    Numbers are held to [``low``, ``high``], or (``low``, ``high``] with ``exclusive_low``, strings
+    to ``choices``. ``also`` names words that are taken beside numbers (``"auto"``).
     """
 
     name: str
@@ -34,6 +34,7 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    exclusive_low: bool = False
 
     def check(self, value: Value) -> Value:
         """``value`` as this parameter's type (strings are parsed), if it is allowed.
@@ -61,12 +62,15 @@ class Parameter:
             return " | ".join(self.choices)
         if isinstance(self.default, str) and not self.also:
             return "text"
-        span = (
-            f"{self.low:g} to {self.high:g}"
-            if self.low is not None and self.high is not None
-            else "a number"
-        )
-        return span + "".join(f" or {word!r}" for word in self.also)
+        span = "a number"
+        if self.low is not None and self.high is not None:
+            between = ("above {:g} and at most {:g}", "{:g} to {:g}")[not self.exclusive_low]
+            span = between.format(self.low, self.high)
+        return span + "".join(f", or {word!r}" for word in self.also)
+
+    def as_json(self) -> dict[str, Any]:
+        """The parameter's data, ready for JSON; the same in the command line and the service."""
+        return asdict(self) | {"choices": list(self.choices), "also": list(self.also)}
 
     def _boolean(self, value: Value) -> bool:
         words = {"true": True, "yes": True, "on": True, "1": True}
@@ -84,8 +88,9 @@ class Parameter:
             raise ParameterError(f"{self.name} must be {self.allowed()}, got {value!r}") from None
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
-        if isinstance(value, bool) or not low <= number <= high:
-            raise ParameterError(f"{self.name} must be {self.allowed()}, got {value}")
+        outside = not low <= number <= high or (self.exclusive_low and number == low)
+        if isinstance(value, bool) or outside:
+            raise ParameterError(f"{self.name} must be {self.allowed()}, got {number:g}")
         if whole and number != int(number):
             raise ParameterError(f"{self.name} must be a whole number, got {value}")
         return int(number) if whole else number
@@ -108,8 +113,8 @@ class Info:
     extra: str | None = None
     takes_brightness: bool = False
 
-    def check_parameters(self, given: Mapping[str, Value]) -> dict[str, Value]:
-        """All parameters by name: those given, checked, and the defaults of the rest.
+    def check_given(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """The parameters in ``given``, checked; those not given are left out.
 
         Raises:
             ParameterError: a name that is not one of this entry's, or a value not allowed.
@@ -119,7 +124,20 @@ class Info:
             if name not in known:
                 has = ", ".join(known) or "none"
                 raise ParameterError(f"{self.name} has no parameter {name!r}; it has: {has}")
-        return {n: p.check(given[n]) if n in given else p.default for n, p in known.items()}
+        return {name: known[name].check(value) for name, value in given.items()}
+
+    def check_parameters(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """All parameters by name: those given, checked, and the defaults of the rest.
+
+        Raises:
+            ParameterError: as :meth:`check_given`.
+        """
+        return {p.name: p.default for p in self.parameters} | self.check_given(given)
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry's data, ready for JSON; the same in the command line and the service."""
+        parameters = [parameter.as_json() for parameter in self.parameters]
+        return asdict(self) | {"parameters": parameters, "weights": list(self.weights)}
 
 
 class Catalog(Generic[T]):
@@ -153,21 +171,30 @@ class Catalog(Generic[T]):
         """
         return self._entry(name)[0]
 
-    def create(self, name: str, parameters: Mapping[str, Value] | None = None) -> T:
-        """Build an entry with its parameters checked and defaults filled in.
+    def create(self, spec: str, parameters: Mapping[str, Value] | None = None) -> T:
+        """Build an entry from a name or a spec (``"gamma:0.4"``), to which ``parameters`` add.
 
         Raises:
             UnknownName: no such entry.
             ParameterError: an unknown parameter or a value outside its range.
         """
+        name, given = self._split(spec)
         info, factory = self._entry(name)
-        return factory(**info.check_parameters(parameters or {}))
+        return factory(**info.check_parameters({**given, **(parameters or {})}))
 
     def parse(self, spec: str) -> tuple[str, dict[str, Value]]:
         """Split ``"gamma:0.4"`` or ``"clahe:clip=2,grid=8"`` into a name and its parameters.
 
-        A value without a name goes to the entry's first parameter.
+        Only those given, checked; a value without a name is the entry's first parameter.
+
+        Raises:
+            UnknownName: no such entry.
+            ParameterError: an unknown parameter or a value outside its range.
         """
+        name, given = self._split(spec)
+        return name, self.info(name).check_given(given)
+
+    def _split(self, spec: str) -> tuple[str, dict[str, Value]]:
         name, _, rest = spec.partition(":")
         info = self.info(name)
         given: dict[str, Value] = {}
@@ -179,7 +206,7 @@ class Catalog(Generic[T]):
                 given[info.parameters[0].name] = key.strip()
             else:
                 raise ParameterError(f"{name} takes no parameters, got {part!r}")
-        return name, info.check_parameters(given) if given else given
+        return name, given
 
     def _entry(self, name: str) -> tuple[Info, Callable[..., T]]:
         if name in self._entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from relume.enhancers import DEFAULT_METHOD, enhancers
+from relume.enhancers import DEFAULT_METHOD, methods
 from relume.faces import detectors, landmarkers
 
 from .conftest import Relume
@@ -14,7 +14,7 @@ def test_text_names_everything_and_marks_the_default(relume: Relume) -> None:
     result = relume("methods")
     assert result.code == 0
     lines = result.out.splitlines()
-    for catalogue in (enhancers(), detectors(), landmarkers()):
+    for catalogue in (methods(), detectors(), landmarkers()):
         for info in catalogue:
             assert any(
                 line.startswith(f"  {info.name} ") and info.summary in line for line in lines
@@ -29,7 +29,7 @@ def test_text_names_everything_and_marks_the_default(relume: Relume) -> None:
 def test_json_holds_the_same(relume: Relume) -> None:
     table = json.loads(relume("methods", "--json").out)
     assert table["default"] == DEFAULT_METHOD
-    assert [e["name"] for e in table["enhancers"]] == enhancers().names()
+    assert [e["name"] for e in table["enhancers"]] == methods().names()
     assert [e["name"] for e in table["detectors"]] == detectors().names()
     assert [e["name"] for e in table["landmarkers"]] == landmarkers().names()
     for kind in ("enhancers", "detectors", "landmarkers"):

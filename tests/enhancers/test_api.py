@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relume.catalog import Info
-from relume.enhancers import api, describe, enhance, enhancers
+from relume.enhancers import api, describe, enhance, methods
 from relume.errors import InputError, ParameterError, RelumeError
 from relume.photo import Image, Photo
 
@@ -104,26 +102,7 @@ def test_describe_says_what_runs() -> None:
 
 
 def test_the_catalogue_is_one_and_can_be_added_to() -> None:
-    catalogue = enhancers()
-    assert enhancers() is catalogue
+    catalogue = methods()
+    assert methods() is catalogue
     with pytest.raises(ValueError, match="already"):
         catalogue.add(catalogue.info("gamma"), lambda **_: Stub(lambda image: image))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "import relume; relume.enhancers()",
-        "import relume; relume.enhance; relume.enhancers()",
-        "import relume.enhancers; import relume; relume.enhancers()",
-        "import relume; relume.enhancers; relume.enhancers(); relume.enhancers()",
-        "from relume import enhancers; enhancers(); import relume; relume.enhancers()",
-        "from relume.enhancers import enhance, enhancers; enhancers(); "
-        "import relume; relume.enhancers(); relume.enhancers.enhance",
-        "import relume.enhancers.api; from relume import enhancers; enhancers()",
-    ],
-)
-def test_relume_enhancers_is_a_package_and_a_function_in_any_order(words: str) -> None:
-    check = "import relume; assert 'gamma' in relume.enhancers(), relume.enhancers"
-    light = "import sys; assert 'torch' not in sys.modules and 'openvino' not in sys.modules"
-    subprocess.run([sys.executable, "-c", f"{words}; {check}; {light}"], check=True)

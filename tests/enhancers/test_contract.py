@@ -13,11 +13,11 @@ import pytest
 from relume import weights
 from relume.catalog import Info, Value
 from relume.engine import Runtime
-from relume.enhancers import enhance, enhancers
+from relume.enhancers import enhance, methods
 from relume.errors import DeviceError, ParameterError, UnknownName
 from relume.photo import Meta, Photo
 
-NAMES = enhancers().names()
+NAMES = methods().names()
 CASES = [*NAMES, "small retinexnet"]
 Pixels = np.ndarray[Any, Any]
 
@@ -31,7 +31,7 @@ class Case:
 
     @property
     def info(self) -> Info:
-        return enhancers().info(self.name)
+        return methods().info(self.name)
 
     def __call__(self, picture: Any, **options: Any) -> Any:
         return enhance(picture, method=self.name, parameters=self.parameters, **options)
@@ -41,7 +41,7 @@ class Case:
 def case(request: pytest.FixtureRequest, small_retinexnet: Path) -> Case:
     if request.param == "small retinexnet":
         return Case("retinexnet", {"weights": str(small_retinexnet), "tile_px": 64})
-    missing = [w for w in enhancers().info(request.param).weights if w not in weights.entries()]
+    missing = [w for w in methods().info(request.param).weights if w not in weights.entries()]
     if missing:
         pytest.skip(f"the manifest has no weights {', '.join(missing)} yet")
     return Case(request.param, {})
@@ -193,7 +193,7 @@ def test_a_gpu_is_never_silently_ignored(case: Case) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_data_beside_the_code_is_complete(name: str) -> None:
-    info = enhancers().info(name)
+    info = methods().info(name)
     assert info.name == name
     assert info.summary
     assert info.licence

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pil
 
 from relume.catalog import Info, Parameter
-from relume.enhancers import enhancers
+from relume.enhancers import methods
 from relume.errors import RelumeError
 from relume.faces import Face, detectors, landmarkers
 from relume.faces.base import Box, Points
@@ -110,8 +110,8 @@ def world() -> Iterator[None]:
     """The small world's methods in the catalogues, while the study is tested."""
     with pytest.MonkeyPatch.context() as patch:
         for catalog, kind in (
-            (enhancers(), Twice),
-            (enhancers(), Fussy),
+            (methods(), Twice),
+            (methods(), Fussy),
             (detectors(), Discs),
             (landmarkers(), Grid),
         ):

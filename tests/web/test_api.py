@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pil
 
 from relume import weights
-from relume.enhancers import enhance, enhancers
+from relume.enhancers import enhance, methods
 from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
 from relume.io import codec
@@ -223,10 +223,10 @@ def test_views_are_bounded(post: Post, night: bytes) -> None:
 
 def test_the_menu_is_the_catalogue(client: httpx.Client) -> None:
     menu = client.get("/v1/methods").json()
-    assert [entry["name"] for entry in menu["enhancers"]] == enhancers().names()
+    assert [entry["name"] for entry in menu["enhancers"]] == methods().names()
     assert [entry["name"] for entry in menu["detectors"]] == detectors().names()
     by_name = {entry["name"]: entry for entry in menu["enhancers"]}
-    for info in enhancers():
+    for info in methods():
         offered = {p["name"]: p for p in by_name[info.name]["parameters"]}
         assert {"weights", "tile_px"}.isdisjoint(offered)
         for parameter in info.parameters:
@@ -335,7 +335,7 @@ def test_the_description_is_openapi(client: httpx.Client) -> None:
     assert options["strength"]["schema"] == {
         "type": "number", "minimum": 0.0, "maximum": 1.0, "default": 1.0,
     }  # fmt: skip
-    assert options["method"]["schema"]["enum"] == enhancers().names()
+    assert options["method"]["schema"]["enum"] == methods().names()
 
 
 def test_unknown_places_answer_json(client: httpx.Client) -> None:

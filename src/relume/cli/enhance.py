@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,7 +25,6 @@ from relume.cli.options import (
     QuietOption,
     VerboseOption,
     check_range,
-    parse_brightness,
     parse_method,
     parse_runtime,
 )
@@ -175,9 +174,7 @@ class Relighting:
 
     method: str
     parameters: Mapping[str, Value]
-    strength: float
-    brightness: float | Literal["auto"] | None
-    protect_lit: bool
+    options: Mapping[str, Any]
     runtime: Runtime | None
 
     def __call__(self, photo: Photo) -> Photo:
@@ -187,11 +184,9 @@ class Relighting:
         return relit(
             photo,
             method=self.method,
-            strength=self.strength,
-            brightness=self.brightness,
-            protect_lit=self.protect_lit,
             parameters=self.parameters,
             runtime=self.runtime,
+            **self.options,
         )
 
     def prepare(self) -> None:
@@ -218,25 +213,21 @@ def _relighting(
     protect_lit: bool,
     runtime: Runtime | None,
 ) -> Relighting:
-    check_range("--strength", strength, 0, 1)
-    level = parse_brightness(brightness)
     name, parameters = parse_method(method, param)
-    from relume.enhancers import enhancers
+    from relume.enhancers import methods
+    from relume.enhancers.options import check_options
 
-    if level is not None and not enhancers().info(name).takes_brightness:
-        takers = [i.name for i in enhancers() if i.takes_brightness]
-        raise ParameterError(
-            f"the method {name} takes no --brightness; these do: {', '.join(takers) or 'none'}"
-        )
+    given = {"strength": strength, "brightness": brightness, "protect_lit": protect_lit}
+    options = check_options(methods().info(name), given)
     if no_denoise:
         parameters |= _without_denoising(name)
-    return Relighting(name, parameters, strength, level, protect_lit, runtime)
+    return Relighting(name, parameters, options, runtime)
 
 
 def _without_denoising(method: str) -> dict[str, Value]:
-    from relume.enhancers import enhancers
+    from relume.enhancers import methods
 
-    for parameter in enhancers().info(method).parameters:
+    for parameter in methods().info(method).parameters:
         if parameter.name == "denoise":
             off = next((c for c in parameter.choices if c in ("none", "off")), None)
             if off is not None:

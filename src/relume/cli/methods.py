@@ -21,11 +21,12 @@ def methods(
 
     With their parameters, ranges and defaults, licences, and where their weights come from.
     """
-    from relume.enhancers import DEFAULT_METHOD, enhancers
+    from relume import enhancers
+    from relume.enhancers import DEFAULT_METHOD
     from relume.faces import detectors, landmarkers
 
     catalogues: dict[str, Iterable[Info]] = {
-        "enhancers": enhancers(),
+        "enhancers": enhancers.methods(),
         "detectors": detectors(),
         "landmarkers": landmarkers(),
     }
@@ -33,7 +34,10 @@ def methods(
     if as_json:
         table: dict[str, Any] = {"default": DEFAULT_METHOD}
         for kind, infos in catalogues.items():
-            table[kind] = [_as_data(info, weights) for info in infos]
+            table[kind] = [
+                info.as_json() | {"weights": {w: weights.get(w, "unknown") for w in info.weights}}
+                for info in infos
+            ]
         console.out(json.dumps(table, indent=2, ensure_ascii=False))
         return
     sections = (_section(k, i, weights, DEFAULT_METHOD) for k, i in catalogues.items())
@@ -68,30 +72,6 @@ def _parameter(parameter: Parameter) -> str:
 
 def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value}"
-
-
-def _as_data(info: Info, weights: dict[str, str]) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "summary": info.summary,
-        "licence": info.licence,
-        "source": info.source,
-        "parameters": [
-            {
-                "name": p.name,
-                "summary": p.summary,
-                "default": p.default,
-                "low": p.low,
-                "high": p.high,
-                "choices": list(p.choices),
-                "also": list(p.also),
-            }
-            for p in info.parameters
-        ],
-        "weights": {name: weights.get(name, "unknown") for name in info.weights},
-        "extra": info.extra,
-        "takes_brightness": info.takes_brightness,
-    }
 
 
 def _weights() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -88,9 +88,9 @@ def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str,
         UnknownName: no such method.
         ParameterError: a parameter that the method does not have, or a value outside its range.
     """
-    from relume.enhancers import DEFAULT_METHOD, enhancers
+    from relume.enhancers import DEFAULT_METHOD, methods
 
-    catalogue = enhancers()
+    catalogue = methods()
     name, given = catalogue.parse(method or DEFAULT_METHOD)
     for text in params or ():
         key, equals, value = text.partition("=")
@@ -98,21 +98,6 @@ def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str,
             raise ParameterError(f"--param takes NAME=VALUE, got {text!r}")
         given[key.strip()] = value.strip()
     return name, catalogue.info(name).check_parameters(given)
-
-
-def parse_brightness(text: str | None) -> float | Literal["auto"] | None:
-    """A mean grey level in (0, 1], ``"auto"``, or None if it was not asked for."""
-    if text is None:
-        return None
-    if text == "auto":
-        return "auto"
-    try:
-        level = float(text)
-    except ValueError:
-        level = -1.0
-    if not 0 < level <= 1:
-        raise ParameterError(f"--brightness must be above 0 and at most 1, or 'auto', got {text!r}")
-    return level
 
 
 def parse_runtime(device: Device, precision: Precision) -> Runtime | None:

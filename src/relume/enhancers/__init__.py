@@ -1,39 +1,39 @@
 """Enhancers: the catalogue of methods, and :func:`enhance`, the one door to them.
 
-This package is callable, because ``relume.enhancers`` is both its name and that of the public
-function: once anything has imported it, Python binds the name in ``relume`` to the module.
-``relume.enhancers()`` gives the catalogue either way.
+The names are loaded at first use, so that ``relume.enhancers.options``, which are data, can be
+read without OpenCV.
 """
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from relume.catalog import Catalog
-from relume.enhancers.api import decompose, describe, enhance
-from relume.enhancers.base import Brightness, Enhancer
-from relume.enhancers.registry import DEFAULT_METHOD, enhancers
-from relume.enhancers.retinexnet import Decomposition
+if TYPE_CHECKING:
+    from relume.enhancers.api import decompose as decompose
+    from relume.enhancers.api import describe as describe
+    from relume.enhancers.api import enhance as enhance
+    from relume.enhancers.base import Brightness as Brightness
+    from relume.enhancers.base import Enhancer as Enhancer
+    from relume.enhancers.registry import DEFAULT_METHOD as DEFAULT_METHOD
+    from relume.enhancers.registry import methods as methods
+    from relume.enhancers.retinexnet import Decomposition as Decomposition
 
-__all__ = [
-    "DEFAULT_METHOD",
-    "Brightness",
-    "Decomposition",
-    "Enhancer",
-    "decompose",
-    "describe",
-    "enhance",
-    "enhancers",
-]
+_HOMES = {
+    "DEFAULT_METHOD": "registry",
+    "Brightness": "base",
+    "Decomposition": "retinexnet",
+    "Enhancer": "base",
+    "decompose": "api",
+    "describe": "api",
+    "enhance": "api",
+    "methods": "registry",
+}
 
-
-class _Callable(ModuleType):
-    """A module that is called as the function of its name."""
-
-    def __call__(self) -> Catalog[Enhancer]:
-        """Every enhancement method, by name."""
-        return enhancers()
+__all__ = [*_HOMES]
 
 
-sys.modules[__name__].__class__ = _Callable
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

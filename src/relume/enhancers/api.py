@@ -10,7 +10,8 @@ import numpy as np
 from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers.base import Brightness, Enhancer, RunsNetwork, TakesBrightness
-from relume.enhancers.registry import DEFAULT_METHOD, enhancers
+from relume.enhancers.options import check_options
+from relume.enhancers.registry import DEFAULT_METHOD, methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
 from relume.image import exposure
@@ -48,14 +49,17 @@ def enhance(
         WeightsError: the method's weights are missing or damaged.
         DeviceError: the runtime's device or precision is not there.
     """
-    if not 0 <= strength <= 1:
-        raise ParameterError(f"strength must be 0 to 1, got {strength:g}")
-    enhancer = build(method, parameters=parameters, brightness=brightness, runtime=runtime)
+    enhancer = build(method, parameters=parameters, runtime=runtime)
+    given = {"strength": strength, "brightness": brightness, "protect_lit": protect_lit}
+    options = check_options(enhancer.info, given)
+    if "brightness" in options:
+        assert isinstance(enhancer, TakesBrightness), "Info.takes_brightness says so"
+        enhancer = enhancer.with_brightness(options["brightness"])
     image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
-    if strength == 0 or enhancer.info.name == "original":
+    if options["strength"] == 0 or enhancer.info.name == "original":
         return _untouched(picture)
-    gated = protect_lit and not isinstance(brightness, int | float)
-    result = _blend(image, _run(enhancer, image, gated=gated), strength)
+    gated = options["protect_lit"] and not isinstance(options.get("brightness"), float)
+    result = _blend(image, _run(enhancer, image, gated=gated), options["strength"])
     if isinstance(picture, Photo):
         return cast(Picture, picture.with_pixels(result))
     return cast(Picture, from_image(result, like=picture))
@@ -103,28 +107,24 @@ def build(
     method: str,
     *,
     parameters: Mapping[str, Value] | None = None,
-    brightness: Brightness | None = None,
     runtime: Runtime | None = None,
 ) -> Enhancer:
-    """The method with its parameters, brightness and runtime set, all of them checked.
+    """The method with its parameters and runtime set, all of them checked.
 
     Raises:
         UnknownName: no such method.
-        ParameterError: a parameter or brightness that is not allowed or not taken.
+        ParameterError: a parameter that is not allowed or not taken.
         DeviceError: a GPU for a method that runs no network.
     """
-    catalogue = enhancers()
-    name, given = catalogue.parse(method)
-    enhancer = catalogue.create(name, {**given, **(parameters or {})})
-    if brightness is not None:
-        enhancer = _with_brightness(enhancer, brightness)
+    enhancer = methods().create(method, parameters)
     if runtime is None:
         return enhancer
     if isinstance(enhancer, RunsNetwork):
         return enhancer.on(runtime)
     if not runtime.on_cpu:
         raise DeviceError(
-            f"{name} runs no network, so it cannot run on {runtime.device!r}; use device cpu"
+            f"{enhancer.info.name} runs no network, so it cannot run on {runtime.device!r}; "
+            "use device cpu"
         )
     return enhancer
 
@@ -132,18 +132,6 @@ def build(
 def _untouched(picture: Picture) -> Picture:
     """The picture itself; an array as a copy, so that writing to the result is always safe."""
     return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
-
-
-def _with_brightness(enhancer: Enhancer, brightness: Brightness) -> Enhancer:
-    if not isinstance(enhancer, TakesBrightness):
-        takers = ", ".join(info.name for info in enhancers() if info.takes_brightness)
-        raise ParameterError(f"{enhancer.info.name} takes no brightness; these do: {takers}")
-    if isinstance(brightness, str):
-        if brightness != "auto":
-            raise ParameterError(f"brightness must be a number or 'auto', got {brightness!r}")
-    elif not 0 < brightness <= 1:
-        raise ParameterError(f"brightness must be above 0 and at most 1, got {brightness:g}")
-    return enhancer.with_brightness(brightness)
 
 
 def _run(enhancer: Enhancer, image: Image, *, gated: bool) -> Image:

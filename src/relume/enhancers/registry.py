@@ -17,7 +17,7 @@ DEFAULT_METHOD = "relume"
 
 
 @functools.cache
-def enhancers() -> Catalog[Enhancer]:
+def methods() -> Catalog[Enhancer]:
     """Every enhancement method, by name; it may be added to."""
     catalogue: Catalog[Enhancer] = Catalog("method")
     catalogue.add(RelumeEnhancer.info, RelumeEnhancer)

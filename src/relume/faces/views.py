@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from relume.engine import Runtime
-from relume.enhancers import enhance, enhancers
+from relume.enhancers import enhance, methods
 from relume.errors import ParameterError
 from relume.faces.base import ORIGINAL, Box, Face, Points
 from relume.image.exposure import mean_level
@@ -182,8 +182,7 @@ def _parse(name: str) -> ViewSpec:
             f"expected a scale above 0 and up to {LARGEST_SCALE:g} after '@', got {name!r}"
         )
     if method != ORIGINAL:
-        method_name, parameters = enhancers().parse(method)
-        enhancers().info(method_name).check_parameters(parameters)
+        methods().parse(method)
     return ViewSpec(name.strip(), method, scale)
 
 

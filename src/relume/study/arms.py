@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from relume.catalog import Parameter, Value
+from relume.catalog import Value
 from relume.engine import Runtime
-from relume.enhancers import enhance, enhancers
+from relume.enhancers import enhance, methods
+from relume.enhancers.options import OPTIONS, check_options
 from relume.errors import InputError, ParameterError
 from relume.faces import View, parse_views, render_views, select_views
 from relume.photo import Image, quantise
@@ -109,7 +110,7 @@ def parse(spec: str) -> Arm:
     name, rest = named(spec)
     if rest is not None:
         # "gamma=gamma:0.8" is clear; "gamma=0.8" is a slip of the pen
-        taken = name in enhancers() and rest.partition(":")[0] != name
+        taken = name in methods() and rest.partition(":")[0] != name
         if not name or not rest or name == ORIGINAL or taken:
             raise ParameterError(
                 "expected NAME=DIR or NAME=SPEC with a name of your own (not that of another "
@@ -144,12 +145,6 @@ def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
     return found
 
 
-STRENGTH = Parameter("strength", "how much of the enhancement", 1.0, 0.0, 1.0)
-BRIGHTNESS = Parameter("brightness", "wanted mean grey level", 0.5, 0.001, 1.0, also=("auto",))
-PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
-_DOOR = {p.name: p for p in (STRENGTH, BRIGHTNESS, PROTECT_LIT)}
-
-
 def _enhancer(spec: str) -> Arm:
     """An enhancer's spec, with the options of ``enhance`` taken out of its parameters."""
     method, colon, rest = spec.partition(":")
@@ -157,11 +152,13 @@ def _enhancer(spec: str) -> Arm:
     own = []
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")
-        if equals and key.strip() in _DOOR:
-            door[key.strip()] = _DOOR[key.strip()].check(value.strip())
+        if equals and key.strip() in {option.name for option in OPTIONS}:
+            door[key.strip()] = value.strip()
         else:
             own.append(part)
-    parsed, parameters = enhancers().parse(method + colon + ",".join(own))
-    if "brightness" in door and not enhancers().info(parsed).takes_brightness:
-        raise ParameterError(f"arm {spec!r}: {parsed} takes no brightness")
-    return Arm(spec, method=parsed, parameters=parameters, **door)
+    parsed, parameters = methods().parse(method + colon + ",".join(own))
+    try:
+        options = check_options(methods().info(parsed), door)
+    except ParameterError as error:
+        raise ParameterError(f"arm {spec!r}: {error}") from error
+    return Arm(spec, method=parsed, parameters=parameters, **options)

@@ -239,7 +239,7 @@ def make_detector(spec: str) -> Detector:
     name, parameters = detectors().parse(spec)
     info = detectors().info(name)
     has = {p.name for p in info.parameters}
-    if "threshold" in has and "threshold" not in spec:
+    if "threshold" in has and "threshold" not in parameters:
         parameters = {**parameters, "threshold": LOW_SCORE}
     return detectors().create(name, parameters)
 

@@ -203,9 +203,9 @@ def named(spec: str) -> tuple[str, str | None]:
 
 def is_spec(text: str) -> bool:
     """Whether ``text`` begins with a method's name, or several joined by ``+``."""
-    from relume.enhancers import enhancers
+    from relume.enhancers import methods
 
-    return all(part.strip() in enhancers() for part in text.partition(":")[0].split("+"))
+    return all(part.strip() in methods() for part in text.partition(":")[0].split("+"))
 
 
 def level_name(level: float | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from relume import weights
 from relume.catalog import Catalog
-from relume.enhancers import enhancers
+from relume.enhancers import methods
 from relume.errors import OutputError
 from relume.faces import detectors, landmarkers, parse_views
 from relume.io.atomic import write_atomic
@@ -119,12 +119,12 @@ def _tree(path: Path | None) -> str | None:
 def _weights(plan: Plan) -> dict[str, str]:
     """The sha256 of every weights file that the plan's arms, detectors and landmarker use."""
     arms = [arm_specs.parse(spec) for spec in plan.arms]
-    methods = [arm.method for arm in arms if arm.method]
+    used_methods = [arm.method for arm in arms if arm.method]
     views = [view for arm in arms if arm.views for view in parse_views(arm.views)]
-    methods += [view.method.partition(":")[0] for view in views]
+    used_methods += [view.method.partition(":")[0] for view in views]
     used: set[str] = set()
-    for method in methods:
-        used.update(enhancers().info(method).weights)
+    for method in used_methods:
+        used.update(methods().info(method).weights)
     for spec in plan.detectors:
         used.update(_info_weights(detectors(), spec))
     if plan.landmarks is not None:

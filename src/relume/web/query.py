@@ -8,14 +8,13 @@ those of the command line.
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from relume.catalog import Catalog, Info, Parameter, Value
-from relume.enhancers import DEFAULT_METHOD, Brightness, enhance, enhancers
-from relume.enhancers.api import build
+from relume.enhancers import DEFAULT_METHOD, Brightness, methods
+from relume.enhancers.options import BRIGHTNESS, PROTECT_LIT, STRENGTH, check_options
 from relume.errors import ParameterError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.io.formats import SUFFIXES
@@ -28,26 +27,6 @@ OPERATORS = frozenset({"tile_px", "upsample"})
 """Parameters that decide how much memory one request takes: not a stranger's choice."""
 
 
-def _default(door: object, name: str) -> Value:
-    value = inspect.signature(door).parameters[name].default  # type: ignore[arg-type]
-    assert isinstance(value, float | int | bool | str)
-    return value
-
-
-STRENGTH = Parameter(
-    "strength", "how much of the result is blended in", _default(enhance, "strength"), 0.0, 1.0
-)
-BRIGHTNESS = Parameter(
-    "brightness",
-    "wanted mean grey level, for methods that take one",
-    "auto",
-    0.0,
-    1.0,
-    also=("auto",),
-)
-PROTECT_LIT = Parameter(
-    "protect_lit", "keep what is well lit already", _default(enhance, "protect_lit")
-)
 FORMAT = Parameter(
     "format", "file type of the answer; else by Accept, else the upload's", "", choices=(*SUFFIXES,)
 )
@@ -100,15 +79,15 @@ def enhance_options(query: Pairs) -> EnhanceOptions:
     """
     names = {"method", *(p.name for p in ENHANCE)}
     single, params = _sorted(query, names, params=True)
-    method, parameters = _entry(enhancers(), single.get("method", DEFAULT_METHOD), params)
-    brightness = _brightness(single.get("brightness"))
-    build(method, parameters=parameters, brightness=brightness)
+    method, parameters = _entry(methods(), single.get("method", DEFAULT_METHOD), params)
+    given = {p.name: single.get(p.name) for p in (STRENGTH, BRIGHTNESS, PROTECT_LIT)}
+    options = check_options(methods().info(method), given)
     return EnhanceOptions(
         method=method,
         parameters=parameters,
-        strength=float(_value(STRENGTH, single)),
-        brightness=brightness,
-        protect_lit=bool(_value(PROTECT_LIT, single)),
+        strength=options.get("strength", STRENGTH.default),
+        brightness=options.get("brightness"),
+        protect_lit=options.get("protect_lit", PROTECT_LIT.default),
         format=_format(single),
         quality=int(_value(QUALITY, single)) if "quality" in single else None,
     )
@@ -134,7 +113,7 @@ def detect_options(query: Pairs) -> DetectOptions:
     if len(views) > MOST_VIEWS:
         raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
     for spec in parse_views(views):
-        _entry(enhancers(), spec.method, ())
+        _entry(methods(), spec.method, ())
     threshold = float(_value(THRESHOLD, single)) if "threshold" in single else None
     return DetectOptions(detector, landmarks, threshold, views)
 
@@ -146,7 +125,7 @@ def decompose_options(query: Pairs) -> DecomposeOptions:
         ParameterError: an unknown option, or a value outside its range.
     """
     single, params = _sorted(query, {p.name for p in DECOMPOSE}, params=True)
-    _, parameters = _entry(enhancers(), "retinexnet", params)
+    _, parameters = _entry(methods(), "retinexnet", params)
     return DecomposeOptions(parameters, int(_value(HEIGHT, single)), _format(single))
 
 
@@ -169,8 +148,7 @@ def _entry(
     """Name and checked parameters of ``gamma:0.4`` and its ``param``s, if they may be set here."""
     name, given = catalogue.parse(spec)
     info = catalogue.info(name)
-    # parse fills in the defaults: what differs from them was given
-    asked = {k: v for k, v in given.items() if v != _by_name(info)[k].default}
+    asked = dict(given)
     for text in params:
         key, equals, value = text.partition("=")
         if not equals:
@@ -214,19 +192,3 @@ def _value(parameter: Parameter, single: Mapping[str, str]) -> Value:
 
 def _format(single: Mapping[str, str]) -> str | None:
     return str(FORMAT.check(single["format"])) if "format" in single else None
-
-
-def _brightness(text: str | None) -> Brightness | None:
-    """As the core takes it; refused in the command line's words."""
-    if text is None:
-        return None
-    word: Literal["auto"] = "auto"
-    if text == word:
-        return word
-    try:
-        level = float(text)
-    except ValueError:
-        level = -1.0
-    if not 0 < level <= 1:
-        raise ParameterError(f"brightness must be above 0 and at most 1, or 'auto', got {text!r}")
-    return level

@@ -9,7 +9,7 @@ from typing import Any
 
 from relume import __version__
 from relume.catalog import Info, Parameter
-from relume.enhancers import DEFAULT_METHOD, enhancers
+from relume.enhancers import DEFAULT_METHOD, methods, options
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.io.formats import SUFFIXES
 from relume.web import query
@@ -38,7 +38,7 @@ def menu(settings: Settings) -> Json:
         "default": DEFAULT_METHOD,
         "default_detector": DEFAULT_DETECTOR,
         "default_views": list(DEFAULT_VIEWS),
-        "enhancers": [_entry(info) for info in enhancers()],
+        "enhancers": [_entry(info) for info in methods()],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],
         "options": [_parameter(p) for p in query.ENHANCE],
@@ -242,11 +242,11 @@ def enhance_operation() -> Json:
     """``/v1/enhance`` in OpenAPI."""
     return operation(
         [
-            _spec("method", "how to relight", enhancers().names(), DEFAULT_METHOD),
+            _spec("method", "how to relight", methods().names(), DEFAULT_METHOD),
             _params("a parameter of the method, NAME=VALUE; may be repeated"),
-            query_parameter(query.STRENGTH),
-            query_parameter(query.BRIGHTNESS, default=False),
-            query_parameter(query.PROTECT_LIT),
+            query_parameter(options.STRENGTH),
+            query_parameter(options.BRIGHTNESS, default=False),
+            query_parameter(options.PROTECT_LIT),
             query_parameter(query.FORMAT, default=False),
             query_parameter(query.QUALITY, default=False),
         ],

@@ -1,0 +1,57 @@
+"""The options that :func:`relume.enhance` takes beside a method's own parameters, as data.
+
+Ranges, defaults and words stand here only: the command line, the service, the page and a study's
+arms read them. A new option is one more :class:`~relume.catalog.Parameter` in :data:`OPTIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from relume.catalog import Info, Parameter
+from relume.errors import ParameterError
+
+STRENGTH = Parameter("strength", "how much of the result is blended in", 1.0, 0.0, 1.0)
+BRIGHTNESS = Parameter(
+    "brightness",
+    "wanted mean grey level, for methods that take one",
+    "auto",
+    0.0,
+    1.0,
+    exclusive_low=True,
+    also=("auto",),
+)
+PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
+
+OPTIONS = (STRENGTH, BRIGHTNESS, PROTECT_LIT)
+
+
+def takes(info: Info, option: Parameter) -> bool:
+    """Whether the method takes the option: all do, unless its ``Info.takes_<name>`` says no."""
+    return bool(getattr(info, f"takes_{option.name}", True))
+
+
+def check_options(info: Info, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options in ``given`` that are not None, as the method ``info`` takes them.
+
+    Text is parsed, as from a command line or a query.
+
+    Raises:
+        ParameterError: a name that is not an option, a value outside its range, or an option
+            that this method does not take.
+    """
+    known = {option.name: option for option in OPTIONS}
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise ParameterError(f"unknown option {name!r}; expected one of {', '.join(known)}")
+        if value is None:
+            continue
+        if not takes(info, known[name]):
+            from relume.enhancers.registry import methods
+
+            takers = [other.name for other in methods() if takes(other, known[name])]
+            raise ParameterError(f"{info.name} takes no {name}; these do: {', '.join(takers)}")
+        checked[name] = known[name].check(value)
+    return checked
