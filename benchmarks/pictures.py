@@ -17,7 +17,7 @@ import relume
 from relume.enhancers import decompose
 from relume.image import draw
 from relume.image.darken import darken
-from relume.io import codec
+from relume.io import write
 from relume.photo import Image, Photo, to_image
 
 SEED = 2018
@@ -81,7 +81,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for name in [options.only] if options.only else PICTURES:
         photo = Photo(np.ascontiguousarray(np.clip(PICTURES[name](), 0, 1), dtype=np.float32))
-        print(codec.write(photo, options.out / f"{name}.jpg", overwrite=True, quality=QUALITY))
+        print(write(photo, options.out / f"{name}.jpg", overwrite=True, quality=QUALITY))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from PIL import Image as PillowImage
 
 from relume.engine.cpu import cpu_flags
 from relume.enhancers import DEFAULT_METHOD, enhance
-from relume.io import codec
+from relume.io import decode, encode
 
 TARGET = 0.10
 SIZE = (1224, 816)
@@ -109,7 +109,7 @@ def post(connection: http.client.HTTPConnection, method: str, data: bytes) -> by
 
 
 def plain(method: str, data: bytes) -> bytes:
-    return codec.encode(enhance(codec.decode(data), method=method), "jpeg")
+    return encode(enhance(decode(data), method=method), "jpeg")
 
 
 def timed(call: Callable[[], object], count: int) -> list[float]:

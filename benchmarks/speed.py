@@ -43,12 +43,12 @@ PHOTO = """
 import sys, json, time, statistics
 from pathlib import Path
 from relume.enhancers import enhance
-from relume.io import codec
+from relume.io import decode, encode
 times = []
 for _ in range(int(sys.argv[3]) + 1):
     start = time.perf_counter()
-    photo = codec.decode(open(sys.argv[1], "rb").read())
-    codec.encode(enhance(photo, method=sys.argv[2]), "jpeg")
+    photo = decode(open(sys.argv[1], "rb").read())
+    encode(enhance(photo, method=sys.argv[2]), "jpeg")
     times.append(time.perf_counter() - start)
     if len(times) == 1:
         # not ru_maxrss: that one remembers the process which started this one

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
 
     from relume.enhancers import DEFAULT_METHOD, enhance
-    from relume.io import codec
+    from relume.io import read
 
     method = given.method or DEFAULT_METHOD
     bare = best_s(process(sys.executable, "-c", "pass"), given.runs)
@@ -67,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         command = (*RELUME, "enhance", str(photo), "-o", output, "--overwrite")
         plain = best_s(process(*command, "--method", "gamma"), given.runs)
         cold = best_s(process(*command, "--method", method), given.runs)
-        read = codec.read(photo)
-        enhance(read, method=method)
-        warm = best_s(lambda: enhance(read, method=method), given.runs)
+        dark = read(photo)
+        enhance(dark, method=method)
+        warm = best_s(lambda: enhance(dark, method=method), given.runs)
     allowed = 3 * warm + 1.5
     print(f"a bare interpreter        {bare:6.3f} s")
     print(f"relume --help             {help_s:6.3f} s  {help_s / bare:6.1f} x bare (aim: 0.4 s)")

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from relume.faces import detect_faces as detect_faces
     from relume.faces import detectors as detectors
     from relume.faces import landmarkers as landmarkers
-    from relume.io.codec import read as read
+    from relume.io import read as read
     from relume.photo import Photo as Photo
 
 _HOMES = {
     "enhance": "relume.enhancers",
     "methods": "relume.enhancers",
-    "read": "relume.io.codec",
+    "read": "relume.io",
     "Photo": "relume.photo",
     "Face": "relume.faces",
     "detect_faces": "relume.faces",

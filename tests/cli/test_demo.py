@@ -12,7 +12,7 @@ from skimage import data
 
 import relume.enhancers as enhancers
 from relume.image.darken import darken
-from relume.io.codec import decode
+from relume.io import decode
 from relume.photo import to_image
 
 from .conftest import Relume, names

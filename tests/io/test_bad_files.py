@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relume.errors import InputError, TooLarge, UnreadableInput
-from relume.io import codec
-from relume.io.opening import open_header
+from relume.io import decode, encode, read
+from relume.io.raster import open_header
 from relume.photo import Photo, to_image
 
 KINDS = ("jpeg", "png", "webp", "tiff", "avif")
@@ -26,17 +26,17 @@ def photo(bits: int = 8) -> Photo:
     return Photo(np.dstack([x, y, 1 - x]) * np.float32(0.9) + grain / 10, depth_bits=bits)
 
 
-WHOLE = {kind: codec.encode(photo(), kind) for kind in KINDS}
+WHOLE = {kind: encode(photo(), kind) for kind in KINDS}
 BROKEN = {
     "empty.jpg": b"",
     "text.jpg": b"this is no picture, whatever its name says",
     "nul.jpg": bytes(1000),
     "header-only.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF",
     "signature-only.png": b"\x89PNG\r\n\x1a\n",
-    "cut16.png": codec.encode(photo(16), "png")[:-100],
+    "cut16.png": encode(photo(16), "png")[:-100],
     "no-end.png": WHOLE["png"][:-12],
-    "cut16.tif": codec.encode(photo(16), "tiff")[:20000],
-    "cut-float.tif": codec.encode(photo(32), "tiff")[:20000],
+    "cut16.tif": encode(photo(16), "tiff")[:20000],
+    "cut-float.tif": encode(photo(32), "tiff")[:20000],
     "no-end.jpg": WHOLE["jpeg"][:-2],
     "zero-tail.jpg": WHOLE["jpeg"][:3000] + bytes(len(WHOLE["jpeg"]) - 3000),
     "noise": np.random.default_rng(0).bytes(500),
@@ -50,7 +50,7 @@ def test_one_line_that_names_the_file(name: str, capfd: pytest.CaptureFixture[st
     if name.endswith(".nef"):
         pytest.importorskip("rawpy", reason="needs the extra raw")
     with pytest.raises(UnreadableInput) as caught:
-        codec.decode(BROKEN[name], name=name)
+        decode(BROKEN[name], name=name)
     message = str(caught.value)
     assert message.startswith(name)
     assert "\n" not in message
@@ -65,7 +65,7 @@ def test_files_cut_anywhere_are_errors(
 ) -> None:
     data = WHOLE[kind]
     with pytest.raises(UnreadableInput):
-        codec.decode(data[: len(data) * keep // 100])
+        decode(data[: len(data) * keep // 100])
     assert capfd.readouterr() == ("", "")
 
 
@@ -76,7 +76,7 @@ def test_damaged_headers_never_crash(kind: str, at: int, junk: bytes) -> None:
     data[at : at + len(junk)] = junk
     message = ""
     try:
-        codec.decode(bytes(data), max_megapixels=1)
+        decode(bytes(data), max_megapixels=1)
     except InputError as error:
         message = str(error)
     assert "\n" not in message
@@ -102,7 +102,7 @@ def jpeg_bomb(side: int) -> bytes:
 
 
 def tiff_bomb(side: int, bits: int) -> bytes:
-    data = bytearray(codec.encode(photo(bits), "tiff"))
+    data = bytearray(encode(photo(bits), "tiff"))
     directory = struct.unpack_from("<I", data, 4)[0]
     for place in range(2):  # width and height come first
         struct.pack_into("<I", data, directory + 2 + 12 * place + 8, side)
@@ -129,14 +129,14 @@ def bmp_bomb(side: int) -> bytes:
 )
 def test_header_bombs_are_refused_by_the_header_alone(data: bytes) -> None:
     with pytest.raises(TooLarge, match=r"megapixels.*--max-megapixels"):
-        codec.decode(data)
+        decode(data)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_limit_is_the_callers(kind: str) -> None:
     with pytest.raises(TooLarge, match=r"limit of 0\.01"):
-        codec.decode(WHOLE[kind], max_megapixels=0.01)
-    assert codec.decode(WHOLE[kind], max_megapixels=0.0108).pixels.shape == (90, 120, 3)
+        decode(WHOLE[kind], max_megapixels=0.01)
+    assert decode(WHOLE[kind], max_megapixels=0.0108).pixels.shape == (90, 120, 3)
 
 
 def test_pillows_own_limit_stays_out_of_it() -> None:
@@ -148,18 +148,18 @@ def test_pillows_own_limit_stays_out_of_it() -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
 def test_float_tiffs_must_be_finite_and_in_range(bad: float, shape: tuple[int, ...]) -> None:
     array = np.full(shape, 0.25, np.float32)
-    good = codec.decode(bytes(cv2.imencode(".tiff", array)[1]))
+    good = decode(bytes(cv2.imencode(".tiff", array)[1]))
     assert good.depth_bits == 32
     assert good.pixels.max() == pytest.approx(0.25)
     array[0, 0] = bad
     with pytest.raises(InputError, match=r"expected (finite|floating point) values") as caught:
-        codec.decode(bytes(cv2.imencode(".tiff", array)[1]), name="a.tif")
+        decode(bytes(cv2.imencode(".tiff", array)[1]), name="a.tif")
     assert str(caught.value).startswith("a.tif")
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
 def test_floats_of_64_bits_become_32(shape: tuple[int, ...]) -> None:
-    decoded = codec.decode(bytes(cv2.imencode(".tiff", np.full(shape, 0.1))[1]))
+    decoded = decode(bytes(cv2.imencode(".tiff", np.full(shape, 0.1))[1]))
     assert decoded.depth_bits == 32
     np.testing.assert_allclose(decoded.pixels, 0.1, rtol=1e-6)
 
@@ -169,31 +169,31 @@ def test_depths_that_are_not_supported(dtype: type) -> None:
     for shape in ((4, 5), (4, 5, 3)):
         data = bytes(cv2.imencode(".tiff", np.ones(shape, dtype))[1])
         with pytest.raises(UnreadableInput, match="not supported"):
-            codec.decode(data)
+            decode(data)
 
 
 def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnreadableInput, match=r"none\.jpg does not exist"):
-        codec.read(tmp_path / "none.jpg")
+        read(tmp_path / "none.jpg")
     with pytest.raises(UnreadableInput, match="is a folder"):
-        codec.read(tmp_path)
+        read(tmp_path)
     with pytest.raises(UnreadableInput, match="cannot read"):
-        codec.read(tmp_path / "a\0.jpg")
+        read(tmp_path / "a\0.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(UnreadableInput, match=r"empty\.jpg is empty"):
-        codec.read(tmp_path / "empty.jpg")
+        read(tmp_path / "empty.jpg")
 
     def forbidden(_: Path) -> bytes:
         raise PermissionError(13, os.strerror(13))
 
     monkeypatch.setattr(Path, "read_bytes", forbidden)  # root may read anything
     with pytest.raises(UnreadableInput, match="may not be read"):
-        codec.read(tmp_path / "empty.jpg")
+        read(tmp_path / "empty.jpg")
 
 
 def test_a_name_does_not_decide() -> None:
-    assert codec.decode(WHOLE["png"], name="photo.jpg").meta.format == "png"
-    assert codec.decode(WHOLE["jpeg"], name="photo.png").meta.format == "jpeg"
+    assert decode(WHOLE["png"], name="photo.jpg").meta.format == "png"
+    assert decode(WHOLE["jpeg"], name="photo.png").meta.format == "jpeg"
 
 
 def test_many_threads_read_at_once() -> None:
@@ -201,7 +201,7 @@ def test_many_threads_read_at_once() -> None:
 
     def work() -> None:
         for kind in KINDS:
-            shape = codec.decode(WHOLE[kind]).pixels.shape
+            shape = decode(WHOLE[kind]).pixels.shape
             results.append(shape == (90, 120, 3))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -218,7 +218,7 @@ def test_junk_in_metadata_is_no_reason_to_fail() -> None:
         meta = type(source.meta)(exif=junk, icc=b"no profile", xmp=b"\xff")
         odd = Photo(source.pixels, meta=meta)
         for kind in KINDS:
-            back = codec.decode(codec.encode(odd, kind))
+            back = decode(encode(odd, kind))
             assert back.pixels.shape == (90, 120, 3)
 
 

@@ -3,6 +3,7 @@ import struct
 import numpy as np
 import pytest
 
+from relume.io import jpeg, tiff
 from relume.io.exif import (
     directories,
     icc_for_mode,
@@ -12,8 +13,8 @@ from relume.io.exif import (
     upright,
     without_thumbnail,
 )
-from relume.io.jpeg import encode_jpeg, estimate_quality
-from relume.io.tiff import encode_tiff
+from relume.io.jpeg import estimate_quality
+from relume.io.raster import Raster
 from relume.photo import Meta
 
 ORIENTATION = 0x0112
@@ -106,7 +107,7 @@ def test_profiles_fit_their_pixels() -> None:
 def test_a_tiff_keeps_the_offsets_of_its_exif(order: str) -> None:
     """A maker note counts from the EXIF's first byte: all of it stays where it was."""
     exif = block(order, 1)
-    data = encode_tiff(np.zeros((3, 4, 3), np.uint8), None, Meta(exif=exif, dpi=(72, 72)))
+    data = tiff.write(Raster(np.zeros((3, 4, 3), np.uint8), meta=Meta(exif=exif, dpi=(72, 72))))
     assert data[8 : len(exif)] == exif[8:]
     (found,) = directories(data)
     entry = found.entries[0x010F]
@@ -134,6 +135,10 @@ def test_quality_is_read_from_the_tables() -> None:
     assert estimate_quality({}) is None
     louder = {i: [min(255, v + 1) for v in t] for i, t in standard(80).items()}
     assert abs((estimate_quality(louder) or 0) - 80) <= 4
+
+
+def encode_jpeg(pixels: np.ndarray, meta: Meta, quality: int | None) -> bytes:
+    return jpeg.write(Raster(pixels, meta=meta, quality=quality))
 
 
 def picture(dark: float) -> np.ndarray:

@@ -16,8 +16,8 @@ from relume import weights
 from relume.enhancers import enhance, methods
 from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
-from relume.io import codec
-from relume.io.formats import SUFFIXES
+from relume.io import decode
+from relume.io.formats import WRITABLE
 from relume.web.schema import MEDIA
 from relume.web.settings import Settings
 
@@ -28,10 +28,10 @@ def test_the_answer_is_the_core_s_own(post: Post, night: bytes) -> None:
     answer = post("enhance?method=gamma:0.4&strength=0.8&format=png", night)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
-    photo = codec.decode(night)
+    photo = decode(night)
     wanted = enhance(photo, method="gamma:0.4", strength=0.8)
     np.testing.assert_array_equal(
-        codec.decode(answer.content).pixels,
+        decode(answer.content).pixels,
         np.float32(np.rint(wanted.pixels * 255) / np.float32(255)),
     )
 
@@ -49,11 +49,11 @@ def test_the_type_is_the_upload_s_unless_asked(post: Post, night: bytes) -> None
     assert post("enhance?method=gamma", gif).headers["content-type"] == "image/png"
 
 
-@pytest.mark.parametrize("format", [f for f in SUFFIXES if f != "heif"])
+@pytest.mark.parametrize("format", [f for f in WRITABLE if f != "heif"])
 def test_every_format_can_be_asked_for(post: Post, night: bytes, format: str) -> None:
     answer = post(f"enhance?method=gamma&format={format}", night)
     assert answer.headers["content-type"] == MEDIA[format]
-    assert codec.decode(answer.content).pixels.shape == (40, 60, 3)
+    assert decode(answer.content).pixels.shape == (40, 60, 3)
 
 
 def test_depth_alpha_and_metadata_are_kept(post: Post) -> None:
@@ -112,7 +112,7 @@ def test_an_option_s_error_is_the_core_s(post: Post, night: bytes) -> None:
         "method=clahe&param=grid=2.5": {"method": "clahe", "parameters": {"grid": "2.5"}},
     }.items():
         with pytest.raises(RelumeError) as raised:
-            enhance(codec.decode(night), **call)
+            enhance(decode(night), **call)
         answer = post(f"enhance?{query}", night)
         assert (answer.status_code, answer.json()["detail"]) == (422, str(raised.value)), query
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from relume.enhancers import DEFAULT_METHOD, enhance
-from relume.io import codec
+from relume.io import decode
 
 from .conftest import (
     CHEAP,
@@ -57,8 +57,8 @@ def test_drop_slide_switch_and_download(page: Any, portrait: bytes) -> None:
     with page.expect_download() as coming:
         page.click("#download")
     assert coming.value.suggested_filename == "selfie at night.relume.png"
-    wanted = enhance(codec.decode(portrait), method="gamma", strength=0.6).pixels
-    got = codec.decode(Path(coming.value.path()).read_bytes()).pixels
+    wanted = enhance(decode(portrait), method="gamma", strength=0.6).pixels
+    got = decode(Path(coming.value.path()).read_bytes()).pixels
     np.testing.assert_allclose(got, wanted, atol=0.5 / 255 + 1e-6)
 
 

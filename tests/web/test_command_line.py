@@ -13,7 +13,7 @@ import typer
 from relume.cli.main import app, main
 from relume.enhancers import enhance
 from relume.errors import RelumeError
-from relume.io.codec import encode
+from relume.io import encode
 from relume.photo import Photo
 from relume.web import query
 

@@ -97,10 +97,10 @@ class Run:
     def _do(self, job: Job) -> None:
         """One job. What concerns this photo alone is a failure; what concerns all is raised."""
         from relume.image.exposure import mean_level
-        from relume.io import codec
+        from relume.io import read, write
 
         try:
-            photo = codec.read(job.source, max_megapixels=self.max_megapixels)
+            photo = read(job.source, max_megapixels=self.max_megapixels)
         except Exception as error:
             return self._fail(job, error)
         if not self.quiet:
@@ -114,7 +114,7 @@ class Run:
             return self._fail(job, error)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
-            codec.write(result, job.target, overwrite=self.overwrite, quality=self.quality)
+            write(result, job.target, overwrite=self.overwrite, quality=self.quality)
         except Exception as error:
             return self._fail(job, error)
         if not self.done:

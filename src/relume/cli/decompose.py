@@ -54,15 +54,15 @@ def decompose(
 
     from relume.enhancers import decompose as take_apart
     from relume.image import draw
-    from relume.io import codec
+    from relume.io import format_of, read, write
     from relume.photo import Image, Photo
 
     def grey(plane: Image) -> Image:
         return np.repeat(np.clip(plane, 0, 1)[:, :, None], 3, axis=2)
 
     target = output or photo.with_name(f"{photo.stem}{MARK}.png")
-    codec.format_of(target)
-    taken = codec.read(photo, max_megapixels=max_megapixels)
+    format_of(target)
+    taken = read(photo, max_megapixels=max_megapixels)
     parts = take_apart(taken, parameters=parameters, runtime=parse_runtime(device, precision))
     panels = (
         parts.image,
@@ -71,7 +71,5 @@ def decompose(
         grey(parts.relit_illumination),
         np.clip(parts.enhanced, 0, 1),
     )
-    codec.write(
-        Photo(draw.panels(panels, CAPTIONS, height_px=height_px)), target, overwrite=overwrite
-    )
+    write(Photo(draw.panels(panels, CAPTIONS, height_px=height_px)), target, overwrite=overwrite)
     console.out(console.one_line(str(target.resolve())))

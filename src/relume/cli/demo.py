@@ -29,16 +29,16 @@ def demo(
     name, parameters = parse_method(method, param)
     from relume.enhancers import enhance
     from relume.image import draw
-    from relume.io import codec
+    from relume.io import decode, format_of, write
     from relume.io.atomic import check_writable
     from relume.photo import Photo
 
     # its own default name may be replaced: a second demo is no reason for an error
     overwrite = overwrite or output == DEFAULT_OUTPUT
-    codec.format_of(output)
+    format_of(output)
     check_writable(output, overwrite=overwrite)
-    dark = codec.decode(files("relume.cli").joinpath("sample.jpg").read_bytes())
+    dark = decode(files("relume.cli").joinpath("sample.jpg").read_bytes())
     relit = enhance(dark, method=name, parameters=parameters)
-    codec.write(Photo(draw.before_after(dark.pixels, relit.pixels)), output, overwrite=overwrite)
+    write(Photo(draw.before_after(dark.pixels, relit.pixels)), output, overwrite=overwrite)
     console.say(f"a portrait at a twentieth of its light, and relit by {name}:")
     console.out(console.one_line(str(output.resolve())))

@@ -215,11 +215,11 @@ def _look(
     overwrite: bool,
     max_megapixels: float,
 ) -> Iterator[Seen]:
-    from relume.io import codec
+    from relume.io import read
 
     for source, target in targets:
         try:
-            photo = codec.read(source, max_megapixels=max_megapixels)
+            photo = read(source, max_megapixels=max_megapixels)
         except Exception as error:
             console.trace(error)
             yield Seen(source, error=console.reason(error))
@@ -240,11 +240,11 @@ def _look(
 
 def _draw(photo: Photo, faces: Sequence[Face], target: Path, *, overwrite: bool) -> None:
     from relume.image import draw
-    from relume.io import codec
+    from relume.io import write
 
     target.parent.mkdir(parents=True, exist_ok=True)
     drawn = photo.with_pixels(draw.draw_faces(photo.pixels, faces))
-    codec.write(drawn, target, overwrite=overwrite)
+    write(drawn, target, overwrite=overwrite)
 
 
 def _document(seen: Sequence[Seen], *, as_lines: bool) -> str:

@@ -15,7 +15,7 @@ from relume.cli.batch import Run
 from relume.cli.options import (
     Device,
     DeviceOption,
-    Format,
+    FormatOption,
     MegapixelsOption,
     MethodOption,
     OverwriteOption,
@@ -78,10 +78,7 @@ def enhance(
     no_denoise: Annotated[
         bool, typer.Option("--no-denoise", help="Switch the method's denoising off.")
     ] = False,
-    format: Annotated[
-        Format | None,
-        typer.Option("--format", "-f", help="Write this format instead of the photo's own."),
-    ] = None,
+    format: FormatOption = None,
     quality: Annotated[
         int | None,
         typer.Option(
@@ -120,7 +117,6 @@ def enhance(
         protect_lit=protect_lit,
         runtime=parse_runtime(device, precision),
     )
-    chosen = None if format is None else format.value
     if PIPE in (*inputs, output):
         if dry_run:
             raise ParameterError("--dry-run has nothing to tell about a pipe")
@@ -128,13 +124,13 @@ def enhance(
             inputs,
             output,
             relight,
-            format=chosen,
+            format=format,
             quality=quality,
             overwrite=overwrite,
             max_megapixels=max_megapixels,
         )
         return
-    jobs, problems = _jobs(inputs, output, format=chosen, recursive=recursive)
+    jobs, problems = _jobs(inputs, output, format=format, recursive=recursive)
     run = Run(
         relight,
         quality=quality,
@@ -250,7 +246,7 @@ def _pipe(
 ) -> None:
     """One photo, read from standard input, written to standard output, or both."""
     from relume.cli import jobs
-    from relume.io import codec
+    from relume.io import decode, encode, read, write
 
     if len(inputs) != 1:
         raise ParameterError("- stands for one photo: name no other input beside it")
@@ -259,15 +255,15 @@ def _pipe(
         raise OutputError("a picture is not written to a terminal: name -o FILE, or pipe it on")
     relight.prepare()
     if inputs[0] == PIPE:
-        photo = codec.decode(
+        photo = decode(
             sys.stdin.buffer.read(), name="standard input", max_megapixels=max_megapixels
         )
         named = Path(f"stdin.{photo.meta.format.lower()}")
     else:
         named = Path(inputs[0])
-        photo = codec.read(named, max_megapixels=max_megapixels)
+        photo = read(named, max_megapixels=max_megapixels)
     if to_stdout:
-        data = codec.encode(relight(photo), jobs.written_format(named, format), quality=quality)
+        data = encode(relight(photo), jobs.written_format(named, format), quality=quality)
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
@@ -277,4 +273,4 @@ def _pipe(
     if refusal is not None:
         raise OutputError(refusal)
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    codec.write(relight(photo), job.target, overwrite=overwrite, quality=quality)
+    write(relight(photo), job.target, overwrite=overwrite, quality=quality)

@@ -11,23 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relume.errors import InputError, OutputError, ParameterError
-from relume.io import codec
+from relume.io import READABLE_SUFFIXES, format_of
+from relume.io.formats import FORMATS, result_format
 
 MARK = ".relume"
 """Stands before the ending of results written beside their photo; folder runs skip such files."""
-
-SUFFIXES = {
-    "jpeg": ".jpg",
-    "png": ".png",
-    "webp": ".webp",
-    "tiff": ".tif",
-    "avif": ".avif",
-    "heif": ".heic",
-}
-
-
-LOSSLESS = frozenset({".bmp", ".gif", ".jp2"})
-"""Endings that relume reads but does not write, and that are not camera raw."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,7 @@ def find(inputs: Sequence[Path], *, recursive: bool = True, but: Path | None = N
         if not below and len(found.problems) == problems_before:
             raise InputError(
                 f"no pictures in {path}: expected files ending in "
-                f"{', '.join(sorted(codec.READABLE_SUFFIXES))} (results of earlier runs, "
+                f"{', '.join(sorted(READABLE_SUFFIXES))} (results of earlier runs, "
                 f"*{MARK}.*, are left out)"
             )
         found.pictures.extend(below)
@@ -122,7 +110,7 @@ def _walk(
         for name in sorted(files):
             path = parent / name
             hidden = name.startswith(".") or path.stem.endswith(MARK)
-            if not hidden and path.suffix.lower() in codec.READABLE_SUFFIXES:
+            if not hidden and path.suffix.lower() in READABLE_SUFFIXES:
                 yield Picture(path, path.relative_to(folder))
 
 
@@ -162,11 +150,11 @@ def written_format(path: Path, format: str | None) -> str:
     if format is not None:
         return format
     try:
-        return codec.format_of(path)
+        return format_of(path)
     except OutputError:
         suffix = path.suffix.lower()
-        is_raw = suffix in codec.READABLE_SUFFIXES and suffix not in LOSSLESS
-        return "jpeg" if is_raw else "png"
+        found = [name for name, known in FORMATS.items() if suffix in known.suffixes]
+        return result_format(found[0]) if found else "png"
 
 
 def is_same(one: Path, other: Path) -> bool:
@@ -180,10 +168,10 @@ def is_same(one: Path, other: Path) -> bool:
 def _suffix(path: Path, format: str | None) -> str:
     name = written_format(path, format)
     try:
-        keeps = codec.format_of(path) == name
+        keeps = format_of(path) == name
     except OutputError:
         keeps = False
-    return path.suffix if keeps else SUFFIXES[name]
+    return path.suffix if keeps else FORMATS[name].suffixes[0]
 
 
 def _beside(source: Path, format: str | None, mark: str) -> Path:
@@ -195,7 +183,7 @@ def _below(folder: Path, relative: Path, format: str | None) -> Path:
 
 
 def _named(path: Path, format: str | None) -> Path:
-    named = codec.format_of(path)
+    named = format_of(path)
     if format is not None and named != format:
         raise ParameterError(f"-o {path} names the format {named}, but --format says {format}")
     return path
@@ -207,7 +195,7 @@ def _is_folder(output: str, several: bool) -> bool:
         return True
     separators = tuple(filter(None, (os.sep, os.altsep)))
     folder = output.endswith(separators) or not path.suffix
-    if several and path.suffix.lower() in codec.READABLE_SUFFIXES and not folder:
+    if several and path.suffix.lower() in READABLE_SUFFIXES and not folder:
         raise ParameterError(
             f"-o {output} names one picture, but there may be several: name a folder"
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relume.errors import ParameterError
+from relume.io.formats import WRITABLE
 
 if TYPE_CHECKING:
     from relume.catalog import Value
@@ -32,17 +33,6 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
-class Format(StrEnum):
-    """What pictures are written as."""
-
-    jpeg = "jpeg"
-    png = "png"
-    webp = "webp"
-    tiff = "tiff"
-    avif = "avif"
-    heif = "heif"
-
-
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where networks run; cuda and mps need torch.")
 ]
@@ -62,6 +52,24 @@ MethodOption = Annotated[
 ParamOption = Annotated[
     list[str] | None,
     typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter of the method."),
+]
+
+
+def _known_format(text: str) -> str:
+    if text not in WRITABLE:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(WRITABLE)}")
+    return text
+
+
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar=f"[{'|'.join(WRITABLE)}]",
+        parser=_known_format,
+        help="Write this format instead of the photo's own.",
+    ),
 ]
 MegapixelsOption = Annotated[
     float,

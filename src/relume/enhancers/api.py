@@ -15,9 +15,8 @@ from relume.enhancers.registry import DEFAULT_METHOD, methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
 from relume.image import exposure
-from relume.image.color import luma
+from relume.image.color import is_grey, luma
 from relume.image.parallel import map_row_blocks
-from relume.io.raster import is_grey
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
 
 Picture = TypeVar("Picture", bound=Photo | Array)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume.image.parallel import map_row_blocks
+from relume.image.parallel import map_row_blocks, row_blocks
 from relume.photo import Image
 
 REC601 = (0.299, 0.587, 0.114)
@@ -31,6 +31,11 @@ def srgb_to_linear(image: Image) -> Image:
 def linear_to_srgb(image: Image) -> Image:
     """sRGB values of linear light, [0, 1] to [0, 1]; the inverse of :func:`srgb_to_linear`."""
     return map_row_blocks(_to_srgb, image)
+
+
+def is_grey(image: Image) -> bool:
+    """Whether all three channels are equal everywhere."""
+    return all((image[rows, :, :1] == image[rows, :, 1:]).all() for rows in row_blocks(image))
 
 
 def luma(image: Image) -> Image:

@@ -89,7 +89,7 @@ def directories(data: bytes) -> Iterator[Directory]:
         (at,) = struct.unpack_from(order + "I", data, next_at)
 
 
-def packet(data: bytes, found: Directory, tag: int) -> bytes | None:
+def tag_bytes(data: bytes, found: Directory, tag: int) -> bytes | None:
     """The bytes of a long field (ICC, XMP), None if it is not there."""
     entry = found.entries.get(tag)
     if entry is None or entry.size_bytes <= 4:

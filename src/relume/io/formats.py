@@ -1,36 +1,94 @@
-"""Picture formats: how files name them, and how bytes show them."""
+"""The one table of picture formats: endings, media types, readers, writers, what each can hold.
+
+Light to import: readers and writers are named here, and loaded when a picture needs them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from relume.errors import OutputError
 
-SUFFIXES: dict[str, tuple[str, ...]] = {
-    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "png": (".png",),
-    "webp": (".webp",),
-    "tiff": (".tif", ".tiff"),
-    "avif": (".avif",),
-    "heif": (".heic", ".heif", ".hif"),
-}
-"""Formats that are read and written, with their endings."""
 
-READ_ONLY = frozenset({".bmp", ".gif"})
+@dataclass(frozen=True)
+class Format:
+    """A picture format.
 
-RAW_SUFFIXES = frozenset(
-    {".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".k25"}
-    | {".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"}
-    | {".rwl", ".sr2", ".srf", ".srw", ".x3f"}
+    ``reader`` and ``writer`` are functions of this package, "module.function"; a format without a
+    writer is only read, and a result of such a picture gets the format ``result``. ``bits`` is the
+    most a channel can have, ``package`` what the extra installs.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    media_type: str
+    reader: str
+    writer: str | None = None
+    result: str = ""
+    lossy: bool = False
+    alpha: bool = True
+    bits: int = 8
+    longest_side_px: int | None = None
+    extra: str | None = None
+    package: str | None = None
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the optional package that it may need is installed."""
+        return self.package is None or find_spec(self.package) is not None
+
+
+RAW = (
+    *(".dng", ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".erf", ".fff", ".iiq", ".k25"),
+    *(".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
+    *(".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
-"""Camera raw; read through the extra "raw"."""
+_TABLE = (
+    Format(
+        "jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", "jpeg.read", "jpeg.write",
+        lossy=True, alpha=False, longest_side_px=65500,
+    ),
+    Format("png", (".png",), "image/png", "png.read", "png.write", bits=16),
+    Format(
+        "webp", (".webp",), "image/webp", "pillow.read", "pillow.write_webp",
+        lossy=True, longest_side_px=16383,
+    ),
+    Format("tiff", (".tif", ".tiff"), "image/tiff", "tiff.read", "tiff.write", bits=32),
+    Format(
+        "avif", (".avif",), "image/avif", "pillow.read", "pillow.write_avif",
+        lossy=True, longest_side_px=65536,
+    ),
+    Format(
+        "heif", (".heic", ".heif", ".hif"), "image/heif", "heif.read", "heif.write",
+        lossy=True, extra="heif", package="pillow_heif",
+    ),
+    Format("gif", (".gif",), "image/gif", "pillow.read", result="png"),
+    Format("bmp", (".bmp",), "image/bmp", "pillow.read", result="png"),
+    # people look at what comes of camera raw, and 16 bit PNGs of it take ten times the bytes
+    Format("raw", RAW, "image/x-dcraw", "raw.read", result="jpeg", extra="raw", package="rawpy"),
+)  # fmt: skip
+FORMATS: dict[str, Format] = {format.name: format for format in _TABLE}
+"""Every format that is read, by name."""
 
-READABLE_SUFFIXES: frozenset[str] = frozenset(
-    suffix for suffixes in SUFFIXES.values() for suffix in suffixes
-).union(READ_ONLY, RAW_SUFFIXES)
+WRITABLE: dict[str, Format] = {name: f for name, f in FORMATS.items() if f.writer}
+"""The formats that are written, too."""
+
+READABLE_SUFFIXES = frozenset(suffix for format in _TABLE for suffix in format.suffixes)
 
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
+STARTS = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+)
 
 
 def format_of(path: str | Path) -> str:
@@ -43,12 +101,21 @@ def format_of(path: str | Path) -> str:
         OutputError: an ending that names none of the formats that are written.
     """
     suffix = Path(path).suffix.lower()
-    for name, suffixes in SUFFIXES.items():
-        if suffix in suffixes:
-            return name
-    endings = ", ".join(suffixes[0] for suffixes in SUFFIXES.values())
+    for format in WRITABLE.values():
+        if suffix in format.suffixes:
+            return format.name
+    endings = ", ".join(format.suffixes[0] for format in WRITABLE.values())
     got = f"ending {suffix!r}" if suffix else "no ending"
     raise OutputError(f"cannot tell the format to write {path} in: {got}; expected {endings}")
+
+
+def result_format(name: str) -> str:
+    """The format that a result of a picture of the format ``name`` gets if none is asked for.
+
+    >>> result_format("webp"), result_format("gif"), result_format("raw")
+    ('webp', 'png', 'jpeg')
+    """
+    return name if name in WRITABLE else FORMATS[name].result
 
 
 def sniff(data: bytes, name: str) -> str | None:
@@ -56,18 +123,9 @@ def sniff(data: bytes, name: str) -> str | None:
 
     The ending counts for camera raw only, most of which begins like a TIFF.
     """
-    if Path(name).suffix.lower() in RAW_SUFFIXES and not data.startswith(b"\xff\xd8\xff"):
+    if Path(name).suffix.lower() in RAW and not data.startswith(b"\xff\xd8\xff"):
         return "raw"
-    for start, found in (
-        (b"\xff\xd8\xff", "jpeg"),
-        (b"\x89PNG\r\n\x1a\n", "png"),
-        (b"II*\0", "tiff"),
-        (b"MM\0*", "tiff"),
-        (b"II+\0", "tiff"),
-        (b"MM\0+", "tiff"),
-        (b"GIF8", "gif"),
-        (b"BM", "bmp"),
-    ):
+    for start, found in STARTS:
         if data.startswith(start):
             return found
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

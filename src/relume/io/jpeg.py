@@ -1,4 +1,4 @@
-"""JPEG: what a file was saved with, and saving the like."""
+"""JPEG, read and written: what a file was saved with, and saving the like."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from functools import cache
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import JpegImagePlugin
 
-from relume.errors import OutputError
-from relume.io.exif import EXIF_PREFIX, icc_for_mode
-from relume.photo import Array, Meta
+from relume.errors import UnreadableInput
+from relume.io.exif import EXIF_PREFIX
+from relume.io.pillow import load, metadata, note_frames
+from relume.io.raster import Raster, check_size, decode_opencv, encode_opencv, open_header
+from relume.photo import Meta
 
-LARGEST_SIDE_PX = 65500
 DEFAULT_QUALITY = 95
 LEAST_QUALITY = 75
 """Below this no quality is lowered to keep the size: visible blocks are worse than large files."""
@@ -26,6 +28,7 @@ SAMPLING = {
     "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
+PILLOW_SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 DEFAULT_SAMPLING = "4:2:0"
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
@@ -46,6 +49,31 @@ CHROMA_TABLE = (
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 )  # fmt: skip
+
+
+def read(data: bytes, max_megapixels: float) -> Raster:
+    """A JPEG, decoded by OpenCV where it can: that is faster.
+
+    Raises:
+        UnreadableInput: a damaged file, or one whose end is missing.
+        TooLarge: more pixels than allowed.
+    """
+    picture = open_header(data)
+    check_size(*picture.size, max_megapixels)
+    if not is_complete(data):
+        raise UnreadableInput("truncated JPEG: the end is missing")
+    how = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(picture.mode)
+    pixels = None if how is None else decode_opencv(data, how | cv2.IMREAD_IGNORE_ORIENTATION)
+    # CMYK, and what OpenCV refuses: Pillow knows why
+    raster = load(picture) if pixels is None else Raster(pixels)
+    raster.describe(
+        **metadata(picture), jpeg_quality=estimate_quality(getattr(picture, "quantization", {}))
+    )
+    if picture.mode == "RGB" and isinstance(picture, JpegImagePlugin.JpegImageFile):
+        sampling = PILLOW_SAMPLING.get(JpegImagePlugin.get_sampling(picture))
+        raster.describe(jpeg_subsampling=sampling)
+    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    return raster
 
 
 def is_complete(data: bytes) -> bool:
@@ -84,43 +112,35 @@ def _scaled_tables(*, chroma: bool) -> npt.NDArray[np.int64]:
     return np.asarray(np.clip((percent * table + 50) // 100, 1, 255), np.int64)
 
 
-def encode_jpeg(values: Array, meta: Meta, quality: int | None) -> bytes:
+def write(raster: Raster) -> bytes:
     """uint8 pixels, (H, W) or (H, W, 3), as a JPEG with the metadata.
 
-    Without ``quality``: the input's, lowered (to 75 at least) while that makes the file more than
+    Without a quality: the input's, lowered (to 75 at least) while that makes the file more than
     1.5 times the input's, as noise that was dark takes bytes once it is bright.
-
-    Raises:
-        OutputError: a side longer than a JPEG can have.
     """
-    if max(values.shape[:2]) > LARGEST_SIDE_PX:
-        raise OutputError(
-            f"a JPEG's sides are at most {LARGEST_SIDE_PX} px, got "
-            f"{values.shape[1]} x {values.shape[0]}; write PNG or TIFF"
-        )
-    if values.ndim == 3:
-        values = cv2.cvtColor(values, cv2.COLOR_RGB2BGR)
-    sampling = meta.jpeg_subsampling or DEFAULT_SAMPLING
-    if quality is not None:
-        data = _compress(values, quality, sampling)
+    if raster.quality is not None:
+        data = _compress(raster, raster.quality)
     else:
-        data = _compress_like(values, meta, sampling)
-    return data[:2] + _with_density(data[2:20], meta.dpi) + _segments(values, meta) + data[20:]
+        data = _compress_like(raster)
+    return (
+        data[:2] + _with_density(data[2:20], raster.meta.dpi) + _segments(raster.meta) + data[20:]
+    )
 
 
-def _compress_like(values: Array, meta: Meta, sampling: str) -> bytes:
+def _compress_like(raster: Raster) -> bytes:
+    meta = raster.meta
     quality = meta.jpeg_quality or DEFAULT_QUALITY
-    data = _compress(values, quality, sampling)
+    data = _compress(raster, quality)
     if meta.jpeg_quality is None or meta.size_bytes is None:
         return data
     limit = MOST_GROWTH * meta.size_bytes
     if len(data) <= limit or quality <= LEAST_QUALITY:
         return data
-    data = _compress(values, LEAST_QUALITY, sampling)
+    data = _compress(raster, LEAST_QUALITY)
     low, high = LEAST_QUALITY, quality  # low is what ``data`` has, high is too much
     while len(data) <= limit and high - low > 1:
         middle = (low + high) // 2
-        tried = _compress(values, middle, sampling)
+        tried = _compress(raster, middle)
         if len(tried) <= limit:
             data, low = tried, middle
         else:
@@ -128,15 +148,12 @@ def _compress_like(values: Array, meta: Meta, sampling: str) -> bytes:
     return data
 
 
-def _compress(values: Array, quality: int, sampling: str) -> bytes:
+def _compress(raster: Raster, quality: int) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    if values.ndim == 3:
-        factor = SAMPLING.get(sampling, SAMPLING[DEFAULT_SAMPLING])
+    if raster.colour.ndim == 3:
+        factor = SAMPLING[raster.meta.jpeg_subsampling or DEFAULT_SAMPLING]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
-    done, data = cv2.imencode(".jpg", values, options)
-    if not done:
-        raise OutputError(f"OpenCV could not make a JPEG of {values.shape} pixels")
-    return data.tobytes()
+    return encode_opencv(raster, ".jpg", options)
 
 
 def _with_density(jfif: bytes, dpi: tuple[float, float] | None) -> bytes:
@@ -147,16 +164,15 @@ def _with_density(jfif: bytes, dpi: tuple[float, float] | None) -> bytes:
     return jfif[:11] + b"\x01" + x + y + jfif[16:]
 
 
-def _segments(values: Array, meta: Meta) -> bytes:
+def _segments(meta: Meta) -> bytes:
     """EXIF, XMP and ICC as segments; an EXIF or XMP of more than 64 KB has no place in a JPEG."""
     out = b""
     for prefix, packet in ((EXIF_PREFIX, meta.exif), (XMP_PREFIX, meta.xmp)):
         if packet and len(prefix) + len(packet) <= SEGMENT_BYTES:
             out += _segment(0xE1, prefix + packet)
-    icc = icc_for_mode(meta.icc, grey=values.ndim == 2)
-    if icc:
+    if meta.icc:
         step = SEGMENT_BYTES - len(ICC_PREFIX) - 2
-        parts = [icc[at : at + step] for at in range(0, len(icc), step)]
+        parts = [meta.icc[at : at + step] for at in range(0, len(meta.icc), step)]
         if len(parts) <= 255:
             for number, part in enumerate(parts, 1):
                 out += _segment(0xE2, ICC_PREFIX + bytes((number, len(parts))) + part)

@@ -1,17 +1,26 @@
-"""PNG: chunks (metadata, 16 bit header facts) and the writing of grey with alpha."""
+"""PNG, read and written: OpenCV's pixels, our own chunks of metadata, and grey with alpha."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
-from relume.errors import OutputError, UnreadableInput
-from relume.io.exif import icc_for_mode
+from relume.errors import UnreadableInput
+from relume.io.pillow import load, note_frames
+from relume.io.raster import (
+    Raster,
+    check_size,
+    decode_opencv,
+    encode_opencv,
+    open_header,
+    split,
+)
 from relume.photo import Array, Meta
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -33,10 +42,42 @@ class PngHeader:
     depth_bits: int
     colour_type: int
     has_transparent_colour: bool = False
-    exif: bytes | None = None
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    meta: Meta = field(default_factory=Meta)
+
+    def describe(self, **fields: Any) -> None:
+        """Set fields of ``meta``."""
+        self.meta = replace(self.meta, **fields)
+
+
+def read(data: bytes, max_megapixels: float) -> Raster:
+    """A PNG in its own depth.
+
+    Raises:
+        UnreadableInput: a damaged or truncated file.
+        TooLarge: more pixels than allowed.
+    """
+    header = read_header(data)
+    check_size(header.width, header.height, max_megapixels)
+    picture = open_header(data)
+    # tRNS with grey, palettes and 1 to 4 bits: Pillow expands them all
+    is_plain = header.depth_bits >= 8 and header.colour_type != PALETTE
+    if header.depth_bits == 8 and header.has_transparent_colour:
+        is_plain = False
+    raster = _read_plain(data, header) if is_plain else load(picture)
+    exif = header.meta.exif or picture.info.get("exif")
+    raster.meta = replace(header.meta, exif=exif)
+    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    return raster
+
+
+def _read_plain(data: bytes, header: PngHeader) -> Raster:
+    pixels = decode_opencv(data)
+    if pixels is None:
+        raise UnreadableInput("damaged or truncated PNG")
+    colour, alpha = split(pixels)
+    if header.colour_type in (GREY, GREY_ALPHA) and colour.ndim == 3:
+        colour = np.ascontiguousarray(colour[:, :, 0])
+    return Raster(colour, alpha)
 
 
 def read_header(data: bytes) -> PngHeader:
@@ -75,16 +116,16 @@ def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
     if kind == b"tRNS":
         header.has_transparent_colour = True
     elif kind == b"eXIf":
-        header.exif = body
+        header.describe(exif=body)
     elif kind == b"iCCP":
-        header.icc = _inflated(body.partition(b"\0")[2][1:])
+        header.describe(icc=_inflated(body.partition(b"\0")[2][1:]))
     elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
         x, y = struct.unpack(">II", body[:8])
-        header.dpi = (x * METRE_PER_INCH, y * METRE_PER_INCH)
+        header.describe(dpi=(x * METRE_PER_INCH, y * METRE_PER_INCH))
     elif kind == b"iTXt" and body.startswith(XMP_KEYWORD + b"\0"):
         is_compressed, _, rest = body[18:19], body[19:20], body[20:]
         text = rest.partition(b"\0")[2].partition(b"\0")[2]
-        header.xmp = _inflated(text) if is_compressed == b"\1" else text
+        header.describe(xmp=_inflated(text) if is_compressed == b"\1" else text)
 
 
 def _inflated(data: bytes) -> bytes | None:
@@ -97,22 +138,14 @@ def _inflated(data: bytes) -> bytes | None:
     return out if inflater.eof else None
 
 
-def encode_png(values: Array, alpha: Array | None, meta: Meta) -> bytes:
+def write(raster: Raster) -> bytes:
     """uint8 or uint16 pixels, (H, W) or (H, W, 3), as a PNG with the metadata."""
-    if values.ndim == 2 and alpha is not None:
-        data = _encode_grey_alpha(values, alpha)
+    if raster.colour.ndim == 2 and raster.alpha is not None:
+        data = _encode_grey_alpha(raster.colour, raster.alpha)
     else:
-        if values.ndim == 3:
-            swap = cv2.COLOR_RGB2BGR if alpha is None else cv2.COLOR_RGB2BGRA
-            values = cv2.cvtColor(values, swap)
-        if alpha is not None:
-            values[:, :, 3] = alpha
-        done, packed = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION])
-        if not done:
-            raise OutputError(f"OpenCV could not make a PNG of {values.shape} pixels")
-        data = packed.tobytes()
+        data = encode_opencv(raster, ".png", [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION])
     first = len(SIGNATURE) + 25
-    return data[:first] + _metadata_chunks(meta, grey=values.ndim == 2) + data[first:]
+    return data[:first] + _metadata_chunks(raster.meta) + data[first:]
 
 
 def _encode_grey_alpha(grey: Array, alpha: Array) -> bytes:
@@ -131,11 +164,10 @@ def _encode_grey_alpha(grey: Array, alpha: Array) -> bytes:
     return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
 
 
-def _metadata_chunks(meta: Meta, *, grey: bool) -> bytes:
+def _metadata_chunks(meta: Meta) -> bytes:
     out = b""
-    icc = icc_for_mode(meta.icc, grey=grey)
-    if icc:
-        out += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
+    if meta.icc:
+        out += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(meta.icc))
     if meta.dpi is not None:
         x, y = (round(d / METRE_PER_INCH) for d in meta.dpi)
         out += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))

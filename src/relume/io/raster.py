@@ -1,39 +1,56 @@
-"""Pixels as they come out of a file, and their way to the array contract and back."""
+"""Pixels as they are in a file, and their way to the array contract and back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
+import PIL.Image
+from PIL import ImageFile, UnidentifiedImageError
 
-from relume.errors import InputError
-from relume.image.parallel import row_blocks
-from relume.io.exif import plain_xmp, sanitized_exif, upright
-from relume.photo import Array, Image, Meta, Photo, quantise
+from relume.errors import OutputError, TooLarge, UnreadableInput
+from relume.image.color import is_grey
+from relume.io.exif import icc_for_mode, plain_xmp, sanitized_exif, upright
+from relume.io.formats import Format
+from relume.photo import Array, Meta, Photo, as_float, check_image, quantise
 
-LEVELS_8 = np.arange(256, dtype=np.float32) / np.float32(255)
+OPENCV_LOG_LEVEL = cv2.utils.logging.getLogLevel()
+_HEADERS = threading.Lock()
 
 
 @dataclass
 class Raster:
-    """A decoded file: ``colour`` (H, W) or RGB (H, W, 3) of uint8, uint16 or float32.
+    """A file's picture: ``colour`` (H, W) or RGB (H, W, 3) of uint8, uint16 or float32.
 
-    ``alpha`` has the dtype of ``colour``. EXIF and pixels are as stored; ``orientation``, where it
-    is not 0, comes before the EXIF's.
+    ``alpha`` has the dtype of ``colour``. Read, pixels and ``meta`` are as stored;
+    ``orientation``, where it is not 0, comes before the EXIF's. Written, ``quality`` is what was
+    asked for.
     """
 
     colour: Array
     alpha: Array | None = None
-    exif: bytes | None = None
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
+    meta: Meta = field(default_factory=Meta)
     orientation: int = 0
-    jpeg_quality: int | None = None
-    jpeg_subsampling: str | None = None
-    notes: list[str] = field(default_factory=list)
+    quality: int | None = None
+
+    def describe(self, **fields: Any) -> None:
+        """Set fields of ``meta``."""
+        self.meta = replace(self.meta, **fields)
+
+    def note(self, text: str) -> None:
+        """Tell the user of something that reading changed."""
+        self.describe(notes=(*self.meta.notes, text))
+
+    def channels(self) -> Array:
+        """Colour and alpha in one array."""
+        return self.colour if self.alpha is None else np.dstack([self.colour, self.alpha])
 
     def to_photo(self, format: str, size_bytes: int) -> Photo:
         """The photo by the array contract: upright, float32, RGB.
@@ -41,28 +58,135 @@ class Raster:
         Raises:
             InputError: floats that are not finite, or outside [0, 1].
         """
-        orientation, exif = sanitized_exif(self.exif)
+        orientation, exif = sanitized_exif(self.meta.exif)
         orientation = self.orientation or orientation
         colour = upright(self.colour, orientation)
         alpha = None if self.alpha is None else as_float(upright(self.alpha, orientation))
-        dpi = self.dpi[::-1] if self.dpi and orientation >= 5 else self.dpi
-        is_grey = colour.ndim == 2
-        meta = Meta(
+        dpi = self.meta.dpi[::-1] if self.meta.dpi and orientation >= 5 else self.meta.dpi
+        meta = replace(
+            self.meta,
             format=format,
             exif=exif,
-            icc=self.icc or None,
-            xmp=plain_xmp(self.xmp),
+            icc=self.meta.icc or None,
+            xmp=plain_xmp(self.meta.xmp),
             dpi=dpi,
-            grey=is_grey,
-            jpeg_quality=self.jpeg_quality,
-            jpeg_subsampling=self.jpeg_subsampling,
+            grey=colour.ndim == 2,
             size_bytes=size_bytes,
-            notes=tuple(self.notes),
         )
         pixels = as_float(colour)
-        if is_grey:
+        if meta.grey:
             pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.float32)
         return Photo(pixels, alpha, 8 * colour.dtype.itemsize, meta)
+
+
+def from_photo(photo: Photo, format: Format, quality: int | None) -> Raster:
+    """What is written of the photo in that format: depth, channels and metadata it can hold.
+
+    Raises:
+        InputError: pixels that break the array contract.
+        OutputError: a side longer than the format can have.
+    """
+    pixels = check_image(photo.pixels)
+    height, width = pixels.shape[:2]
+    if format.longest_side_px and max(height, width) > format.longest_side_px:
+        raise OutputError(
+            f"{format.name.upper()} holds at most {format.longest_side_px} pixels a side, got "
+            f"{width} x {height}; write PNG or TIFF"
+        )
+    alpha = photo.alpha
+    if alpha is not None and not format.alpha:
+        opaque = alpha[:, :, None]
+        pixels, alpha = pixels * opaque + (1 - opaque), None
+    bits = min(photo.depth_bits, format.bits)
+    dtype = np.float32 if bits > 16 else np.uint16 if bits > 8 else np.uint8
+    grey = photo.meta.grey and is_grey(pixels)
+    colour = quantise(np.ascontiguousarray(pixels[:, :, 0]) if grey else pixels, dtype)
+    # a caller's own EXIF may be anything
+    exif = sanitized_exif(photo.meta.exif)[1]
+    meta = replace(photo.meta, exif=exif, icc=icc_for_mode(photo.meta.icc, grey=grey))
+    return Raster(colour, None if alpha is None else quantise(alpha, dtype), meta, quality=quality)
+
+
+def check_size(width: int, height: int, max_megapixels: float) -> None:
+    """Nothing, if a picture of this size may be decoded.
+
+    Raises:
+        TooLarge: more pixels than ``max_megapixels`` million.
+        UnreadableInput: no pixels at all.
+    """
+    if width < 1 or height < 1:
+        raise UnreadableInput(f"damaged: it claims a size of {width} x {height} pixels")
+    megapixels = width * height / 1e6
+    if megapixels > max_megapixels:
+        raise TooLarge(
+            f"{width} x {height} is {megapixels:.1f} megapixels, more than the limit of "
+            f"{max_megapixels:g}; if the file is to be trusted, raise it with --max-megapixels"
+        )
+
+
+def open_header(data: bytes) -> ImageFile.ImageFile:
+    """The picture with its header read by Pillow, and no pixel decoded.
+
+    Pillow's limit on pixels is switched off for that moment, as :func:`check_size` has one that
+    the caller sets; its warnings about odd metadata are none of the user's business.
+
+    Raises:
+        UnreadableInput: not a picture that Pillow knows.
+    """
+    try:
+        with _quiet():
+            picture = PIL.Image.open(io.BytesIO(data))
+            if picture.format in ("PNG", "TIFF", "WEBP", "AVIF"):
+                picture.getexif()  # parsed now, under the lock, and kept by Pillow
+            return picture
+    except UnidentifiedImageError as error:
+        raise UnreadableInput("not a picture, or a damaged one") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # both are global to the process, so one thread at a time
+    with _HEADERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit = PIL.Image.MAX_IMAGE_PIXELS
+        PIL.Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = limit
+
+
+def decode_opencv(data: bytes, how: int = cv2.IMREAD_UNCHANGED) -> Array | None:
+    """The pixels as OpenCV decodes them, as they are stored if not asked otherwise, or None.
+
+    Without its warnings: what is wrong is said by us, once.
+    """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(OPENCV_LOG_LEVEL)
+    return None if pixels is None else np.asarray(pixels)
+
+
+def encode_opencv(raster: Raster, suffix: str, options: list[int]) -> bytes:
+    """Grey, RGB or RGBA pixels as OpenCV compresses them, without metadata.
+
+    Raises:
+        OutputError: OpenCV refuses.
+    """
+    pixels = raster.colour
+    if pixels.ndim == 3:
+        has_alpha = raster.alpha is not None
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA if has_alpha else cv2.COLOR_RGB2BGR)
+        if raster.alpha is not None:
+            pixels[:, :, 3] = raster.alpha
+    done, data = cv2.imencode(suffix, pixels, options)
+    if not done:
+        raise OutputError(f"OpenCV could not make a {suffix} file of {pixels.shape} pixels")
+    return data.tobytes()
 
 
 def split(decoded: Array) -> tuple[Array, Array | None]:
@@ -74,40 +198,3 @@ def split(decoded: Array) -> tuple[Array, Array | None]:
         return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=decoded), None
     alpha = np.ascontiguousarray(decoded[:, :, 3])
     return cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGB), alpha
-
-
-def as_float(values: Array) -> Image:
-    """uint8 / 255, uint16 / 65535, or floats that are checked; float32, one allocation.
-
-    Raises:
-        InputError: floats that are not finite, or outside [0, 1].
-    """
-    if values.dtype == np.uint8:
-        # a table of 256 quotients: exact, and several times faster than 36 million divisions
-        return np.asarray(cv2.LUT(values, LEVELS_8), np.float32).reshape(values.shape)
-    if values.dtype == np.uint16:
-        return np.divide(values, np.float32(65535), dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise InputError("expected finite values, got NaN or infinity in a floating point picture")
-    low, high = float(values.min()), float(values.max())
-    if low < 0 or high > 1:
-        raise InputError(
-            f"expected floating point values in [0, 1], got {low:.3g} to {high:.3g}; "
-            "scale them, or save the picture with 16 bits"
-        )
-    return np.ascontiguousarray(values, np.float32)
-
-
-def quantised(image: Image, dtype: npt.DTypeLike) -> Array:
-    """:func:`relume.photo.quantise`, in one pass where there are whole numbers to make."""
-    if np.dtype(dtype).kind == "f":
-        return quantise(image, dtype)
-    # OpenCV saturates and rounds to nearest as it converts
-    depth = {1: cv2.CV_8U, 2: cv2.CV_16U}[np.dtype(dtype).itemsize]
-    out = cv2.addWeighted(image, float(np.iinfo(dtype).max), image, 0, 0, dtype=depth)
-    return np.asarray(out).reshape(image.shape)
-
-
-def is_grey(image: Image) -> bool:
-    """Whether all three channels are equal everywhere."""
-    return all((image[rows, :, :1] == image[rows, :, 1:]).all() for rows in row_blocks(image))

@@ -14,7 +14,7 @@ import numpy as np
 
 from relume.faces import Face
 from relume.image.draw import draw_faces, panels
-from relume.io.codec import encode
+from relume.io import encode
 from relume.photo import Image, Photo
 from relume.study import sources
 from relume.study.evaluate import Evaluator

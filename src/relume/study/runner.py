@@ -140,7 +140,7 @@ def write_inputs(plan: Plan, folder: Path) -> list[Path]:
     Raises:
         OutputError: a file exists already or cannot be written.
     """
-    from relume.io.codec import write
+    from relume.io import write
     from relume.photo import Photo
     from relume.study.plan import level_folder
 

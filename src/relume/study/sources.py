@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from relume.errors import InputError, UnreadableInput
-from relume.io.codec import READABLE_SUFFIXES, read
+from relume.io import READABLE_SUFFIXES, read
 from relume.photo import Image
 from relume.study.dataset import name_some
 
@@ -90,7 +90,7 @@ def size_px(file: Path) -> tuple[int, int]:
             width, height = picture.size
             return (height, width) if turned else (width, height)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
-        # raw files, damaged headers: the codec reads them or says what is wrong
+        # raw files, damaged headers: read() takes them, or says what is wrong
         pixels = read(file).pixels
         return (pixels.shape[1], pixels.shape[0])
 

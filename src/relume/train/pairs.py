@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from relume.errors import InputError
 from relume.image.darken import darken
-from relume.io import codec
+from relume.io import READABLE_SUFFIXES, read
 from relume.photo import quantise
 from relume.train.recipe import Data
 
@@ -46,7 +46,7 @@ def find(folder: Path) -> list[tuple[str, Path, Path]]:
         if not (folder / side).is_dir():
             raise InputError(f"expected pairs in {folder}/low and {folder}/high, got no {side}/")
         files = (folder / side).iterdir()
-        sides.append({f.stem: f for f in files if f.suffix.lower() in codec.READABLE_SUFFIXES})
+        sides.append({f.stem: f for f in files if f.suffix.lower() in READABLE_SUFFIXES})
     low, high = sides
     alone = sorted(low.keys() ^ high.keys())
     if alone or not low:
@@ -119,7 +119,7 @@ def read_bright(folders: Sequence[Path], data: Data) -> list[Pixels]:
     """
     photos = []
     for folder in folders:
-        files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in codec.READABLE_SUFFIXES)
+        files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in READABLE_SUFFIXES)
         if not files:
             raise InputError(f"expected bright photographs in {folder}, got none")
         photos += [_shrunk(_pixels(f), data.longest_px) for f in files]
@@ -189,7 +189,7 @@ class Patches:
 
 
 def _pixels(path: Path) -> Pixels:
-    return np.asarray(quantise(codec.read(path).pixels, np.uint8))
+    return np.asarray(quantise(read(path).pixels, np.uint8))
 
 
 def _shrunk(photo: Pixels, longest_px: int) -> Pixels:

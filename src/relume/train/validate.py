@@ -12,7 +12,7 @@ import torch
 from relume.enhancers.relume import thumbnail
 from relume.errors import MissingExtra
 from relume.image import draw
-from relume.io import codec
+from relume.io import write
 from relume.metrics.quality import psnr, ssim
 from relume.nets.picture import MULTIPLE
 from relume.nets.retinexnet import RetinexNet
@@ -128,7 +128,7 @@ def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> No
 def _write_rows(rows: Sequence[Image], path: Path) -> None:
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    codec.write(Photo(np.concatenate(padded)), path, overwrite=True)
+    write(Photo(np.concatenate(padded)), path, overwrite=True)
 
 
 def write_curves(log: Path, path: Path) -> None:

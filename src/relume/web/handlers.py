@@ -18,8 +18,8 @@ from relume.errors import MissingExtra, TooLarge, UnreadableInput
 from relume.faces import Face, detect_faces
 from relume.faces.views import parse_views
 from relume.image import draw
-from relume.io import codec
-from relume.io.formats import sniff
+from relume.io import decode, encode
+from relume.io.formats import result_format, sniff
 from relume.photo import Image, Photo
 from relume.web.accept import acceptable
 from relume.web.errors import HttpError
@@ -97,7 +97,7 @@ def enhanced(
             parameters=options.parameters,
         )
     with watch("encode"):
-        body = codec.encode(relit, kind, quality=options.quality)
+        body = encode(relit, kind, quality=options.quality)
     name = _renamed(upload.name, MARK, kind)
     return Answer(body, MEDIA[kind], _count(photo), name, watch.steps_s)
 
@@ -145,7 +145,7 @@ def decomposed(
             strip = draw.panels(
                 list(panels.values()), list(CAPTIONS.values()), height_px=options.height_px
             )
-            body = codec.encode(Photo(strip), kind)
+            body = encode(Photo(strip), kind)
             name = _renamed(upload.name, PANELS_MARK, kind)
     return Answer(body, PANEL_KINDS[kind], _count(photo), name, watch.steps_s)
 
@@ -165,7 +165,7 @@ def chosen(accept: str, kinds: Mapping[str, str], preferred: str) -> str:
 
 def _decoded(upload: Upload, max_megapixels: float) -> Photo:
     try:
-        return codec.decode(upload.data, name=upload.name, max_megapixels=max_megapixels)
+        return decode(upload.data, name=upload.name, max_megapixels=max_megapixels)
     except TooLarge as error:
         # the core's message ends in an option of the command line
         raise TooLarge(str(error).split(";", 1)[0] + "; send a smaller picture") from error
@@ -178,8 +178,8 @@ def _decoded(upload: Upload, max_megapixels: float) -> Photo:
 
 
 def _own_kind(photo: Photo) -> str:
-    """The upload's type, or PNG where that is not written (GIF, camera raw)."""
-    return photo.meta.format if photo.meta.format in MEDIA else "png"
+    """The upload's type, or what the command line makes of it where that is not written."""
+    return result_format(photo.meta.format)
 
 
 def _check_views(photo: Photo, views: tuple[str, ...], max_megapixels: float) -> None:
@@ -228,7 +228,7 @@ def _as_json(panels: Mapping[str, Image]) -> bytes:
 
 
 def _data_address(image: Image) -> str:
-    body = codec.encode(Photo(image), "webp", quality=90)
+    body = encode(Photo(image), "webp", quality=90)
     return f"data:image/webp;base64,{base64.b64encode(body).decode('ascii')}"
 
 

@@ -17,7 +17,7 @@ from relume.enhancers import DEFAULT_METHOD, Brightness, methods
 from relume.enhancers.options import BRIGHTNESS, PROTECT_LIT, STRENGTH, check_options
 from relume.errors import ParameterError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
-from relume.io.formats import SUFFIXES
+from relume.io.formats import WRITABLE
 
 Entry = TypeVar("Entry")
 Pairs = Sequence[tuple[str, str]]
@@ -28,7 +28,7 @@ OPERATORS = frozenset({"tile_px", "upsample"})
 
 
 FORMAT = Parameter(
-    "format", "file type of the answer; else by Accept, else the upload's", "", choices=(*SUFFIXES,)
+    "format", "file type of the answer; else by Accept, else the upload's", "", choices=(*WRITABLE,)
 )
 QUALITY = Parameter("quality", "of lossy formats; else as good as the upload", 92, 1, 100)
 HEIGHT = Parameter("height", "of the panels, pixels", 400, 32, 1200)

@@ -11,22 +11,15 @@ from relume import __version__
 from relume.catalog import Info, Parameter
 from relume.enhancers import DEFAULT_METHOD, methods, options
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
-from relume.io.formats import SUFFIXES
+from relume.io.formats import WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
 
 PACKAGES = {"fan": "face_alignment", "train": "torch", "heif": "pillow_heif"}
 """The module whose presence tells that an extra is installed."""
 
-MEDIA = {
-    "jpeg": "image/jpeg",
-    "png": "image/png",
-    "webp": "image/webp",
-    "tiff": "image/tiff",
-    "avif": "image/avif",
-    "heif": "image/heif",
-}
-SUFFIX = {name: suffixes[0] for name, suffixes in SUFFIXES.items()}
+MEDIA = {name: format.media_type for name, format in WRITABLE.items()}
+SUFFIX = {name: format.suffixes[0] for name, format in WRITABLE.items()}
 
 Json = dict[str, Any]
 
@@ -44,8 +37,8 @@ def menu(settings: Settings) -> Json:
         "options": [_parameter(p) for p in query.ENHANCE],
         "formats": [
             {"name": name, "media_type": MEDIA[name], "suffix": SUFFIX[name]}
-            for name in SUFFIXES
-            if name != "heif" or _installed("heif")
+            for name, format in WRITABLE.items()
+            if format.is_available
         ],
         "limits": {
             "workers": settings.workers,

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import ImageCms
 
 from relume.errors import InputError, MissingExtra, OutputError, ParameterError, UnreadableInput
-from relume.io import codec
+from relume.io import READABLE_SUFFIXES, decode, encode, format_of, read, write
 from relume.io.exif import directories, upright
 from relume.photo import Array, Meta, Photo, from_image, to_image
 
@@ -80,7 +80,7 @@ def is_upright(exif: bytes | None) -> bool:
     st.sampled_from(LOSSLESS),
 )
 def test_lossless_round_trips_are_bit_exact(array: Array, kind: str) -> None:
-    photo = codec.decode(codec.encode(photo_of(array), kind))
+    photo = decode(encode(photo_of(array), kind))
     assert photo.depth_bits == 8 * array.dtype.itemsize
     assert photo.meta.grey == (array.ndim == 2)
     colour = array if array.ndim == 2 else array[:, :, :3]
@@ -88,7 +88,7 @@ def test_lossless_round_trips_are_bit_exact(array: Array, kind: str) -> None:
     if array.ndim == 3 and array.shape[2] == 4:
         alpha = np.rint(photo.alpha * np.iinfo(array.dtype).max).astype(array.dtype)
         np.testing.assert_array_equal(alpha, array[:, :, 3])
-    again = codec.decode(codec.encode(photo, kind))
+    again = decode(encode(photo, kind))
     np.testing.assert_array_equal(again.pixels, photo.pixels)
 
 
@@ -98,7 +98,7 @@ def test_grey_with_alpha_round_trips(kind: str, bits: int) -> None:
     dtype = np.uint8 if bits == 8 else np.uint16
     grey = to_image(noise(9, 7, dtype=dtype))
     alpha = to_image(noise(9, 7, 2, dtype=dtype)[:, :, 1])[:, :, 0]
-    photo = codec.decode(codec.encode(Photo(grey, alpha, bits, Meta(grey=True)), kind))
+    photo = decode(encode(Photo(grey, alpha, bits, Meta(grey=True)), kind))
     np.testing.assert_array_equal(photo.pixels, grey)
     np.testing.assert_array_equal(photo.alpha, alpha)
     assert photo.depth_bits == bits
@@ -109,21 +109,21 @@ def test_grey_with_alpha_round_trips(kind: str, bits: int) -> None:
 def test_float_tiffs_round_trip() -> None:
     pixels = np.random.default_rng(0).random((6, 5, 3), np.float32)
     photo = Photo(pixels, pixels[:, :, 0].copy(), 32)
-    back = codec.decode(codec.encode(photo, "tiff"))
+    back = decode(encode(photo, "tiff"))
     np.testing.assert_array_equal(back.pixels, pixels)
     np.testing.assert_array_equal(back.alpha, pixels[:, :, 0])
     assert back.depth_bits == 32
-    assert codec.decode(codec.encode(photo, "png")).depth_bits == 16
+    assert decode(encode(photo, "png")).depth_bits == 16
 
 
 def test_other_programs_read_what_is_written() -> None:
     for array in (noise(40, 30), noise(40, 30, 3), noise(40, 30, 4)):
         for kind in LOSSLESS:
-            with PIL.Image.open(io.BytesIO(codec.encode(photo_of(array), kind))) as picture:
+            with PIL.Image.open(io.BytesIO(encode(photo_of(array), kind))) as picture:
                 np.testing.assert_array_equal(np.asarray(picture), array)
     deep = noise(400, 900, 3, dtype=np.uint16)  # several strips
     for kind in LOSSLESS:
-        data = np.frombuffer(codec.encode(photo_of(deep), kind), np.uint8)
+        data = np.frombuffer(encode(photo_of(deep), kind), np.uint8)
         decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(decoded[:, :, ::-1], deep)
 
@@ -131,7 +131,7 @@ def test_other_programs_read_what_is_written() -> None:
 @pytest.mark.parametrize("kind", [*LOSSLESS, *LOSSY])
 def test_metadata_survives_every_format(kind: str) -> None:
     photo = photo_of(smooth(), exif=exif_with()[6:], icc=WIDE_ICC, xmp=XMP % 1)
-    back = codec.decode(codec.encode(photo, kind))
+    back = decode(encode(photo, kind))
     assert back.meta.format == kind
     assert back.meta.icc == WIDE_ICC
     assert (back.meta.xmp or b"").rstrip(b"\0") == XMP % 1
@@ -143,22 +143,22 @@ def test_metadata_survives_every_format(kind: str) -> None:
 
 def test_a_profile_of_64_kb_and_more_is_split_in_jpeg() -> None:
     icc = ICC[:128] + np.random.default_rng(0).bytes(200_000)
-    data = codec.encode(photo_of(smooth(), icc=icc), "jpeg")
-    assert codec.decode(data).meta.icc == icc
+    data = encode(photo_of(smooth(), icc=icc), "jpeg")
+    assert decode(data).meta.icc == icc
 
 
 def test_wide_gamut_pixels_do_not_shift() -> None:
     data = saved(smooth(), "PNG", icc_profile=WIDE_ICC)
-    np.testing.assert_array_equal(levels(codec.decode(data)), smooth())
+    np.testing.assert_array_equal(levels(decode(data)), smooth())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
 def test_dots_per_inch_are_kept(kind: str) -> None:
-    photo = codec.decode(saved(smooth(), kind, dpi=(300, 150)))
+    photo = decode(saved(smooth(), kind, dpi=(300, 150)))
     assert photo.meta.dpi == pytest.approx((300, 150), abs=0.1)
-    back = codec.decode(codec.encode(photo, kind.lower()))
+    back = decode(encode(photo, kind.lower()))
     assert back.meta.dpi == pytest.approx((300, 150), abs=0.1)
-    turned = codec.decode(saved(smooth(), "JPEG", dpi=(300, 150), exif=exif_with(6)))
+    turned = decode(saved(smooth(), "JPEG", dpi=(300, 150), exif=exif_with(6)))
     assert turned.meta.dpi == (150, 300)
 
 
@@ -170,14 +170,14 @@ def test_orientation_is_applied_once_and_reset(orientation: int, kind: str) -> N
         options |= {"quality": 100, "subsampling": 0, "xmp": XMP % orientation}
     if kind == "WEBP":
         options["lossless"] = True
-    photo = codec.decode(saved(smooth(), kind, **options))
+    photo = decode(saved(smooth(), kind, **options))
     expected = upright(smooth(), orientation)
     assert photo.pixels.shape == expected.shape
     assert np.abs(photo.pixels * 255 - expected).max() <= (6 if kind == "JPEG" else 0.01)
     assert is_upright(photo.meta.exif)
     assert kind != "JPEG" or photo.meta.xmp == XMP % 1
     for target in (*LOSSLESS, *LOSSY):
-        again = codec.decode(codec.encode(photo, target))
+        again = decode(encode(photo, target))
         assert again.pixels.shape == expected.shape
         assert is_upright(again.meta.exif)
 
@@ -198,10 +198,10 @@ def test_each_orientation_is_the_standards() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiffs_of_any_depth_are_turned_once(dtype: type, orientation: int) -> None:
     array = noise(4, 6, 4, dtype=dtype)
-    data = bytearray(codec.encode(photo_of(array), "tiff"))
+    data = bytearray(encode(photo_of(array), "tiff"))
     entry = next(directories(bytes(data))).entries[ORIENTATION]
     struct.pack_into("<H", data, entry.at + 8, orientation)
-    photo = codec.decode(bytes(data))
+    photo = decode(bytes(data))
     expected = upright(array, orientation)
     np.testing.assert_array_equal(from_image(photo.pixels, expected[..., :3]), expected[..., :3])
     top = np.iinfo(dtype).max
@@ -210,55 +210,55 @@ def test_tiffs_of_any_depth_are_turned_once(dtype: type, orientation: int) -> No
 
 def test_a_dark_16_bit_file_is_still_16_bit() -> None:
     array = np.full((4, 4, 3), 200, np.uint16)
-    photo = codec.decode(codec.encode(photo_of(array), "png"))
+    photo = decode(encode(photo_of(array), "png"))
     assert photo.pixels.max() == pytest.approx(200 / 65535)
 
 
 def test_alpha_is_kept_untouched_and_laid_on_white_in_jpeg() -> None:
     array = np.dstack([smooth(), noise(40, 56)])
     for kind in ("png", "tiff"):
-        photo = codec.decode(codec.encode(photo_of(array), kind))
+        photo = decode(encode(photo_of(array), kind))
         np.testing.assert_array_equal(np.rint(photo.alpha * 255), array[:, :, 3])
         np.testing.assert_array_equal(levels(photo), array[:, :, :3])
-    photo = codec.decode(codec.encode(photo_of(array), "webp", quality=100))
+    photo = decode(encode(photo_of(array), "webp", quality=100))
     np.testing.assert_array_equal(levels(photo), array[:, :, :3])
     array[:, :, 3] = 0
-    photo = codec.decode(codec.encode(photo_of(array), "jpeg"))
+    photo = decode(encode(photo_of(array), "jpeg"))
     assert photo.alpha is None
     assert photo.pixels.min() > 0.98
 
 
 def test_palettes_bilevel_and_transparent_colours() -> None:
     colour = PIL.Image.fromarray(smooth()).quantize(16)
-    photo = codec.decode(saved(colour, "PNG"))
+    photo = decode(saved(colour, "PNG"))
     np.testing.assert_array_equal(levels(photo), np.asarray(colour.convert("RGB")))
     assert photo.alpha is None
     assert not photo.meta.grey
-    photo = codec.decode(saved(colour, "PNG", transparency=3))
+    photo = decode(saved(colour, "PNG", transparency=3))
     np.testing.assert_array_equal(photo.alpha == 0, np.asarray(colour) == 3)
     grey = smooth()[:, :, 0]
-    photo = codec.decode(saved(grey, "PNG", transparency=int(grey[0, 5])))
+    photo = decode(saved(grey, "PNG", transparency=int(grey[0, 5])))
     np.testing.assert_array_equal(photo.alpha == 0, grey == grey[0, 5])
     assert photo.meta.grey
-    photo = codec.decode(saved(PIL.Image.fromarray(smooth()), "PNG", transparency=(0, 0, 255)))
+    photo = decode(saved(PIL.Image.fromarray(smooth()), "PNG", transparency=(0, 0, 255)))
     assert photo.alpha[0, 0] == 0
     assert photo.alpha[1:, 1:].min() == 1
-    photo = codec.decode(saved(grey > 100, "PNG"))
+    photo = decode(saved(grey > 100, "PNG"))
     assert photo.meta.grey
     np.testing.assert_array_equal(photo.pixels[:, :, 0], grey > 100)
-    photo = codec.decode(saved(PIL.Image.fromarray(grey), "GIF"))
+    photo = decode(saved(PIL.Image.fromarray(grey), "GIF"))
     assert photo.meta.grey
     np.testing.assert_array_equal(levels(photo)[:, :, 0], grey)
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "tiff"])
 def test_grey_stays_grey_while_its_pixels_are(kind: str) -> None:
-    photo = codec.decode(codec.encode(photo_of(smooth()[:, :, 0]), kind))
+    photo = decode(encode(photo_of(smooth()[:, :, 0]), kind))
     assert photo.meta.grey
-    with PIL.Image.open(io.BytesIO(codec.encode(photo, kind))) as picture:
+    with PIL.Image.open(io.BytesIO(encode(photo, kind))) as picture:
         assert picture.mode == "L"
     drawn = photo.with_pixels(photo.pixels * np.array([1, 0.5, 0.2], np.float32))
-    with PIL.Image.open(io.BytesIO(codec.encode(drawn, kind))) as picture:
+    with PIL.Image.open(io.BytesIO(encode(drawn, kind))) as picture:
         assert picture.mode == "RGB"
 
 
@@ -266,7 +266,7 @@ def test_a_grey_profile_does_not_follow_colour() -> None:
     grey_icc = ICC[:16] + b"GRAY" + ICC[20:]
     photo = photo_of(smooth(), icc=grey_icc)
     for kind in (*LOSSLESS, *LOSSY):
-        assert codec.decode(codec.encode(photo, kind)).meta.icc is None
+        assert decode(encode(photo, kind)).meta.icc is None
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
@@ -275,7 +275,7 @@ def test_cmyk_is_converted_and_says_so(kind: str, icc: bytes | None) -> None:
     options: dict[str, object] = {"quality": 95} if kind == "JPEG" else {}
     if icc:
         options["icc_profile"] = icc
-    photo = codec.decode(saved(PIL.Image.fromarray(smooth()).convert("CMYK"), kind, **options))
+    photo = decode(saved(PIL.Image.fromarray(smooth()).convert("CMYK"), kind, **options))
     assert any("CMYK" in note for note in photo.meta.notes)
     assert np.abs(photo.pixels * 255 - smooth()).mean() < 6
     assert photo.meta.icc is None
@@ -285,7 +285,7 @@ def test_cmyk_is_converted_and_says_so(kind: str, icc: bytes | None) -> None:
 def test_only_the_first_picture_is_used_and_it_says_so(kind: str) -> None:
     first, second = PIL.Image.fromarray(smooth()), PIL.Image.fromarray(255 - smooth())
     data = saved(first, kind, save_all=True, append_images=[second])
-    photo = codec.decode(data)
+    photo = decode(data)
     assert np.abs(photo.pixels * 255 - smooth()).mean() < 12
     assert any("2 pictures" in note for note in photo.meta.notes)
     assert photo.meta.format == {"MPO": "jpeg"}.get(kind, kind.lower())
@@ -293,49 +293,49 @@ def test_only_the_first_picture_is_used_and_it_says_so(kind: str) -> None:
 
 def test_white_is_zero_in_some_grey_tiffs() -> None:
     grey = noise(5, 6, dtype=np.uint16)
-    data = bytearray(codec.encode(photo_of(grey), "tiff"))
+    data = bytearray(encode(photo_of(grey), "tiff"))
     struct.pack_into("<H", data, next(directories(bytes(data))).entries[262].at + 8, 0)
-    photo = codec.decode(bytes(data))
+    photo = decode(bytes(data))
     np.testing.assert_array_equal(from_image(photo.pixels, grey), 65535 - grey)
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 2}])
 def test_jpegs_of_all_kinds(options: dict[str, object]) -> None:
     data = saved(smooth(), "JPEG", quality=95, **options)
-    assert np.abs(codec.decode(data).pixels * 255 - smooth()).mean() < 4
+    assert np.abs(decode(data).pixels * 255 - smooth()).mean() < 4
     # cameras append previews and films
-    assert codec.decode(data + b"\0trailing" * 50).pixels.shape == (40, 56, 3)
+    assert decode(data + b"\0trailing" * 50).pixels.shape == (40, 56, 3)
 
 
 def test_quality_is_obeyed_and_checked() -> None:
     photo = photo_of(smooth())
-    assert codec.decode(codec.encode(photo, "jpeg", quality=60)).meta.jpeg_quality == 60
+    assert decode(encode(photo, "jpeg", quality=60)).meta.jpeg_quality == 60
     for kind in LOSSY:
-        sizes = [len(codec.encode(photo_of(noise(64, 64, 3)), kind, quality=q)) for q in (20, 90)]
+        sizes = [len(encode(photo_of(noise(64, 64, 3)), kind, quality=q)) for q in (20, 90)]
         assert sizes[0] < sizes[1]
     for quality in (0, 101):
         with pytest.raises(ParameterError, match="quality must be 1 to 100"):
-            codec.encode(photo, "jpeg", quality=quality)
+            encode(photo, "jpeg", quality=quality)
 
 
 def test_values_are_clamped_before_the_cast() -> None:
     pixels = np.array([[[-0.5, 1.004, 7.0]]], np.float32)
     for bits, kind in ((8, "png"), (16, "png"), (16, "tiff"), (32, "tiff")):
-        photo = codec.decode(codec.encode(Photo(pixels, depth_bits=bits), kind))
+        photo = decode(encode(Photo(pixels, depth_bits=bits), kind))
         np.testing.assert_array_equal(photo.pixels, [[[0, 1, 1]]])
 
 
 def test_pixels_outside_the_contract_are_refused() -> None:
     with pytest.raises(InputError):
-        codec.encode(Photo(np.full((2, 2, 3), np.nan, np.float32)), "png")
+        encode(Photo(np.full((2, 2, 3), np.nan, np.float32)), "png")
     with pytest.raises(OutputError, match="expected jpeg, png"):
-        codec.encode(photo_of(smooth()), "bmp")
+        encode(photo_of(smooth()), "bmp")
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "webp"])
 def test_sides_that_a_format_cannot_hold(kind: str) -> None:
     with pytest.raises(OutputError, match="write PNG or TIFF"):
-        codec.encode(Photo(np.zeros((1, 70_000, 3), np.float32)), kind)
+        encode(Photo(np.zeros((1, 70_000, 3), np.float32)), kind)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5000), (5000, 3), (1, 2)])
@@ -346,7 +346,7 @@ def test_extreme_sizes(shape: tuple[int, int], kind: str) -> None:
     if width > height:
         ramp = np.linspace(0, 255, width)[None, :] * np.ones((height, 1))
     grey = np.repeat(ramp[:, :, None], 3, axis=2).astype(np.uint8)
-    photo = codec.decode(codec.encode(photo_of(grey), kind))
+    photo = decode(encode(photo_of(grey), kind))
     assert photo.pixels.shape == (*shape, 3)
     assert np.abs(photo.pixels * 255 - grey).max() < 12
 
@@ -356,52 +356,52 @@ def test_read_takes_paths_bytes_and_open_files(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(data)
     with path.open("rb") as file:
-        photos = [codec.read(s) for s in (path, str(path), data, file, io.BytesIO(data))]
+        photos = [read(s) for s in (path, str(path), data, file, io.BytesIO(data))]
     assert all((p.pixels == photos[0].pixels).all() for p in photos)
     with path.open("r", encoding="latin1") as file, pytest.raises(UnreadableInput, match="text"):
-        codec.read(file)  # type: ignore[arg-type]
+        read(file)  # type: ignore[arg-type]
 
 
 def test_write_goes_by_the_ending_and_never_replaces_unasked(tmp_path: Path) -> None:
     photo = photo_of(smooth())
-    path = codec.write(photo, tmp_path / "a.webp")
-    assert codec.read(path).meta.format == "webp"
+    path = write(photo, tmp_path / "a.webp")
+    assert read(path).meta.format == "webp"
     before = path.read_bytes()
     with pytest.raises(OutputError, match="exists already"):
-        codec.write(photo, path)
+        write(photo, path)
     assert path.read_bytes() == before
     photo.save(path, overwrite=True, quality=30)
     assert path.read_bytes() != before
     for name in ("a.xyz", "a"):
         with pytest.raises(OutputError, match=r"expected \.jpg, \.png"):
-            codec.write(photo, tmp_path / name)
+            write(photo, tmp_path / name)
 
 
 def test_endings() -> None:
-    assert codec.format_of("a/NIGHT.JPG") == "jpeg"
-    assert codec.format_of(Path("b.tif")) == "tiff"
-    assert {".heic", ".nef", ".avif", ".gif", ".jpeg"} <= codec.READABLE_SUFFIXES
-    assert all(s == s.lower() and s.startswith(".") for s in codec.READABLE_SUFFIXES)
+    assert format_of("a/NIGHT.JPG") == "jpeg"
+    assert format_of(Path("b.tif")) == "tiff"
+    assert {".heic", ".nef", ".avif", ".gif", ".jpeg"} <= READABLE_SUFFIXES
+    assert all(s == s.lower() and s.startswith(".") for s in READABLE_SUFFIXES)
 
 
 def test_heic_and_back() -> None:
     pytest.importorskip("pillow_heif", reason="needs the extra heif")
     photo = photo_of(smooth(64, 80), exif=exif_with()[6:], icc=WIDE_ICC)
-    data = codec.encode(photo, "heif", quality=95)
-    back = codec.decode(data)
+    data = encode(photo, "heif", quality=95)
+    back = decode(data)
     assert back.meta.format == "heif"
     assert back.depth_bits == 8
     assert back.meta.icc == WIDE_ICC
     assert is_upright(back.meta.exif)
     assert np.abs(back.pixels * 255 - smooth(64, 80)).mean() < 4
     with pytest.raises(UnreadableInput):
-        codec.decode(data[: len(data) // 2])
+        decode(data[: len(data) // 2])
 
 
 def test_a_turned_heic_is_turned_once() -> None:
     heif = pytest.importorskip("pillow_heif", reason="needs the extra heif")
     heif.register_heif_opener()
-    photo = codec.decode(saved(smooth(64, 80), "HEIF", quality=95, exif=exif_with(6)))
+    photo = decode(saved(smooth(64, 80), "HEIF", quality=95, exif=exif_with(6)))
     assert np.abs(photo.pixels * 255 - upright(smooth(64, 80), 6)).mean() < 4
     assert is_upright(photo.meta.exif)
 
@@ -418,7 +418,7 @@ def test_missing_packages_name_their_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=rf"relume\[{extra}\]"):
-        codec.decode(data, name=name)
+        decode(data, name=name)
 
 
 def test_raw_is_developed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -448,7 +448,7 @@ def test_raw_is_developed(monkeypatch: pytest.MonkeyPatch) -> None:
     fake.ThumbFormat = types.SimpleNamespace(JPEG="jpeg")
     fake.ColorSpace = types.SimpleNamespace(sRGB="sRGB")
     monkeypatch.setitem(sys.modules, "rawpy", fake)
-    photo = codec.decode(b"II*\0 raw", name="a.nef")
+    photo = decode(b"II*\0 raw", name="a.nef")
     np.testing.assert_array_equal(from_image(photo.pixels, array), array)
     assert photo.depth_bits == 16
     assert asked["output_bps"] == 16
@@ -456,4 +456,4 @@ def test_raw_is_developed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert photo.meta.format == "raw"
     assert is_upright(photo.meta.exif)
     with pytest.raises(InputError, match="megapixels"):
-        codec.decode(b"II*\0 raw", name="a.nef", max_megapixels=1e-6)
+        decode(b"II*\0 raw", name="a.nef", max_megapixels=1e-6)

@@ -1,0 +1,64 @@
+"""HEIC, read and written by pillow-heif, which not everybody needs."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from relume.errors import MissingExtra, UnreadableInput
+from relume.io.pillow import save
+from relume.io.raster import Raster, check_size
+from relume.photo import Meta
+
+DEFAULT_QUALITY = 90
+
+
+def read(data: bytes, max_megapixels: float) -> Raster:
+    """A HEIC photo; 10 and 12 bits become 16.
+
+    Raises:
+        MissingExtra: pillow-heif is not installed.
+        UnreadableInput: a damaged file.
+        TooLarge: more pixels than allowed.
+    """
+    heif = _pillow_heif("reading HEIC")
+    try:
+        # several pictures in a file are rare, thumbnails are not: only the main one is opened
+        container = heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)
+    except (ValueError, OSError, SyntaxError, EOFError, RuntimeError) as error:
+        raise UnreadableInput(f"damaged HEIC: {error}") from error
+    picture = container[container.primary_index]
+    width, height = picture.size
+    check_size(width, height, max_megapixels)
+    pixels = np.array(picture)
+    colour = pixels if pixels.ndim == 2 else pixels[:, :, :3]
+    alpha = pixels[:, :, 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
+    info: dict[str, Any] = picture.info
+    return Raster(
+        np.ascontiguousarray(colour),
+        None if alpha is None else np.ascontiguousarray(alpha),
+        Meta(exif=info.get("exif"), icc=info.get("icc_profile"), xmp=info.get("xmp")),
+        # libheif has turned the pixels already, by the container's own properties
+        orientation=1,
+    )
+
+
+def write(raster: Raster) -> bytes:
+    """uint8 pixels as HEIC with the metadata.
+
+    Raises:
+        MissingExtra: pillow-heif is not installed.
+    """
+    _pillow_heif("writing HEIC").register_heif_opener()
+    quality = DEFAULT_QUALITY if raster.quality is None else raster.quality
+    return save(raster, "HEIF", quality=quality)
+
+
+def _pillow_heif(what: str) -> Any:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MissingExtra(what, "heif", "pillow-heif") from None
+    return pillow_heif

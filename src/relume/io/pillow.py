@@ -1,0 +1,136 @@
+"""What Pillow reads and writes: WebP, AVIF, GIF, BMP, CMYK, palettes, and most metadata."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import PIL.Image
+from PIL import ImageCms, ImageFile
+
+from relume.errors import UnreadableInput
+from relume.io.raster import Raster, check_size, open_header
+from relume.photo import Meta
+
+WEBP_QUALITY = 92
+AVIF_QUALITY = 85
+
+
+def read(data: bytes, max_megapixels: float) -> Raster:
+    """Any picture that Pillow decodes, its first frame.
+
+    Raises:
+        UnreadableInput: a damaged file, or 32 bit whole numbers.
+        TooLarge: more pixels than allowed.
+    """
+    picture = open_header(data)
+    check_size(*picture.size, max_megapixels)
+    raster = load(picture)
+    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    return raster
+
+
+def load(picture: ImageFile.ImageFile) -> Raster:
+    """The picture decoded, with the metadata that Pillow finds.
+
+    Raises:
+        UnreadableInput: 32 bit whole numbers.
+    """
+    picture.load()
+    raster = _from_pillow(picture)
+    raster.describe(**metadata(picture))
+    return raster
+
+
+def metadata(picture: PIL.Image.Image) -> dict[str, object]:
+    """EXIF, XMP, ICC and dots per inch as fields of :class:`Meta`."""
+    info = picture.info
+    xmp = info.get("xmp")
+    dpi = [float(value) for value in info.get("dpi") or ()]
+    return {
+        "exif": info.get("exif"),
+        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
+        # a profile of CMYK does not describe the pixels that were made of it
+        "icc": None if picture.mode == "CMYK" else info.get("icc_profile"),
+        "dpi": tuple(dpi) if len(dpi) == 2 and min(dpi) > 0 and np.isfinite(dpi).all() else None,
+    }
+
+
+def note_frames(raster: Raster, frames: int) -> None:
+    """Note that a file holds more pictures than are used."""
+    if frames > 1:
+        raster.note(
+            f"the file holds {frames} pictures (frames, pages or previews); only the first was used"
+        )
+
+
+def write_webp(raster: Raster) -> bytes:
+    """uint8 pixels as WebP; 100 is lossless."""
+    quality = WEBP_QUALITY if raster.quality is None else raster.quality
+    # exact: what lies below transparent places stays too
+    return save(raster, "WEBP", quality=quality, lossless=quality == 100, exact=True, method=4)
+
+
+def write_avif(raster: Raster) -> bytes:
+    """uint8 pixels as AVIF."""
+    return save(raster, "AVIF", quality=AVIF_QUALITY if raster.quality is None else raster.quality)
+
+
+def save(raster: Raster, format: str, **options: int | bool) -> bytes:
+    """uint8 pixels with EXIF, ICC and XMP, as Pillow writes them."""
+    packets = {"exif": raster.meta.exif, "icc_profile": raster.meta.icc, "xmp": raster.meta.xmp}
+    given = {key: value for key, value in packets.items() if value}
+    out = BytesIO()
+    PIL.Image.fromarray(raster.channels()).save(out, format, **options, **given)
+    return out.getvalue()
+
+
+def _from_pillow(picture: PIL.Image.Image) -> Raster:
+    """Any of Pillow's modes as grey or RGB, 8 or 16 bit or float, and alpha."""
+    mode = picture.mode
+    if mode in ("P", "PA", "LA", "La", "RGBa", "1") or "transparency" in picture.info:
+        has_alpha = mode in ("PA", "LA", "La", "RGBa") or "transparency" in picture.info
+        is_grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(picture)
+        wanted = ("LA" if has_alpha else "L") if is_grey else ("RGBA" if has_alpha else "RGB")
+        picture = picture.convert(wanted) if mode != "1" or has_alpha else picture.convert("L")
+    if picture.mode == "CMYK":
+        return _from_cmyk(picture)
+    if picture.mode.startswith("I;16"):
+        return Raster(np.asarray(picture, np.uint16))
+    if picture.mode == "F":
+        return Raster(np.asarray(picture, np.float32))
+    if picture.mode == "I":
+        raise UnreadableInput("32 bit whole numbers are not supported; save it with 16 bits")
+    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+        picture = picture.convert("RGB")  # YCbCr, RGBX, HSV; what Pillow cannot convert, it says
+    pixels = np.array(picture)
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return Raster(pixels)
+    colour = pixels[:, :, 0] if pixels.shape[2] == 2 else pixels[:, :, :3]
+    return Raster(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[:, :, -1]))
+
+
+def _has_grey_palette(picture: PIL.Image.Image) -> bool:
+    if picture.mode != "P":
+        return False
+    colours = np.array(picture.getpalette("RGB") or [0, 0, 0], np.uint8).reshape(-1, 3)
+    used = colours[np.unique(np.asarray(picture)).clip(0, len(colours) - 1)]
+    return bool((used == used[:, :1]).all())
+
+
+def _from_cmyk(picture: PIL.Image.Image) -> Raster:
+    """CMYK as sRGB, by the file's profile if it has one that works."""
+    icc = picture.info.get("icc_profile")
+    note = "the picture was CMYK and is now sRGB"
+    if icc:
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(icc))
+            target = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, source, target, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            converted = None
+        if converted is not None:
+            note = f"{note}, converted by its colour profile"
+            return Raster(np.array(converted), meta=Meta(notes=(note,)))
+    note = f"{note}; it had no usable profile"
+    return Raster(np.array(picture.convert("RGB")), meta=Meta(notes=(note,)))

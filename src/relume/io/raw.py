@@ -1,0 +1,56 @@
+"""Camera raw, developed by LibRaw; it is read, not written."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+
+from relume.errors import MissingExtra, UnreadableInput
+from relume.io.raster import Raster, check_size, open_header
+from relume.photo import Meta
+
+
+def read(data: bytes, max_megapixels: float) -> Raster:
+    """Camera raw, developed to 16 bits: the camera's white balance, sRGB, no brightening.
+
+    Raises:
+        MissingExtra: rawpy is not installed.
+        UnreadableInput: a damaged file or an unknown camera.
+        TooLarge: more pixels than allowed.
+    """
+    try:
+        import rawpy
+    except ImportError:
+        raise MissingExtra("reading camera raw", "raw", "rawpy") from None
+    try:
+        with rawpy.imread(BytesIO(data)) as raw:
+            check_size(raw.sizes.width, raw.sizes.height, max_megapixels)
+            pixels = raw.postprocess(
+                use_camera_wb=True,
+                no_auto_bright=True,
+                output_bps=16,
+                output_color=rawpy.ColorSpace.sRGB,
+                gamma=(2.4, 12.92),
+            )
+            exif = _preview_exif(raw)
+    except rawpy.LibRawError as error:
+        raise UnreadableInput(f"damaged raw file or unknown camera: {error}") from error
+    note = "camera raw was developed by LibRaw with the camera's white balance"
+    # LibRaw has turned the pixels already
+    return Raster(np.asarray(pixels, np.uint16), meta=Meta(exif=exif, notes=(note,)), orientation=1)
+
+
+def _preview_exif(raw: Any) -> bytes | None:
+    """The EXIF of the embedded JPEG, where cameras repeat it; None if there is none."""
+    import rawpy
+
+    try:
+        preview = raw.extract_thumb()
+        if preview.format != rawpy.ThumbFormat.JPEG:
+            return None
+        exif = open_header(preview.data).info.get("exif")
+    except (rawpy.LibRawError, UnreadableInput, OSError, ValueError, SyntaxError):
+        return None
+    return exif if isinstance(exif, bytes) else None
