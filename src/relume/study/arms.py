@@ -45,31 +45,30 @@ class Arm:
     protect_lit: bool = True
     views: tuple[str, ...] = ()
 
-    def shown(self, image: Image, file: Path | None = None) -> list[View]:
-        """What the detectors look at: one view, or those views that this picture needs.
+    def show(self, image: Image, file: Path | None = None) -> list[View]:
+        """The views of a picture in this arm, in 8 bit steps as files would hold them.
 
-        Raises:
-            RelumeError: as :meth:`render`.
-        """
-        if self.views:
-            return list(render_views(select_views(parse_views(self.views), image), image))
-        return [View(ORIGINAL, self.render(image, file), 1.0)]
-
-    def render(self, image: Image, file: Path | None = None) -> Image:
-        """The picture as this arm shows it, in 8 bit steps as a file would hold it.
-
-        ``file`` is the picture's result in a folder arm.
+        One view, or those of several that this picture needs. ``file`` is the picture's result in
+        a folder arm.
 
         Raises:
             RelumeError: the enhancer cannot do this picture, or the file cannot be read.
         """
+        if self.views:
+            specs = select_views(parse_views(self.views), image)
+            return list(render_views(specs, image, runtime=RUNTIME, eight_bit=True))
+        picture = quantise(self._picture(image, file), np.uint8).astype(np.float32)
+        return [View(self.name, picture / np.float32(255), 1.0)]
+
+    def _picture(self, image: Image, file: Path | None) -> Image:
         if self.folder is not None:
             assert file is not None, "a folder arm is rendered from a file"
             shown = sources.load(file)
             if shown.shape != image.shape:
                 raise InputError(f"{file}: expected shape {image.shape}, got {shown.shape}")
-        elif self.method is not None:
-            shown = enhance(
+            return shown
+        if self.method is not None:
+            return enhance(
                 image,
                 method=self.method,
                 strength=self.strength,
@@ -78,9 +77,7 @@ class Arm:
                 parameters=self.parameters,
                 runtime=RUNTIME,
             )
-        else:
-            shown = image
-        return quantise(shown, np.uint8).astype(np.float32) / np.float32(255)
+        return image
 
     def files(self, names: Sequence[str], level: float | None) -> dict[str, Path]:
         """The files of a folder arm for these pictures; a level has a folder of its own in it.

@@ -35,6 +35,7 @@ from relume.metrics.quality import psnr, psnr_gt_mean, ssim
 from relume.photo import Image
 from relume.study import arms as arm_specs
 from relume.study import sources
+from relume.study.arms import Arm
 from relume.study.dataset import Box, Labels, TrueFace
 from relume.study.matching import match_row, reference_faces, taken
 from relume.study.plan import Plan
@@ -86,8 +87,6 @@ class Evaluator:
     """The arms, detectors and landmarker of a study, ready to work through units."""
 
     def __init__(self, inputs: Inputs) -> None:
-        # the study is parallel over processes; more threads would only get in their way
-        cv2.setNumThreads(1)
         self.inputs = inputs
         self.plan = inputs.plan
         self.arms = [arm_specs.parse(spec) for spec in self.plan.arms]
@@ -107,7 +106,7 @@ class Evaluator:
         for arm in self.arms:
             try:
                 with clock.on("enhance"):
-                    views = arm.shown(picture, self.inputs.folders.get(arm.name, {}).get(unit))
+                    views = self.views(arm, unit, picture)
                 rows += self._arm(unit, arm.name, views, seen, clock)
             except Exception as error:
                 rows += self._failed_arm(unit, arm.name, error)
@@ -124,6 +123,25 @@ class Evaluator:
         with clock.on("darken"):
             return darken(image, level, generator(self.plan.seed, name, level))
 
+    def views(self, arm: Arm, unit: Unit, picture: Image) -> list[View]:
+        """What detectors look at in an arm, of this unit's picture."""
+        return arm.show(picture, self.inputs.folders.get(arm.name, {}).get(unit))
+
+    def landmarks(
+        self, views: Sequence[View], box: Box, clock: Clock | None = None
+    ) -> Points | None:
+        """The landmarks in a box of the photograph, placed on the view that shows most.
+
+        None without a landmarker.
+        """
+        if self.landmarker is None:
+            return None
+        view = landmark_view(views)
+        with (clock or Clock()).on("landmarks"):
+            points = self.landmarker(view.image, view.from_photograph(box))
+        placed = view.points_to_photograph(points)
+        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in placed)
+
     def _reference(self, unit: Unit, clock: Clock) -> _Seen:
         """The true faces: labelled, or what the detectors see on the reference photograph."""
         labels, file = self.inputs.labels, self.inputs.references.get(unit[0])
@@ -138,7 +156,8 @@ class Evaluator:
             with clock.on("detect"):
                 stored = _stored(detector(image))
             sure = [face[:4] for face in stored if face[4] >= self.plan.threshold]
-            points = tuple(self._landmarks(image, box, clock) for box in sure)
+            view = View(REFERENCE, image, 1.0)
+            points = tuple(self.landmarks([view], box, clock) for box in sure)
             row = Row(*unit, REFERENCE, spec, faces=stored, landmarks=points)
             rows.append(row)
             if labels is None:
@@ -157,7 +176,7 @@ class Evaluator:
             if truth is not None and self.landmarker is not None:
                 matches = match_row(row, truth, iou=self.plan.iou)
                 points = (
-                    None if j is None else self._points(views, stored[j][:4], clock)
+                    None if j is None else self.landmarks(views, stored[j][:4], clock)
                     for j in taken(matches, threshold=self.plan.threshold)
                 )
                 row = replace(row, landmarks=tuple(points))
@@ -165,46 +184,32 @@ class Evaluator:
         return rows
 
     def _faces(self, detector: Detector, views: Sequence[View]) -> list[Face]:
-        if len(views) == 1:
+        if len(views) == 1 and views[0].scale == 1:
             return detector(views[0].image)
         # weak faces are kept for average precision; what leads is what detect_faces would take
         return detect_on_views(views, detector, lead_score=self.plan.threshold)
-
-    def _points(self, views: Sequence[View], box: Box, clock: Clock) -> Points | None:
-        """The landmarks in a box; of several views, from the one that shows most (see faces)."""
-        view = landmark_view(views)
-        placed = self._landmarks(view.image, view.from_photograph(box), clock)
-        if placed is None or view.scale == 1:
-            return placed
-        points = view.points_to_photograph(np.array(placed, np.float32))
-        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in points)
 
     def _picture_row(
         self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
     ) -> Row:
         """The picture itself: mean level, likeness to the reference, landmarks in true boxes.
 
-        Of several views the last one is the picture: the one that was enhanced.
+        Of several views the last one is the picture: the one that was enhanced. The reference is
+        brought to its size.
         """
         shown = views[-1].image
         values: dict[str, Any] = {"mean": _rounded(float(mean_level(shown)))}
         if seen.image is not None:
             with clock.on("compare"):
-                values["psnr"] = _rounded(psnr(shown, seen.image))
-                values["ssim"] = _rounded(ssim(shown, seen.image))
+                reference = _at_size(seen.image, shown)
+                values["psnr"] = _rounded(psnr(shown, reference))
+                values["ssim"] = _rounded(ssim(shown, reference))
                 if self.plan.gt_mean:
-                    values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, seen.image))
+                    values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, reference))
         truth = seen.truth[self.plan.detectors[0]]
         if truth and self.landmarker is not None:
-            values["landmarks"] = tuple(self._points(views, f.box, clock) for f in truth)
+            values["landmarks"] = tuple(self.landmarks(views, f.box, clock) for f in truth)
         return Row(*unit, arm, **values)
-
-    def _landmarks(self, image: Image, box: Box, clock: Clock) -> Points | None:
-        if self.landmarker is None:
-            return None
-        with clock.on("landmarks"):
-            points = self.landmarker(image, box)
-        return tuple((round(float(x), 2), round(float(y), 2)) for x, y in points)
 
     def _failed(self, unit: Unit, error: Exception) -> list[Row]:
         rows = []
@@ -237,11 +242,20 @@ def generator(seed: int, name: str, level: float) -> np.random.Generator:
 def make_detector(spec: str) -> Detector:
     """A detector that also gives its unsure faces, where it has a threshold to lower."""
     name, parameters = detectors().parse(spec)
-    info = detectors().info(name)
-    has = {p.name for p in info.parameters}
-    if "threshold" in has and "threshold" not in parameters:
+    names = [parameter.name for parameter in detectors().info(name).parameters]
+    if "threshold" in names and "threshold" not in parameters:
         parameters = {**parameters, "threshold": LOW_SCORE}
     return detectors().create(name, parameters)
+
+
+def _at_size(reference: Image, shown: Image) -> Image:
+    """The reference at the size of a view, which may be shrunk."""
+    if reference.shape == shown.shape:
+        return reference
+    height, width = shown.shape[:2]
+    how = cv2.INTER_AREA if height < reference.shape[0] else cv2.INTER_CUBIC
+    scaled = cv2.resize(reference, (width, height), interpolation=how)
+    return np.clip(np.asarray(scaled, np.float32), np.float32(0), np.float32(1))
 
 
 def _box(face: Face) -> Box:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
+import numpy.typing as npt
 
-from relume.faces import Face
+from relume.faces import Face, View, landmark_view
 from relume.image.draw import draw_faces, panels
 from relume.io import encode
 from relume.photo import Image, Photo
@@ -20,7 +21,7 @@ from relume.study import sources
 from relume.study.evaluate import Evaluator
 from relume.study.plan import ORIGINAL, level_name
 from relume.study.results import Results
-from relume.study.rows import REFERENCE, Unit
+from relume.study.rows import REFERENCE, Points, Unit
 
 STRIP_HEIGHT_PX = 300
 PANEL_HEIGHT_PX = 170
@@ -76,8 +77,8 @@ class ExampleRenderer:
         name, level = example.unit
         images, captions, said = [], [], []
         for arm in self._columns(example):
-            faces = self._faces(example.unit, arm, example.detector)
-            images.append(draw_faces(self._shown(example.unit, arm), faces))
+            picture, faces = self._drawn(example.unit, arm, example.detector)
+            images.append(picture)
             label = "normal light" if arm == REFERENCE else arm
             captions.append(f"{label}: {_scores(faces)}")
             said.append(f"{label} {_scores(faces)}")
@@ -98,8 +99,7 @@ class ExampleRenderer:
         for arm in self._observed.arms:
             images, captions = [], []
             for unit in units:
-                faces = self._faces(unit, arm, self._observed.plan.detectors[0])
-                images.append(draw_faces(self._shown(unit, arm), faces))
+                images.append(self._drawn(unit, arm, self._observed.plan.detectors[0])[0])
                 where = unit[0] if unit[1] is None else level_name(unit[1])
                 captions.append(f"{arm}, {where}")
             lines.append(panels(images, captions, height_px=PANEL_HEIGHT_PX))
@@ -130,24 +130,30 @@ class ExampleRenderer:
         places = np.linspace(0, len(names) - 1, count).round().astype(int)
         return [(names[order[place]], None) for place in places]
 
-    def _shown(self, unit: Unit, arm: str) -> Image:
-        inputs = self._bench.inputs
+    def _views(self, unit: Unit, arm: str) -> list[View]:
         if arm == REFERENCE:
-            return sources.load(inputs.references[unit[0]])
-        file = inputs.folders.get(arm, {}).get(unit)
-        return self._arms[arm].render(self._bench.picture(unit), file)
+            return [View(REFERENCE, sources.load(self._bench.inputs.references[unit[0]]), 1.0)]
+        return self._bench.views(self._arms[arm], unit, self._bench.picture(unit))
 
-    def _faces(self, unit: Unit, arm: str, detector: str) -> list[Face]:
-        """The faces of a row with their landmarks; without true faces those are made here."""
+    def _drawn(self, unit: Unit, arm: str, detector: str) -> tuple[Image, list[Face]]:
+        """The view of an arm that landmarks were placed on, with what was found; and the faces."""
+        views = self._views(unit, arm)
+        view = landmark_view(views)
         found = self._observed.sure(*unit, arm, detector)
-        landmarker = self._bench.landmarker
-        if landmarker is None:
-            return [Face(box=face[:4], score=face[4]) for face in found]
-        shown = self._shown(unit, arm)
-        return [
-            Face(box=face[:4], score=face[4], landmarks=landmarker(shown, face[:4]))
-            for face in found
-        ]
+        points = self._observed.landmarks_of(*unit, arm, detector)
+        if self._bench.landmarker is not None and not self._observed.has_truth:
+            points = {j: self._bench.landmarks(views, face[:4]) for j, face in enumerate(found)}
+        faces = [Face(face[:4], face[4], _array(points.get(j))) for j, face in enumerate(found)]
+        return draw_faces(view.image, [_on_view(face, view) for face in faces]), faces
+
+
+def _array(points: Points | None) -> npt.NDArray[np.float32] | None:
+    return None if points is None else np.array(points, np.float32)
+
+
+def _on_view(face: Face, view: View) -> Face:
+    scaled = None if face.landmarks is None else face.landmarks * np.float32(view.scale)
+    return Face(view.from_photograph(face.box), face.score, scaled)
 
 
 def _changed(

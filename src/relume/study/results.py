@@ -83,6 +83,18 @@ class Results:
         faces = self.row(name, level, arm, detector).faces
         return [face for face in faces if face[4] >= self.plan.threshold]
 
+    def landmarks_of(
+        self, name: str, level: float | None, arm: str, detector: str
+    ) -> dict[int, Points | None]:
+        """The landmarks that were measured, by the index of the face found."""
+        points = self.row(name, level, arm, detector).landmarks
+        if arm == REFERENCE:  # beside the faces themselves; elsewhere beside the true ones
+            return dict(enumerate(points))
+        if not points:
+            return {}
+        faces = self.taken(name, level, arm, detector)
+        return {j: p for j, p in zip(faces, points, strict=True) if j is not None}
+
     def found(self, level: float | None, arm: str, detector: str) -> Bools:
         """Whether each true face was found; without truth, whether each picture shows one."""
         if not self.has_truth:

@@ -6,18 +6,18 @@ where it was and ends with the same report.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from relume.errors import InputError, ParameterError, RelumeError
+import cv2
+
+from relume import executor
+from relume.errors import InputError, ParameterError
 from relume.faces import landmarkers
 from relume.study import arms, dataset, provenance, sources
 from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
@@ -101,10 +101,11 @@ def run(
     rows = file.read()
     file.write(rows)
     seconds: Counter[str] = Counter()
-    for fresh, spent in _work(inputs, rows, progress, processes):
-        file.append(fresh)
-        rows += fresh
-        seconds.update(spent)
+    with _opencv_threads_kept(), closing(_work(inputs, rows, progress, processes)) as work:
+        for fresh, spent in work:
+            file.append(fresh)
+            rows += fresh
+            seconds.update(spent)
     rows = in_order(inputs, rows)
     file.write(rows)
     return _finish(inputs, rows, seconds)
@@ -197,7 +198,7 @@ def _work(
     rows: Sequence[Row],
     progress: Callable[[Progress], None] | None,
     processes: int | None,
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """The rows of every unit that is not there yet, as they are done."""
     there = {row.unit for row in rows}
     todo = [unit for unit in inputs.units if unit not in there]
@@ -212,68 +213,22 @@ def _work(
     tell()
     if not todo:
         return
-    workers = min(processes or _cores(), len(todo))
-    results = _here(inputs, todo) if workers == 1 else _spread(inputs, todo, workers)
-    for made, seconds in results:
-        fresh += 1
-        failures += sum(row.error is not None for row in made)
-        yield made, seconds
-        tell()
+    workers = min(processes or executor.cores(), len(todo))
+    outcomes = executor.run(partial(_worker, inputs), todo, workers=workers)
+    with closing(outcomes):
+        for outcome in outcomes:
+            made, seconds = outcome.get()
+            fresh += 1
+            failures += sum(row.error is not None for row in made)
+            yield made, seconds
+            tell()
 
 
-def _here(inputs: Inputs, todo: Sequence[Unit]) -> Iterator[Done]:
-    bench = Evaluator(inputs)
-    for unit in todo:
-        yield _timed(bench, unit)
-
-
-def _spread(inputs: Inputs, todo: Sequence[Unit], workers: int) -> Iterator[Done]:
-    """Work over processes, a few units ahead, so that Ctrl-C leaves little to wait for."""
-    # spawn: forking a process in which OpenVINO or OpenCV run threads can hang
-    context = multiprocessing.get_context("spawn")
-    left = iter(todo)
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(inputs,)
-    ) as pool:
-        waiting: set[Future[Done]] = set()
-        try:
-            while True:
-                for unit in left:
-                    waiting.add(pool.submit(_unit, unit))
-                    if len(waiting) >= 2 * workers:
-                        break
-                if not waiting:
-                    return
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise RelumeError(
-                "a process of the study died (out of memory?); what is done is kept: "
-                "run it again, with fewer processes"
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_INPUTS: Inputs | None = None
-_BENCH: Evaluator | None = None
-"""Of this worker process: a network is loaded once for all its units."""
-
-
-def _start(inputs: Inputs) -> None:
-    global _INPUTS
-    # Ctrl-C goes to the whole group; the parent alone decides, so that no unit is half written
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _INPUTS = inputs
-
-
-def _unit(unit: Unit) -> Done:
-    global _BENCH
-    if _BENCH is None:
-        assert _INPUTS is not None
-        _BENCH = Evaluator(_INPUTS)
-    return _timed(_BENCH, unit)
+def _worker(inputs: Inputs) -> Callable[[Unit], Done]:
+    """What does a unit, in its process."""
+    # the study is parallel over processes; more threads would only get in their way
+    cv2.setNumThreads(1)
+    return partial(_timed, Evaluator(inputs))
 
 
 def _timed(bench: Evaluator, unit: Unit) -> Done:
@@ -283,10 +238,14 @@ def _timed(bench: Evaluator, unit: Unit) -> Done:
     return rows, {**clock.seconds, "overhead": time.perf_counter() - start - named}
 
 
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+@contextmanager
+def _opencv_threads_kept() -> Iterator[None]:
+    """The caller's number of OpenCV threads, as it was, after the block."""
+    threads = cv2.getNumThreads()
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _finish(inputs: Inputs, rows: Sequence[Row], seconds: Mapping[str, float]) -> Report:

@@ -1,0 +1,152 @@
+"""One piece of work for many items, here or over processes: items in, outcomes out.
+
+Processes are spawned, never forked (forking a process in which OpenVINO or OpenCV run threads can
+hang), and none outlives its parent, however that ends.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Generic, TypeVar
+
+from relume.errors import RelumeError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Work = Callable[[Item], Result]
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Item, Result]):
+    """What came of an item: its result, or the exception that ended it."""
+
+    item: Item
+    result: Result | None = None
+    error: Exception | None = None
+
+    def get(self) -> Result:
+        """The result.
+
+        Raises:
+            Exception: what ended the item.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.result  # type: ignore[return-value]
+
+
+def run(
+    start: Callable[[], Work[Item, Result]],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    ordered: bool = False,
+) -> Generator[Outcome[Item, Result], None, None]:
+    """The outcome of every item as it is done, or with ``ordered`` in the order of the items.
+
+    ``start`` is called once in each process and gives the function that does an item there: the
+    place to load a network. With one worker that is this process; with more, ``start``, items and
+    results are pickled. Close the iterator early (or raise in the loop over it) and what still
+    runs is ended at once.
+
+    Raises:
+        RelumeError: a process died.
+    """
+    if workers == 1:
+        work = start()
+        for item in items:
+            yield _outcome(work, item)
+        return
+    yield from _spread(start, items, workers, ordered)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _spread(
+    start: Callable[[], Work[Item, Result]], items: Iterable[Item], workers: int, ordered: bool
+) -> Generator[Outcome[Item, Result], None, None]:
+    """A few items ahead of the processes, so that ``items`` may be endless."""
+    context = multiprocessing.get_context("spawn")
+    lifeline, held = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(lifeline, start)
+    )
+    left = iter(items)
+    waiting: dict[Future[Outcome[Item, Result]], Item] = {}
+    try:
+        while True:
+            while len(waiting) < 2 * workers:
+                try:
+                    item = next(left)
+                except StopIteration:
+                    break
+                waiting[pool.submit(_do, item)] = item
+            if not waiting:
+                break
+            first = next(iter(waiting))
+            done = {first} if ordered else wait(waiting, return_when=FIRST_COMPLETED).done
+            for future in done:
+                del waiting[future]
+                yield future.result()
+        pool.shutdown()
+    except BrokenProcessPool as error:
+        raise RelumeError(
+            "a worker process died (out of memory?); what is done is kept: "
+            "run it again, with fewer processes"
+        ) from error
+    finally:
+        held.close()  # processes that still work end here
+        pool.shutdown(cancel_futures=True)
+        lifeline.close()
+
+
+_start: Callable[[], Work[Any, Any]] | None = None
+_work: Work[Any, Any] | None = None
+"""Of this worker process."""
+
+
+def _begin(lifeline: Connection, start: Callable[[], Work[Any, Any]]) -> None:
+    global _start
+    # Ctrl-C goes to the whole group; the parent alone decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _start = start
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the parent lets go of the pipe: by closing it, or by its own end."""
+    with suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(1)
+
+
+def _do(item: Any) -> Outcome[Any, Any]:
+    global _work
+    if _work is None:
+        assert _start is not None
+        try:
+            _work = _start()
+        except Exception as error:
+            return Outcome(item, error=error)
+    return _outcome(_work, item)
+
+
+def _outcome(work: Work[Item, Result], item: Item) -> Outcome[Item, Result]:
+    try:
+        return Outcome(item, work(item))
+    except Exception as error:
+        return Outcome(item, error=error)

@@ -1,0 +1,111 @@
+"""Work over processes: outcomes, order, and that no process outlives its parent."""
+
+from __future__ import annotations
+
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from relume import executor
+from relume.errors import RelumeError
+
+SCRIPT = """
+import os, sys, time
+from functools import partial
+from relume import executor
+
+def note(folder, seconds, item):
+    open(os.path.join(folder, str(os.getpid())), "w").close()
+    time.sleep(seconds)
+    return item
+
+def start(folder, seconds):
+    return partial(note, folder, seconds)
+
+if __name__ == "__main__":
+    folder, seconds = sys.argv[1], float(sys.argv[2])
+    for outcome in executor.run(partial(start, folder, seconds), range(50), workers=2):
+        print(outcome.get(), flush=True)
+"""
+
+
+def running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
+    script, pids = tmp_path / "work.py", tmp_path / "pids"
+    script.write_text(SCRIPT)
+    pids.mkdir()
+    command = [sys.executable, str(script), str(pids), "60"]
+    parent = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        assert wait_until(lambda: len(list(pids.iterdir())) == 2, seconds=30)
+        workers = [int(file.name) for file in pids.iterdir()]
+        assert all(map(running, workers))
+        parent.send_signal(number)
+        begun = time.monotonic()
+        parent.wait(10)
+        assert wait_until(lambda: not any(map(running, workers)), seconds=5)
+        assert time.monotonic() - begun < 2
+    finally:
+        parent.kill()
+        parent.communicate()
+
+
+# of the standard library: the processes cannot import this file
+SQUARE = partial(partial, pow, exp=2)
+RECIPROCAL = partial(partial, operator.truediv, 1)
+NO_START = partial(int, "no number")
+FATAL = partial(partial, os._exit)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_item_has_an_outcome_in_order_if_wanted(workers: int) -> None:
+    outcomes = list(executor.run(SQUARE, range(9), workers=workers, ordered=True))
+    assert [(o.item, o.get()) for o in outcomes] == [(i, i * i) for i in range(9)]
+    loose = list(executor.run(SQUARE, range(9), workers=workers))
+    assert sorted(o.item for o in loose) == list(range(9))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_fails_is_an_outcome(workers: int) -> None:
+    outcomes = {o.item: o for o in executor.run(RECIPROCAL, [1, 0, 2], workers=workers)}
+    assert (outcomes[1].get(), outcomes[2].get()) == (1, 0.5)
+    assert isinstance(outcomes[0].error, ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        outcomes[0].get()
+
+
+def test_a_failed_start_is_said() -> None:
+    outcome = next(iter(executor.run(NO_START, [1], workers=2)))
+    with pytest.raises(ValueError, match="no number"):
+        outcome.get()
+
+
+def test_a_process_that_dies_is_said() -> None:
+    with pytest.raises(RelumeError, match="died"):
+        list(executor.run(FATAL, range(3), workers=2))
