@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,43 +12,55 @@ import pytest
 from PIL import Image as Pil
 
 import relume.faces
-from relume.faces import Face
+from relume import __version__
+from relume.faces import Detection, Face
+from relume.image.draw import ORANGE, SKY
+from relume.photo import Photo
 
 from .conftest import Relume, names
 
 POINTS = np.column_stack([np.linspace(10, 28, 68), np.linspace(8, 24, 68)]).astype(np.float32)
 
 
+@dataclass
+class Found:
+    """What the detector of these tests finds, and the options of all its calls."""
+
+    options: list[dict[str, Any]]
+    faces: list[Face]
+    views: tuple[str, ...] = ("original",)
+
+
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The options of every call of detect_faces, which finds one face."""
-    calls: list[dict[str, Any]] = []
+def found(monkeypatch: pytest.MonkeyPatch) -> Found:
+    """A detector that finds one face everywhere."""
+    found = Found([], [Face((8.0, 6.0, 30.25, 26.0), 0.875)])
 
-    def find(photo: object, **options: Any) -> list[Face]:
-        calls.append(options)
+    def detect(photo: Photo, **options: Any) -> Detection:
+        found.options.append(options)
         points = POINTS if options.get("landmarks") else None
-        return [Face((8.0, 6.0, 30.25, 26.0), 0.875, points, "original")]
+        faces = [replace(face, landmarks=points) for face in found.faces]
+        height, width = photo.pixels.shape[:2]
+        return Detection(faces, width, height, "yunet", 0.6, found.views)
 
-    monkeypatch.setattr(relume.faces, "detect_faces", find)
-    return calls
+    monkeypatch.setattr(relume.faces, "detect", detect)
+    return found
 
 
-def test_text(relume: Relume, night: Path, asked: list[dict[str, Any]]) -> None:
+def test_text(relume: Relume, night: Path, found: Found) -> None:
     result = relume("detect", night)
     assert result.code == 0
     assert result.out.splitlines() == [
         f"{night}: 1 face",
         "  box 8, 6, 30, 26  score 0.88  view original",
     ]
-    assert asked == [{}], "what was not asked for is left to the library's defaults"
+    assert found.options == [{}], "what was not asked for is left to the library's defaults"
 
 
-def test_options_reach_the_library(
-    relume: Relume, night: Path, asked: list[dict[str, Any]]
-) -> None:
+def test_options_reach_the_library(relume: Relume, night: Path, found: Found) -> None:
     options = ("--detector", "haar", "--threshold", 0.5, "--views", "original,machine")
     assert relume("detect", night, *options, "--landmarks", "peppa").code == 0
-    assert asked == [
+    assert found.options == [
         {
             "detector": "haar",
             "landmarks": "peppa",
@@ -57,23 +70,55 @@ def test_options_reach_the_library(
     ]
 
 
-def test_json_on_stdout(relume: Relume, night: Path, asked: list[dict[str, Any]]) -> None:
-    found = json.loads(relume("landmarks", night, "--json", "-").out)
-    assert (found["photo"], found["width"], found["height"]) == (str(night), 40, 30)
-    (face,) = found["faces"]
-    assert face["box"] == [8.0, 6.0, 30.25, 26.0]
-    assert face["score"] == 0.875
-    assert np.allclose(face["landmarks"], POINTS, atol=0.01)
-    assert asked[0]["landmarks"] == relume_default()
+def test_json_on_stdout(relume: Relume, night: Path, found: Found) -> None:
+    text = relume("landmarks", night, "--json", "-").out
+    data = json.loads(text)
+    (face,) = data.pop("faces")
+    assert data == {
+        "photo": str(night), "width": 40, "height": 30, "detector": "yunet", "threshold": 0.6,
+        "views": ["original"], "version": __version__,
+    }  # fmt: skip
+    assert face["box"] == {"x0": 8.0, "y0": 6.0, "x1": 30.2, "y1": 26.0}
+    assert (face["score"], face["view"]) == (0.875, "original")
+    np.testing.assert_allclose(face["landmarks"], POINTS, atol=0.051)
+    assert len(text.splitlines()) == 3, "a line for the photo, for each face, and for the end"
+    assert found.options == [{"landmarks": "peppa"}]
+    assert json.loads(relume("detect", night, "--json", "-").out)["faces"][0]["landmarks"] is None
 
 
-def relume_default() -> str:
-    return relume.faces.landmarkers().names()[0]
+def test_json_without_faces(relume: Relume, night: Path, found: Found) -> None:
+    found.faces = []
+    assert json.loads(relume("detect", night, "--json", "-").out)["faces"] == []
 
 
-def test_a_folder_as_json_lines(
-    relume: Relume, album: Path, tmp_path: Path, asked: list[dict[str, Any]]
+def test_a_photo_from_stdin(relume: Relume, night: Path, tmp_path: Path, found: Found) -> None:
+    data = json.loads(relume("detect", "-", "--json", "-", stdin=night.read_bytes()).out)
+    assert (data["photo"], data["width"], len(data["faces"])) == ("standard input", 40, 1)
+    drawn = tmp_path / "drawn.png"
+    assert relume("detect", "-", "--draw", drawn, stdin=night.read_bytes()).code == 0
+    with Pil.open(drawn) as image:
+        assert image.size == (40, 30)
+    both = relume("detect", "-", night, stdin=night.read_bytes())
+    assert (both.code, "name no other input" in both.err) == (2, True)
+    broken = relume("detect", "-", stdin=b"no picture")
+    assert broken.code == 1
+    assert "standard input" in broken.err
+
+
+def test_what_could_not_be_read_is_not_counted(
+    relume: Relume, album: Path, tmp_path: Path, found: Found
 ) -> None:
+    """Of four files three hold no picture: no faces were looked for in them."""
+    for name in ("a.jpg", "b.png", "2018/c.jpg"):
+        (album / name).write_bytes(b"no picture")
+    Pil.new("RGB", (40, 30)).save(album / "d.png")
+    result = relume("detect", album, "--json", tmp_path / "faces.json")
+    assert result.code == 1
+    assert result.err.splitlines()[-1].startswith("1 face in 1 photo; 3 photos failed -> ")
+    assert len(json.loads((tmp_path / "faces.json").read_text())) == 4
+
+
+def test_a_folder_as_json_lines(relume: Relume, album: Path, tmp_path: Path, found: Found) -> None:
     (album / "bad.jpg").write_bytes(b"no picture")
     lines = tmp_path / "faces.jsonl"
     result = relume("detect", album, "-o", lines)
@@ -87,19 +132,47 @@ def test_a_folder_as_json_lines(
     assert "exists already" in again.err
 
 
-def test_drawing(relume: Relume, night: Path, tmp_path: Path, asked: list[dict[str, Any]]) -> None:
-    drawn = tmp_path / "drawn.png"
-    assert relume("landmarks", night, "--draw", drawn).code == 0
-    with Pil.open(drawn) as image, Pil.open(night) as original:
-        assert image.size == original.size
-        assert not np.array_equal(np.asarray(image), np.asarray(original))
-    refused = relume("detect", night, "--draw", night, "--detector", "haar")
+def drawn_pixels(relume: Relume, night: Path, tmp_path: Path, *options: object) -> Any:
+    target = tmp_path / "drawn.png"
+    result = relume("detect", night, "--draw", target, "--overwrite", *options)
+    assert result.code == 0, result.err
+    assert "blue: seen on the photo as it is; orange: seen only when relit" in result.err
+    with Pil.open(target) as image:
+        return np.asarray(image.convert("RGB"), np.float32)
+
+
+def test_drawing(relume: Relume, night: Path, tmp_path: Path, found: Found) -> None:
+    """On the photo; on the view that was looked at beside it where that was dark; or as asked."""
+    with Pil.open(night) as image:
+        own = np.asarray(image.convert("RGB"), np.float32)
+    outside = np.s_[29:, :]  # a row without ink
+    plain = drawn_pixels(relume, night, tmp_path)
+    assert not np.array_equal(plain, own)
+    np.testing.assert_array_equal(plain[outside], own[outside])
+    found.views = ("original", "gamma:0.4@0.5")
+    relit = drawn_pixels(relume, night, tmp_path)
+    assert relit[outside].mean() > own[outside].mean() + 10
+    forced = drawn_pixels(relume, night, tmp_path, "--draw-on", "original")
+    np.testing.assert_array_equal(forced[outside], own[outside])
+    refused = relume("detect", night, "--draw", night)
     assert refused.code == 1
     assert refused.err.startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("view", "colour"),
+    [("original", SKY), ("machine+original@2", SKY), ("machine", ORANGE), ("a+b@2", ORANGE)],
+)
+def test_colours_say_which_view_showed_the_face(
+    relume: Relume, night: Path, tmp_path: Path, found: Found, view: str, colour: Any
+) -> None:
+    found.faces = [Face((8.0, 6.0, 30.0, 26.0), 0.9, None, view)]
+    drawn = drawn_pixels(relume, night, tmp_path)
+    np.testing.assert_allclose(drawn[25, 20], colour, atol=40)
+
+
 def test_a_folder_is_drawn_into_a_folder(
-    relume: Relume, album: Path, tmp_path: Path, asked: list[dict[str, Any]]
+    relume: Relume, album: Path, tmp_path: Path, found: Found
 ) -> None:
     assert relume("detect", album, "--draw", tmp_path / "drawn").code == 0
     assert names(tmp_path / "drawn") == ["2018/c.jpg", "a.jpg", "b.png"]
@@ -122,5 +195,21 @@ def test_wrong_options(relume: Relume, night: Path, args: tuple[str, ...], said:
 
 
 def test_the_real_detector_finds_nothing_in_a_gradient(relume: Relume, night: Path) -> None:
-    found = json.loads(relume("detect", night, "--detector", "haar", "--json", "-").out)
-    assert found["faces"] == []
+    data = json.loads(relume("detect", night, "--detector", "haar", "--json", "-").out)
+    assert data["faces"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "threshold"),
+    [
+        (("--detector", "haar:0.9"), 0.9),
+        (("--detector", "haar:threshold=0.9"), 0.9),
+        (("--detector", "haar:0.9", "--threshold", 0.7), 0.7),
+        (("--detector", "haar:cascade=default"), 0.6),
+    ],
+)
+def test_the_threshold_that_counted_is_written(
+    relume: Relume, night: Path, options: tuple[object, ...], threshold: float
+) -> None:
+    data = json.loads(relume("detect", night, *options, "--json", "-").out)
+    assert data["threshold"] == threshold

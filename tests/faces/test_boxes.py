@@ -132,3 +132,16 @@ def test_the_order_of_faces_is_fixed() -> None:
     """Best first; between equals the box decides."""
     one, other, best = Face((5, 0, 9, 9), 0.5), Face((1, 0, 9, 9), 0.5), Face((7, 0, 9, 9), 0.6)
     assert by_score([one, other, best]) == by_score([best, other, one]) == [best, other, one]
+
+
+def test_json_is_cut_to_the_picture() -> None:
+    """A face cut by the border reaches past it by 17.8 px; corners have names."""
+    points = np.array([[-3.456, 7.0]], np.float32)
+    face = Face((-17.8, 5.04, 45.0, 60.0), 0.87654, points, "original+machine")
+    assert face.as_json(40, 50) == {
+        "box": {"x0": 0.0, "y0": 5.0, "x1": 40, "y1": 50},
+        "score": 0.877,
+        "view": "original+machine",
+        "landmarks": [[-3.5, 7.0]],
+    }
+    assert Face((0, 0, 1, 1), 0.5).as_json(9, 9)["landmarks"] is None

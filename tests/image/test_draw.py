@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from relume.errors import InputError, ParameterError
-from relume.image.draw import SKY, before_after, draw_faces, panels
+from relume.image.draw import ORANGE, SKY, before_after, draw_faces, panels
 from relume.photo import Image
 
 SIZES = [(1, 1), (2, 3), (40, 30), (3, 5000), (5000, 3)]
@@ -81,6 +81,25 @@ def test_extreme_sizes_and_boxes(size: tuple[int, int]) -> None:
     assert strip.shape[1] < 700
     assert strip.min() >= 0
     assert strip.max() <= 1
+
+
+def test_scores_of_small_faces_hide_no_neighbour() -> None:
+    """A crowd of faces of 20 px, 24 px apart: what is inside a box stays to be seen."""
+    image = np.zeros((150, 200, 3), np.float32)
+    crowd = [Found((x, y, x + 20, y + 20)) for y in range(20, 120, 24) for x in range(20, 160, 24)]
+    out = draw_faces(image, crowd)
+    for face in crowd:
+        x0, y0, x1, y1 = (int(v) for v in face.box)
+        np.testing.assert_array_equal(out[y0 + 3 : y1 - 3, x0 + 3 : x1 - 3], 0)
+    assert (out[:18] > 0.3).any(), "the outer ones have room for their scores"
+
+
+def test_every_face_has_its_colour() -> None:
+    image = np.zeros((100, 200, 3), np.float32)
+    faces = [Found((20, 40, 60, 90), 0.9), Found((120, 40, 160, 90), 0.7)]
+    out = draw_faces(image, faces, [SKY, ORANGE])
+    np.testing.assert_allclose(out[89, 40], np.asarray(SKY, np.float32) / 255, atol=0.1)
+    np.testing.assert_allclose(out[89, 140], np.asarray(ORANGE, np.float32) / 255, atol=0.1)
 
 
 def test_lines_grow_with_the_picture() -> None:

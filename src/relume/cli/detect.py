@@ -1,10 +1,13 @@
-"""``relume detect``: faces in photos, as text, JSON or drawings."""
+"""``relume detect`` and ``relume landmarks``: faces in photos, as text, JSON or drawings."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,36 +27,57 @@ from relume.cli.options import (
 from relume.errors import InputError, OutputError, ParameterError
 
 if TYPE_CHECKING:
-    from relume.faces import Face
+    from relume.faces import Detection
     from relume.photo import Photo
 
 DRAWN = ".faces"
-STDOUT = "-"
+PIPE = "-"
+STDIN = "standard input"
+LEGEND = "blue: seen on the photo as it is; orange: seen only when relit"
+
+
+class DrawOn(StrEnum):
+    """The picture that faces are drawn on."""
+
+    original = "original"
+    relit = "relit"
 
 
 def detect(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="PHOTO|DIR...", help="Photos or folders.", show_default=False),
+        typer.Argument(
+            metavar="PHOTO|DIR|-...", help="Photos or folders; - is stdin.", show_default=False
+        ),
     ],
     detector: Annotated[
         str | None,
         typer.Option(
-            "--detector", "-d", metavar="NAME[:PARAMS]", help="'relume methods' lists them."
+            "--detector", "-d", metavar="NAME[:PARAMS]", help="'relume methods' lists them [yunet]."
         ),
     ] = None,
     landmarker: Annotated[
         str | None,
-        typer.Option("--landmarks", metavar="NAME", help="Also find 68 points in each face."),
+        typer.Option(
+            "--landmarks",
+            "--landmarker",
+            "-l",
+            metavar="NAME[:PARAMS]",
+            help="Also find 68 points in each face [none; peppa].",
+        ),
     ] = None,
     threshold: ThresholdOption = None,
     views: Annotated[
         str | None,
-        typer.Option("--views", metavar="NAME,...", help="The views looked at: original,machine."),
+        typer.Option("--views", metavar="NAME,...", help="What is searched [original,machine]."),
     ] = None,
     draw: Annotated[
         str | None,
         typer.Option("--draw", metavar="FILE|DIR", help="Write the photos with boxes and points."),
+    ] = None,
+    draw_on: Annotated[
+        DrawOn | None,
+        typer.Option("--draw-on", help="Draw on this picture [relit if the photo is dark]."),
     ] = None,
     as_json: Annotated[
         str | None,
@@ -70,195 +94,198 @@ def detect(
 ) -> None:
     """Find faces in photographs, also dark ones."""
     console.be_verbose(verbose)
-    run_over(
-        inputs,
-        finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
-        draw=draw,
-        as_json=as_json,
-        lines=output,
+    if as_json is not None and output is not None:
+        raise ParameterError("--json and --output are two forms of one result: give one of them")
+    document = as_json if as_json is not None else output
+    if document not in (None, PIPE) and Path(document).exists() and not overwrite:
+        raise OutputError(f"{document} exists already; give --overwrite to replace it")
+    search = Search(
+        _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
+        draw_on=draw_on,
         overwrite=overwrite,
         max_megapixels=max_megapixels,
-        quiet=quiet,
     )
+    outcomes, code = search.run(_targets(inputs, draw), as_text=document is None, quiet=quiet)
+    if document is not None:
+        _write(document, _document(outcomes, as_lines=output is not None), overwrite=overwrite)
+    if not quiet:
+        _summarise(outcomes, document, drawn=draw is not None)
+    if code:
+        raise typer.Exit(code)
 
 
-def finder(
-    *,
-    detector: str | None,
-    landmarker: str | None,
-    threshold: float | None,
-    views: str | None,
-) -> Callable[[Photo], list[Face]]:
+@functools.wraps(detect)
+def landmarks(**options: Any) -> None:
+    """Find 68 landmarks (iBUG order) in every face: detect --landmarks peppa."""
+    detect(**{**options, "landmarker": options["landmarker"] or "peppa"})
+
+
+def _finder(
+    *, detector: str | None, landmarker: str | None, threshold: float | None, views: str | None
+) -> Callable[[Photo], Detection]:
     """The photo -> faces function the options ask for, names checked; the rest by default."""
     check_range("--threshold", threshold, 0, 1)
-    from relume.faces import detect_faces, detectors, landmarkers
+    from relume import faces
 
     options: dict[str, Any] = {}
     if detector is not None:
-        detectors().parse(detector)
+        faces.detectors().parse(detector)
         options["detector"] = detector
     if landmarker is not None:
-        landmarkers().parse(landmarker)
+        faces.landmarkers().parse(landmarker)
         options["landmarks"] = landmarker
     if threshold is not None:
         options["threshold"] = threshold
     if views is not None:
         options["views"] = parse_list(views)
-    return lambda photo: detect_faces(photo, **options)
+    return lambda photo: faces.detect(photo, **options)
 
 
 @dataclass(frozen=True)
-class Seen:
+class Outcome:
     """What was found in a photo, or why nothing could be."""
 
-    source: Path
-    size: tuple[int, int] | None = None
-    faces: Sequence[Face] = ()
+    name: str
+    found: Detection | None = None
     error: str | None = None
 
-    def as_data(self) -> dict[str, Any]:
-        """As JSON has it: boxes are x0, y0, x1, y1 in pixels."""
-        if self.error is not None or self.size is None:
-            return {"photo": str(self.source), "error": self.error}
-        faces = [
-            {
-                "box": [round(float(v), 2) for v in face.box],
-                "score": round(float(face.score), 4),
-                "view": face.view,
-                "landmarks": None
-                if face.landmarks is None
-                else [[round(float(x), 2), round(float(y), 2)] for x, y in face.landmarks],
-            }
-            for face in self.faces
-        ]
-        width, height = self.size
-        return {"photo": str(self.source), "width": width, "height": height, "faces": faces}
+    def as_json(self) -> dict[str, Any]:
+        """The faces and how they were found, or the error."""
+        if self.found is None:
+            return {"photo": self.name, "error": self.error}
+        return self.found.as_json(self.name)
 
     def as_text(self) -> str:
         """A line for the photo, and one for each face."""
-        name = console.one_line(str(self.source))
-        lines = [f"{name}: {console.count(len(self.faces), 'face')}"]
-        for face in self.faces:
+        faces = [] if self.found is None else self.found.faces
+        lines = [f"{console.one_line(self.name)}: {console.count(len(faces), 'face')}"]
+        for face in faces:
             box = ", ".join(f"{v:.0f}" for v in face.box)
             points = "" if face.landmarks is None else f"  {len(face.landmarks)} landmarks"
             lines.append(f"  box {box}  score {face.score:.2f}  view {face.view}{points}")
         return "\n".join(lines)
 
 
-def run_over(
-    inputs: Sequence[str],
-    find: Callable[[Photo], list[Face]],
-    *,
-    draw: str | None,
-    as_json: str | None,
-    lines: str | None,
-    overwrite: bool,
-    max_megapixels: float,
-    quiet: bool,
-) -> None:
-    """Find faces in all photos; a photo that fails is a line on stderr, and exit code 1.
-
-    Raises:
-        typer.Exit: a photo failed (1), or Ctrl-C (130).
-    """
-    if as_json is not None and lines is not None:
-        raise ParameterError("--json and --output are two forms of one result: give one of them")
-    document = as_json if as_json is not None else lines
-    if document not in (None, STDOUT) and Path(document).exists() and not overwrite:
-        raise OutputError(f"{document} exists already; give --overwrite to replace it")
-    targets = _targets(inputs, draw)
-    seen: list[Seen] = []
-    code = 0
-    try:
-        with console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar:
-            for one in _look(targets, find, overwrite, max_megapixels):
-                seen.append(one)
-                if one.error is not None:
-                    console.fail(one.error, about=one.source)
-                    code = 1
-                elif document is None:
-                    console.out(one.as_text())
-                bar.advance(console.one_line(one.source.name))
-    except KeyboardInterrupt:
-        console.say(f"stopped: {len(seen)} of {console.count(len(targets), 'photo')} looked at")
-        code = console.INTERRUPTED
-    if document is not None:
-        _write(document, _document(seen, as_lines=lines is not None), overwrite=overwrite)
-    if document is not None and document != STDOUT and not quiet:
-        faces = console.count(sum(len(s.faces) for s in seen), "face")
-        console.say(f"{faces} in {console.count(len(seen), 'photo')} -> {document}")
-    if code:
-        raise typer.Exit(code)
-
-
-def _targets(inputs: Sequence[str], draw: str | None) -> list[tuple[Path, Path | None]]:
-    """Each photo, and where its drawing goes."""
+def _targets(inputs: Sequence[str], draw: str | None) -> list[tuple[str, Path | None]]:
+    """Each photo (or -), and where its drawing goes."""
     from relume.cli import jobs
 
     if not all(inputs):
         raise InputError("expected the name of a photo or a folder, got an empty one")
+    if PIPE in inputs:
+        if len(inputs) > 1:
+            raise ParameterError("- stands for one photo: name no other input beside it")
+        return [(PIPE, None if draw is None else Path(draw))]
     paths = [Path(name) for name in inputs]
     found = jobs.find(paths, but=None if draw is None else Path(draw))
     if found.problems:
         problem = found.problems[0]
         raise InputError(f"cannot list {problem.filename}: {problem.strerror}")
     if draw is None:
-        return [(picture.source, None) for picture in found.pictures]
+        return [(str(picture.source), None) for picture in found.pictures]
     several = len(paths) > 1 or paths[0].is_dir()
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
-    return [(job.source, job.target) for job in planned]
+    return [(str(job.source), job.target) for job in planned]
 
 
-def _look(
-    targets: Sequence[tuple[Path, Path | None]],
-    find: Callable[[Photo], list[Face]],
-    overwrite: bool,
-    max_megapixels: float,
-) -> Iterator[Seen]:
-    from relume.io import read
+@dataclass(frozen=True)
+class Search:
+    """The search of many photos: what fails is an outcome, unless all would meet it alike."""
 
-    for source, target in targets:
+    find: Callable[[Photo], Detection]
+    draw_on: DrawOn | None
+    overwrite: bool
+    max_megapixels: float
+
+    def run(
+        self, targets: Sequence[tuple[str, Path | None]], *, as_text: bool, quiet: bool
+    ) -> tuple[list[Outcome], int]:
+        """The outcomes of all photos, told as they come, and the exit code."""
+        outcomes: list[Outcome] = []
         try:
-            photo = read(source, max_megapixels=max_megapixels)
-        except Exception as error:
-            console.trace(error)
-            yield Seen(source, error=console.reason(error))
-            continue
-        height, width = photo.pixels.shape[:2]
+            with console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar:
+                for source, target in targets:
+                    outcomes.append(outcome := self._one(source, target))
+                    if outcome.error is not None:
+                        console.fail(outcome.error, about=outcome.name)
+                    elif as_text:
+                        console.out(outcome.as_text())
+                    bar.advance(console.one_line(Path(outcome.name).name))
+        except KeyboardInterrupt:
+            photos = console.count(len(targets), "photo")
+            console.say(f"stopped: {len(outcomes)} of {photos} searched")
+            return outcomes, console.INTERRUPTED
+        return outcomes, int(any(outcome.error is not None for outcome in outcomes))
+
+    def _one(self, source: str, target: Path | None) -> Outcome:
+        name = STDIN if source == PIPE else source
+        ends_the_run: tuple[type[Exception], ...] = ()
         try:
-            faces = find(photo)
+            photo = self._read(source)
+            ends_the_run = CONCERNS_ALL
+            found = self.find(photo)
             if target is not None:
-                _draw(photo, faces, target, overwrite=overwrite)
-        except CONCERNS_ALL:
-            raise
+                self._draw(photo, found, target)
         except Exception as error:
+            if isinstance(error, ends_the_run):
+                raise
             console.trace(error)
-            yield Seen(source, error=console.reason(error))
-        else:
-            yield Seen(source, (width, height), faces)
+            return Outcome(name, error=console.reason(error))
+        return Outcome(name, found)
+
+    def _read(self, source: str) -> Photo:
+        from relume.io import decode, read
+
+        if source != PIPE:
+            return read(source, max_megapixels=self.max_megapixels)
+        return decode(sys.stdin.buffer.read(), name=STDIN, max_megapixels=self.max_megapixels)
+
+    def _draw(self, photo: Photo, found: Detection, target: Path) -> None:
+        """The photo with its faces drawn in, relit where it is too dark to show them."""
+        from relume.faces import DEFAULT_VIEWS, render_full_size
+        from relume.image import draw
+        from relume.io import write
+
+        relit = self.draw_on is DrawOn.relit or (self.draw_on is None and found.relit_views)
+        view = (found.relit_views or DEFAULT_VIEWS[1:])[0]
+        pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
+        colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
+        drawn = photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(drawn, target, overwrite=self.overwrite)
 
 
-def _draw(photo: Photo, faces: Sequence[Face], target: Path, *, overwrite: bool) -> None:
-    from relume.image import draw
-    from relume.io import write
+def _summarise(outcomes: Sequence[Outcome], document: str | None, *, drawn: bool) -> None:
+    searched = [outcome.found for outcome in outcomes if outcome.found is not None]
+    if drawn and any(found.faces for found in searched):
+        console.say(LEGEND)
+    if document in (None, PIPE):
+        return
+    faces = console.count(sum(len(found.faces) for found in searched), "face")
+    failed = len(outcomes) - len(searched)
+    rest = f"; {console.count(failed, 'photo')} failed" if failed else ""
+    console.say(f"{faces} in {console.count(len(searched), 'photo')}{rest} -> {document}")
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    drawn = photo.with_pixels(draw.draw_faces(photo.pixels, faces))
-    write(drawn, target, overwrite=overwrite)
 
-
-def _document(seen: Sequence[Seen], *, as_lines: bool) -> str:
-    data = [one.as_data() for one in seen]
+def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
+    """JSON lines, or one document with a line for each face."""
+    photos = [outcome.as_json() for outcome in outcomes]
     if as_lines:
-        return "".join(json.dumps(d, ensure_ascii=False) + "\n" for d in data)
-    return json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False) + "\n"
+        return "".join(json.dumps(photo, ensure_ascii=False) + "\n" for photo in photos)
+    texts = [_face_lines(photo) for photo in photos]
+    return (texts[0] if len(texts) == 1 else "[\n" + ",\n".join(texts) + "\n]") + "\n"
+
+
+def _face_lines(photo: dict[str, Any]) -> str:
+    faces = ",\n  ".join(json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ()))
+    head = json.dumps(photo, ensure_ascii=False)
+    return head if "error" in photo else f'{head[:-1]}, "faces": [\n  {faces}\n]}}'
 
 
 def _write(document: str, text: str, *, overwrite: bool) -> None:
-    if document == STDOUT:
+    if document == PIPE:
         typer.echo(text, nl=False)
         return
     from relume.io.atomic import write_atomic
 
-    path = Path(document)
-    write_atomic(path, text.encode("utf-8", "surrogateescape"), overwrite=overwrite)
+    write_atomic(Path(document), text.encode("utf-8", "surrogateescape"), overwrite=overwrite)

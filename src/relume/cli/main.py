@@ -16,10 +16,9 @@ from relume import __version__
 from relume.cli import console
 from relume.cli.decompose import decompose
 from relume.cli.demo import demo
-from relume.cli.detect import detect
+from relume.cli.detect import detect, landmarks
 from relume.cli.enhance import enhance
 from relume.cli.import_checkpoint import import_checkpoint
-from relume.cli.landmarks import landmarks
 from relume.cli.methods import methods
 from relume.cli.options import VerboseOption
 from relume.cli.serve import serve
@@ -34,8 +33,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (enhance, demo, decompose, methods, detect, landmarks, study, serve, train):
+for _command in (enhance, demo, decompose, methods, detect, study, serve, train):
     app.command()(_command)
+app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
+    landmarks
+)
 app.command("import-checkpoint")(import_checkpoint)
 
 

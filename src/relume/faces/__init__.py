@@ -6,7 +6,14 @@ runs one of each on one or several views of a photograph and gives one answer.
 
 from __future__ import annotations
 
-from relume.faces.api import DEFAULT_DETECTOR, DEFAULT_VIEWS, detect_faces, detect_on_views
+from relume.faces.api import (
+    DEFAULT_DETECTOR,
+    DEFAULT_VIEWS,
+    Detection,
+    detect,
+    detect_faces,
+    detect_on_views,
+)
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.search import box_around
@@ -24,12 +31,14 @@ __all__ = [
     "DEFAULT_VIEWS",
     "ORIGINAL",
     "Box",
+    "Detection",
     "Detector",
     "Face",
     "Landmarker",
     "Points",
     "View",
     "box_around",
+    "detect",
     "detect_faces",
     "detect_on_views",
     "detectors",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from relume import __version__
 from relume.catalog import Catalog, Value
 from relume.engine import Runtime
-from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score
+from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score, is_relit
 from relume.faces.fusion import Cluster, clusters
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.views import View, landmark_view, parse_views, render_views, select_views
@@ -17,6 +18,40 @@ from relume.photo import Array, Photo, check_image, to_image
 
 DEFAULT_DETECTOR = "yunet"
 DEFAULT_VIEWS = (ORIGINAL, "machine")
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """The faces of a photograph, best score first, and how they were found.
+
+    ``threshold`` is the lowest score that was asked for; ``views`` are the names of those that
+    were looked at: of a bright photograph its own alone.
+    """
+
+    faces: list[Face]
+    width: int
+    height: int
+    detector: str
+    threshold: float
+    views: tuple[str, ...]
+
+    @property
+    def relit_views(self) -> list[str]:
+        """The views that were looked at and are not the photograph itself."""
+        return [name for name in self.views if is_relit(name)]
+
+    def as_json(self, photo: str) -> dict[str, Any]:
+        """What the command line writes and the service answers, under the photograph's name."""
+        return {
+            "photo": photo,
+            "width": self.width,
+            "height": self.height,
+            "detector": self.detector,
+            "threshold": self.threshold,
+            "views": list(self.views),
+            "version": __version__,
+            "faces": [face.as_json(self.width, self.height) for face in self.faces],
+        }
 
 
 def detect_faces(
@@ -48,13 +83,49 @@ def detect_faces(
         MissingExtra: a detector, landmarker or view whose package is not installed.
         DeviceError: a device or precision that is not there.
     """
+    return detect(
+        photo,
+        detector=detector,
+        landmarks=landmarks,
+        threshold=threshold,
+        views=views,
+        runtime=runtime,
+    ).faces
+
+
+def detect(
+    photo: Photo | Array,
+    *,
+    detector: str = DEFAULT_DETECTOR,
+    landmarks: str | None = None,
+    threshold: float | None = None,
+    views: Sequence[str] = DEFAULT_VIEWS,
+    runtime: Runtime | None = None,
+) -> Detection:
+    """:func:`detect_faces`, with how the faces were found.
+
+    Raises:
+        RelumeError: as :func:`detect_faces`.
+    """
     image = check_image(photo.pixels) if isinstance(photo, Photo) else to_image(photo)
     specs = parse_views((views,) if isinstance(views, str) else views)
-    overrides = {} if threshold is None else {"threshold": threshold}
-    find: Detector = _built(detectors(), detector, overrides)
-    landmarker = None if landmarks is None else _built(landmarkers(), landmarks)
+    name, given = detectors().parse(detector)
+    if threshold is not None:
+        given["threshold"] = threshold
+    parameters = detectors().info(name).check_parameters(given)
+    find: Detector = _built(detectors(), name, parameters)
+    landmarker: Landmarker | None = None
+    if landmarks is not None:
+        landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
     rendered = list(render_views(select_views(specs, image), image, runtime=runtime))
-    return detect_on_views(rendered, find, landmarker=landmarker)
+    return Detection(
+        faces=detect_on_views(rendered, find, landmarker=landmarker),
+        width=image.shape[1],
+        height=image.shape[0],
+        detector=detector,
+        threshold=float(parameters["threshold"]),
+        views=tuple(view.name for view in rendered),
+    )
 
 
 def detect_on_views(
@@ -89,10 +160,9 @@ def _merged_face(cluster: Cluster, views: Sequence[View], landmarker: Landmarker
     return replace(face, landmarks=view.points_to_photograph(points))
 
 
-def _built(catalog: Catalog[Any], spec: str, overrides: Mapping[str, Value] | None = None) -> Any:
-    """A detector or landmarker by its spec: loading a network costs more than one picture."""
-    name, parameters = catalog.parse(spec)
-    return _keep_built(catalog, name, tuple(sorted({**parameters, **(overrides or {})}.items())))
+def _built(catalog: Catalog[Any], name: str, parameters: Mapping[str, Value]) -> Any:
+    """A detector or landmarker, built once: loading a network costs more than one picture."""
+    return _keep_built(catalog, name, tuple(sorted(parameters.items())))
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,26 @@ class Face:
         if points is not None and (points.ndim != 2 or points.shape[1] != 2):
             raise ParameterError(f"expected landmarks of shape (K, 2), got {points.shape}")
 
+    @property
+    def only_relit(self) -> bool:
+        """Whether no view of the photograph as it is showed the face."""
+        return all(map(is_relit, self.view.split("+")))
+
+    def as_json(self, width: int, height: int) -> dict[str, Any]:
+        """The face as JSON has it: corners by name, cut to a picture of this size, in tenths."""
+        x0, y0, x1, y1 = self.box
+        box = {
+            "x0": round(min(max(x0, 0.0), width), 1),
+            "y0": round(min(max(y0, 0.0), height), 1),
+            "x1": round(min(max(x1, 0.0), width), 1),
+            "y1": round(min(max(y1, 0.0), height), 1),
+        }
+        points = None
+        if self.landmarks is not None:
+            points = [[round(float(x), 1), round(float(y), 1)] for x, y in self.landmarks]
+        score = round(float(self.score), 3)
+        return {"box": box, "score": score, "view": self.view, "landmarks": points}
+
 
 class Detector(Protocol):
     """Finds faces in one picture."""
@@ -77,6 +97,11 @@ class Landmarker(Protocol):
         The box is a detector's, from hairline to chin; :func:`relume.faces.box_around` makes
         such a box from labelled points.
         """
+
+
+def is_relit(view: str) -> bool:
+    """Whether a view of this name is an enhancer's, and not the photograph at some size."""
+    return view.partition("@")[0] != ORIGINAL
 
 
 def by_score(faces: list[Face]) -> list[Face]:

@@ -17,7 +17,7 @@ import numpy as np
 from relume.engine import Runtime
 from relume.enhancers import enhance, methods
 from relume.errors import ParameterError
-from relume.faces.base import ORIGINAL, Box, Face, Points
+from relume.faces.base import ORIGINAL, Box, Face, Points, is_relit
 from relume.image.exposure import mean_level
 from relume.photo import Image, quantise
 
@@ -63,7 +63,7 @@ class View:
     @property
     def is_photograph(self) -> bool:
         """Whether this is the photograph as it is, at whatever size."""
-        return self.name.partition("@")[0] == ORIGINAL
+        return not is_relit(self.name)
 
     def to_photograph(self, face: Face) -> Face:
         """A face found on this view, in the photograph's pixels and with the view's name."""

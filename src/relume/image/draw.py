@@ -6,7 +6,7 @@ so that it is seen on snow and at night.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Protocol, TypeAlias
 
@@ -43,6 +43,7 @@ IBUG_68: tuple[tuple[int, int, bool, Colour], ...] = (
 
 RIM_SHARE = 0.6
 SUBPIXEL_BITS = 4
+SMALLEST_LETTERS_PX = 8
 WIDEST_PANEL = 3.0
 """Width over height; wider pictures are shown smaller."""
 
@@ -97,15 +98,10 @@ class _Sheet:
             radius = round(px * (1 << SUBPIXEL_BITS))
             cv2.circle(plane, (x, y), radius, value, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
-    def tag(self, words: str, x: float, y: float, colour: Colour, size_px: int) -> None:
-        """Dark words on a coloured ground, their lower left corner at (x, y), moved inside."""
+    def tag(self, words: str, left: int, top: int, colour: Colour, size_px: int) -> None:
+        """Dark words on a coloured ground, their upper left corner at (left, top)."""
         face = font(size_px)
         width, height = _tag_size(words, face)
-        full_height, full_width = self.ink.shape
-        if width > full_width or height > full_height:
-            return
-        left = int(min(max(x, 0), full_width - width))
-        top = int(min(max(y - height, 0), full_height - height))
         place = np.s_[top : top + height, left : left + width]
         ground = np.empty((height, width, 3), np.float32)
         ground[...] = np.asarray(colour, np.float32) / 255
@@ -128,25 +124,34 @@ class _Sheet:
         return out
 
 
-def draw_faces(image: Image, faces: Iterable[FaceLike]) -> Image:
+def draw_faces(
+    image: Image, faces: Sequence[FaceLike], colours: Sequence[Colour] | None = None
+) -> Image:
     """The picture with the faces' boxes, scores and landmarks drawn in.
 
-    68 landmarks are drawn as iBUG's contours, any other number as dots. Lines and letters grow
-    with the picture, and shrink with small faces. What is not drawn on stays bit for bit.
+    ``colours`` are the boxes', one a face (by default sky blue). 68 landmarks are drawn as iBUG's
+    contours, any other number as dots. Lines and letters grow with the picture, and shrink with
+    small faces. A score stands where it hides no other face, or is left out. What is not drawn on
+    stays bit for bit.
     """
     height, width = check_image(image).shape[:2]
     sheet = _Sheet(height, width)
-    shown = sorted(faces, key=lambda face: face.score)  # the surest is drawn last, on top
-    for face in shown:
+    coloured = list(zip(faces, colours or [SKY] * len(faces), strict=True))
+    coloured.sort(key=lambda pair: pair[0].score)  # the surest is drawn last, on top
+    for face, _ in coloured:
         if face.landmarks is not None:
             _draw_landmarks(sheet, face)
-    for face in shown:
+    for face, colour in coloured:
         x0, y0, x1, y1 = face.box
-        px = _line_px(sheet, face)
         corners = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)])
-        sheet.line(corners, SKY, px, closed=True)
-        size_px = int(min(max(11, min(min(height, width) / 40, (y1 - y0) / 5)), 64))
-        sheet.tag(f"{face.score:.2f}", x0 - px / 2, y0 - px / 2, SKY, size_px)
+        sheet.line(corners, colour, _line_px(sheet, face), closed=True)
+    hidden: list[tuple[float, float, float, float]] = []
+    for face, colour in reversed(coloured):
+        others = [other.box for other, _ in coloured if other is not face]
+        place = _tag_place(sheet, face, others + hidden)
+        if place is not None:
+            hidden.append(place)
+            sheet.tag(_tag_words(face), int(place[0]), int(place[1]), colour, _tag_px(sheet, face))
     return sheet.over(image)
 
 
@@ -224,6 +229,45 @@ def _line_px(sheet: _Sheet, face: FaceLike) -> int:
     x0, y0, x1, y1 = face.box
     of_picture = min(sheet.ink.shape) / 300
     return max(1, round(min(of_picture, max(x1 - x0, y1 - y0) / 30)))
+
+
+def _tag_words(face: FaceLike) -> str:
+    return f"{face.score:.2f}"
+
+
+def _tag_px(sheet: _Sheet, face: FaceLike) -> int:
+    """A 40th of the picture's shorter side, but no more than the face's size bears."""
+    _, y0, _, y1 = face.box
+    of_picture = max(11, min(sheet.ink.shape) / 40)
+    return int(min(max(SMALLEST_LETTERS_PX, min(of_picture, (y1 - y0) / 4)), 64))
+
+
+def _tag_place(
+    sheet: _Sheet, face: FaceLike, taken: Sequence[tuple[float, float, float, float]]
+) -> tuple[float, float, float, float] | None:
+    """Where a face's score hides nothing: above the box, below it, or beside; None if nowhere."""
+    width, height = _tag_size(_tag_words(face), font(_tag_px(sheet, face)))
+    full_height, full_width = sheet.ink.shape
+    if width > full_width or height > full_height:
+        return None
+    x0, y0, x1, y1 = face.box
+    rim = _line_px(sheet, face) / 2
+    for x, y in (
+        (x0 - rim, y0 - rim - height),
+        (x1 + rim - width, y0 - rim - height),
+        (x0 - rim, y1 + rim),
+        (x1 + rim, y0 - rim),
+        (x0 - rim - width, y0 - rim),
+    ):
+        left = int(min(max(x, 0), full_width - width))
+        top = int(min(max(y, 0), full_height - height))
+        right, bottom = left + width, top + height
+        if not any(
+            left < ox1 and ox0 < right and top < oy1 and oy0 < bottom
+            for ox0, oy0, ox1, oy1 in taken
+        ):
+            return (left, top, right, bottom)
+    return None
 
 
 def _tag_size(words: str, face: ImageFont.FreeTypeFont) -> tuple[int, int]:

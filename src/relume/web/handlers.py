@@ -15,7 +15,7 @@ import numpy as np
 
 from relume.enhancers import decompose, enhance
 from relume.errors import MissingExtra, TooLarge, UnreadableInput
-from relume.faces import Face, detect_faces
+from relume.faces import detect
 from relume.faces.views import parse_views
 from relume.image import draw
 from relume.io import decode, encode
@@ -109,21 +109,14 @@ def detected(upload: Upload, options: DetectOptions, *, max_megapixels: float) -
         photo = _decoded(upload, max_megapixels)
     _check_views(photo, options.views, max_megapixels)
     with watch("detect"):
-        faces = detect_faces(
+        found = detect(
             photo,
             detector=options.detector,
             landmarks=options.landmarks,
             threshold=options.threshold,
             views=options.views,
         )
-    height, width = photo.pixels.shape[:2]
-    data = {
-        "photo": upload.name,
-        "width": width,
-        "height": height,
-        "views": list(options.views),
-        "faces": [_as_data(face) for face in faces],
-    }
+    data = found.as_json(upload.name)
     body = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
     return Answer(body, JSON, _count(photo), timings_s=watch.steps_s)
 
@@ -230,18 +223,6 @@ def _as_json(panels: Mapping[str, Image]) -> bytes:
 def _data_address(image: Image) -> str:
     body = encode(Photo(image), "webp", quality=90)
     return f"data:image/webp;base64,{base64.b64encode(body).decode('ascii')}"
-
-
-def _as_data(face: Face) -> dict[str, object]:
-    points = face.landmarks
-    return {
-        "box": [round(float(v), 2) for v in face.box],
-        "score": round(float(face.score), 4),
-        "view": face.view,
-        "landmarks": None
-        if points is None
-        else [[round(float(x), 2), round(float(y), 2)] for x, y in points],
-    }
 
 
 def _renamed(name: str, mark: str, kind: str) -> str:

@@ -183,10 +183,16 @@ PICTURE_ANSWER: Json = {
     },
 }
 _NUMBERS: Json = {"type": "array", "items": {"type": "number"}}
+_CORNERS = ["x0", "y0", "x1", "y1"]
 _FACE: Json = {
     "type": "object",
     "properties": {
-        "box": _NUMBERS | {"minItems": 4, "maxItems": 4, "description": "x0, y0, x1, y1, pixels"},
+        "box": {
+            "type": "object",
+            "properties": {corner: {"type": "number"} for corner in _CORNERS},
+            "required": _CORNERS,
+            "description": "pixels, half open, cut to the picture",
+        },
         "score": {"type": "number", "minimum": 0, "maximum": 1},
         "view": {"type": "string", "description": "the views that showed it, joined by +"},
         "landmarks": {"anyOf": [{"type": "array", "items": _NUMBERS}, {"type": "null"}]},
@@ -203,10 +209,16 @@ FACES_ANSWER: Json = {
                     "photo": {"type": "string"},
                     "width": {"type": "integer"},
                     "height": {"type": "integer"},
+                    "detector": {"type": "string"},
+                    "threshold": {"type": "number"},
                     "views": {"type": "array", "items": {"type": "string"}},
+                    "version": {"type": "string"},
                     "faces": {"type": "array", "items": _FACE},
                 },
-                "required": ["photo", "width", "height", "views", "faces"],
+                "required": [
+                    *("photo", "width", "height", "detector", "threshold"),
+                    *("views", "version", "faces"),
+                ],
             }
         }
     },

@@ -97,7 +97,7 @@ export class Viewer {
     if (!found) return;
     const { width, height } = found;
     for (const face of found.faces) {
-      const [x0, y0, x1, y1] = face.box;
+      const { x0, y0, x1, y1 } = face.box;
       const room = side === "before" ? x0 : width - x1; // for the score, beside the box
       const box = make("div", { className: room < width * 0.14 ? "face edge" : "face" },
         make("span", {}, face.score.toFixed(2)));
