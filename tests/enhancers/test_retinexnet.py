@@ -9,7 +9,7 @@ import pytest
 from relume.engine import Runtime
 from relume.enhancers import decompose, describe, enhance
 from relume.enhancers.retinexnet import HALO_PX, RetinexNetEnhancer, build_module
-from relume.errors import DeviceError, ParameterError, RelumeError, WeightsError
+from relume.errors import ParameterError, RelumeError, WeightsError
 from relume.photo import Image
 
 from .conftest import write_retinexnet
@@ -101,15 +101,6 @@ def test_a_network_that_gives_nan_is_an_error(tmp_path: Path) -> None:
     spoilt = write_retinexnet(tmp_path / "nan.onnx", spoil=float("nan"))
     with pytest.raises(RelumeError, match="not finite"):
         enhance(picture(), method="retinexnet", parameters={"weights": str(spoilt)})
-
-
-def test_int8_of_a_network_that_is_not_quantised(small_retinexnet: Path) -> None:
-    with pytest.raises(DeviceError, match="quantised"):
-        describe(
-            "retinexnet",
-            parameters={"weights": str(small_retinexnet)},
-            runtime=Runtime(precision="int8"),
-        )
 
 
 def test_describe_names_engine_and_precision(small_retinexnet: Path) -> None:

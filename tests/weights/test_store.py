@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relume import weights
-from relume.errors import DeviceError, UnknownName, WeightsError
+from relume.errors import UnknownName, WeightsError
 
 CONTENT = b"weights of a small network " * 40
 
@@ -172,17 +172,3 @@ def test_a_verified_file_is_hashed_once(
     weights.path("net", folder=folder)
     monkeypatch.setattr("relume.weights.store.sha256_of", lambda path: pytest.fail("hashed again"))
     weights.path("net", folder=folder)
-
-
-def test_int8_is_another_file_or_a_clear_refusal(folder: Path, cache: Path) -> None:
-    declare(folder)
-    for precision in ("auto", "f32", "bf16"):
-        assert weights.path_in("net", precision, folder=folder).name == "net.onnx"
-    with pytest.raises(DeviceError, match="net has no int8 weights; use auto"):
-        weights.path_in("net", "int8", folder=folder)
-    source = folder.parent / "source" / "net8.onnx"
-    source.write_bytes(CONTENT[::-1])
-    weights.add_entry(
-        "net-int8", source, licence="MIT", source="a test", summary="a net", folder=folder
-    )
-    assert weights.path_in("net", "int8", folder=folder).name == "net8.onnx"

@@ -31,7 +31,6 @@ class Precision(StrEnum):
     auto = "auto"
     f32 = "f32"
     bf16 = "bf16"
-    int8 = "int8"
 
 
 DeviceOption = Annotated[

@@ -7,6 +7,64 @@ silently: a device or precision that is not there is a :class:`~relume.errors.De
 
 from __future__ import annotations
 
-from relume.engine.runtime import Array, Network, Runtime, load
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from relume.engine.base import Array, Network, Runtime
+from relume.errors import DeviceError, WeightsError
 
 __all__ = ["Array", "Network", "Runtime", "load"]
+
+MAX_LOADED = 6
+"""How many loaded networks a process keeps: the face pipelines need four at once."""
+
+_loaded: OrderedDict[tuple[str, int, int, Runtime], Network] = OrderedDict()
+_lock = threading.Lock()
+
+
+def load(
+    model: Path, *, runtime: Runtime | None = None, module: Callable[[], Any] | None = None
+) -> Network:
+    """The network of the ONNX file ``model``, ready to run; the same file is loaded once.
+
+    ``module`` builds the same network as a ``torch.nn.Module`` with its weights in place; it is
+    called for the devices cuda and mps only. Its forward takes and returns what the ONNX names,
+    in that order.
+
+    Raises:
+        WeightsError: ``model`` is missing or not a network.
+        DeviceError: the device or the precision is not there, or this network cannot use it.
+        MissingExtra: the device needs torch, which is not installed.
+    """
+    runtime = runtime or Runtime()
+    try:
+        stat = model.stat()
+    except OSError as error:
+        raise WeightsError(f"the network {model} cannot be read: {error.strerror}") from error
+    key = (str(model.resolve()), stat.st_mtime_ns, stat.st_size, runtime)
+    with _lock:
+        if key not in _loaded:
+            _loaded[key] = _open(model, runtime, module)
+            while len(_loaded) > MAX_LOADED:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(key)
+        return _loaded[key]
+
+
+def _open(model: Path, runtime: Runtime, module: Callable[[], Any] | None) -> Network:
+    # engines are imported when they are needed: `import relume` loads neither
+    if runtime.on_cpu:
+        from relume.engine.openvino import OpenVinoNetwork
+
+        return OpenVinoNetwork(model, runtime)
+    if module is None:
+        raise DeviceError(
+            f"the network {model.name} runs on the CPU only, "
+            f"but device {runtime.device!r} was asked for; use device cpu"
+        )
+    from relume.engine.torch import TorchNetwork
+
+    return TorchNetwork(model, module, runtime)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import openvino
 
+from relume.engine.base import Array, Runtime, check_inputs, contiguous
 from relume.engine.cpu import cpu_flags, has_amx_bf16
-from relume.engine.runtime import Array, Runtime, check_inputs, contiguous
 from relume.errors import DeviceError, InputError, WeightsError
 from relume.weights import cache_folder
 
@@ -33,7 +33,7 @@ class OpenVinoNetwork:
         graph = read_graph(model)
         self.inputs, self.outputs = names(graph)
         self.name = model.name
-        self.precision = _precision(runtime.precision, graph, model)
+        self.precision = _precision(runtime.precision)
         self.threads = runtime.threads or (os.cpu_count() or 1)
         self._shapes = {port.any_name: port.partial_shape for port in graph.inputs}
         self._request = _compile(graph, self.precision, runtime.threads).create_infer_request()
@@ -109,9 +109,8 @@ def core() -> openvino.Core:
 
 
 def _compile(graph: openvino.Model, precision: str, threads: int) -> Any:
-    # int8 lives in the graph itself (its FakeQuantize nodes); the rest of it stays in f32
     config: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": HINTS.get(precision, openvino.Type.f32),
+        "INFERENCE_PRECISION_HINT": HINTS[precision],
         "PERFORMANCE_HINT": "LATENCY",
         # pinned, the processes of a folder or a study would all sit on the same first core
         "ENABLE_CPU_PINNING": False,
@@ -124,15 +123,8 @@ def _compile(graph: openvino.Model, precision: str, threads: int) -> Any:
         raise DeviceError(f"OpenVINO cannot prepare the network: {_reason(error)}") from error
 
 
-def _precision(asked: str, graph: openvino.Model, model: Path) -> str:
-    """The precision to run in: one of f32, bf16, int8."""
-    quantised = any(op.get_type_name() == "FakeQuantize" for op in graph.get_ops())
-    if asked == "int8" and not quantised:
-        raise DeviceError(f"precision int8 needs a quantised network; {model.name} is not one")
-    if quantised:
-        if asked not in ("auto", "int8"):
-            raise DeviceError(f"{model.name} is quantised to int8; {asked} was asked for")
-        return "int8"
+def _precision(asked: str) -> str:
+    """The precision to run in, f32 or bf16."""
     if asked == "auto":
         return "bf16" if has_amx_bf16() else "f32"
     if asked == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

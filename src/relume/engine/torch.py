@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from relume.engine.base import Array, Runtime, check_inputs, contiguous
 from relume.engine.openvino import names, read_graph
-from relume.engine.runtime import Array, Runtime, check_inputs, contiguous
 from relume.errors import DeviceError, InputError, MissingExtra
 
 
@@ -23,10 +23,6 @@ class TorchNetwork:
     def __init__(self, model: Path, build: Callable[[], Any], runtime: Runtime) -> None:
         torch = _torch(runtime.device)
         require(torch, runtime.device)
-        if runtime.precision == "int8":
-            raise DeviceError(
-                f"precision int8 runs on the CPU only; use f32, bf16 or auto on {runtime.device}"
-            )
         self.inputs, self.outputs = names(read_graph(model))
         self.name = model.name
         self.device = runtime.device

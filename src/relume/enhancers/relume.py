@@ -116,7 +116,7 @@ class RelumeEnhancer:
 
     def _picture(self) -> Network:
         return load(
-            store.path_in("relume", self.runtime.precision),
+            store.path("relume"),
             runtime=self.runtime,
             module=lambda: build_module(store.path("relume-safetensors")),
         )

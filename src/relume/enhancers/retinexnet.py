@@ -146,7 +146,7 @@ class RetinexNetEnhancer:
     def _files(self) -> tuple[Path, Callable[[], Any]]:
         """The ONNX file, and how torch would build the same network."""
         if not self.weights:
-            model = store.path_in("retinexnet", self.runtime.precision)
+            model = store.path("retinexnet")
             return model, lambda: build_module(store.path("retinexnet-safetensors"))
         model = Path(self.weights).expanduser()
         if model.suffix != ".onnx":

@@ -1,22 +1,12 @@
-"""Recipes: a training run as a TOML file, read into frozen settings.
-
-An unknown key is an error that names the nearest known one: a misspelt setting must never be
-ignored.
-"""
+"""Recipes: a training run as a TOML file, read into frozen settings."""
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from relume.errors import RecipeError
-
-T = TypeVar("T")
+from relume import settings
 
 
 @dataclass(frozen=True)
@@ -97,53 +87,4 @@ def load(path: Path) -> Recipe:
     Raises:
         RecipeError: the file cannot be read, is not TOML, or does not fit :class:`Recipe`.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not a TOML file: {error}") from error
-    return build(Recipe, table, str(path))
-
-
-def build(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """A frozen dataclass from a mapping, recursively; every key must be known, every value fit.
-
-    Raises:
-        RecipeError: an unknown key, a missing key, or a value of the wrong type.
-    """
-    assert is_dataclass(kind)
-    hints = get_type_hints(kind)
-    known = {f.name: f for f in fields(kind)}
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise RecipeError(f"{where}: unknown key {key!r}; {hint}")
-    for name, entry in known.items():
-        required = entry.default is MISSING and entry.default_factory is MISSING
-        if required and name not in table:
-            raise RecipeError(f"{where}: the key {name!r} is missing")
-    values = {k: _value(hints[k], v, f"{where}: {k}") for k, v in table.items()}
-    return kind(**values)
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise RecipeError(f"{where}: expected a table, got {value!r}")
-        return build(hint, value, where)
-    origin = get_origin(hint)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise RecipeError(f"{where}: expected a list, got {value!r}")
-        return tuple(_value(get_args(hint)[0], v, f"{where}[{i}]") for i, v in enumerate(value))
-    if origin is not None and isinstance(value, Mapping):
-        return types.MappingProxyType(
-            {k: _value(get_args(hint)[1], v, f"{where}.{k}") for k, v in value.items()}
-        )
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise RecipeError(f"{where}: expected {hint.__name__}, got {value!r}")
-    return value
+    return settings.load(Recipe, path)

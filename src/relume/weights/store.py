@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from relume.errors import DeviceError, UnknownName, WeightsError
+from relume.errors import UnknownName, WeightsError
 from relume.weights.manifest import FOLDER, Entry, read_manifest, sha256_of
 
 CACHE_VARIABLE = "RELUME_CACHE"
@@ -56,23 +56,6 @@ def path(name: str, *, folder: Path = FOLDER) -> Path:
             f"install relume again, or put {entry.file} into {cached.parent}"
         )
     return _verify(_fetch(entry, cached), entry, "delete it, and it is fetched again")
-
-
-def path_in(name: str, precision: str, *, folder: Path = FOLDER) -> Path:
-    """:func:`path` of the weights that serve ``precision``: ``name-int8`` for int8.
-
-    Raises:
-        DeviceError: int8 is asked for and these weights were never quantised.
-        UnknownName, WeightsError: as :func:`path`.
-    """
-    if precision != "int8":
-        return path(name, folder=folder)
-    quantised = f"{name}-int8"
-    if quantised not in read_manifest(folder):
-        raise DeviceError(
-            f"precision int8 was asked for, but {name} has no int8 weights; use auto, f32 or bf16"
-        )
-    return path(quantised, folder=folder)
 
 
 def _verify(file: Path, entry: Entry, remedy: str) -> Path:

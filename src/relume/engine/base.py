@@ -1,0 +1,87 @@
+"""What every engine promises, and where and how it is asked to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from relume.errors import InputError, ParameterError
+
+Array = npt.NDArray[Any]
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "f32", "bf16")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how to run networks.
+
+    ``device`` is auto (the CPU), cpu, cuda or mps. ``precision`` is auto, f32 or bf16; auto is
+    bf16 only on CPUs that multiply bf16 matrices in hardware (AMX), f32 elsewhere.
+    ``threads`` is the number of CPU threads, 0 for as many as there are cores.
+
+    Raises:
+        ParameterError: an unknown device or precision, or a negative number of threads.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device not in DEVICES:
+            raise ParameterError(f"device must be {' | '.join(DEVICES)}, got {self.device!r}")
+        if self.precision not in PRECISIONS:
+            raise ParameterError(
+                f"precision must be {' | '.join(PRECISIONS)}, got {self.precision!r}"
+            )
+        if self.threads < 0:
+            raise ParameterError(f"threads must be 0 (all cores) or more, got {self.threads}")
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether networks run on the CPU (auto does)."""
+        return self.device in ("auto", "cpu")
+
+
+class Network(Protocol):
+    """A loaded network: arrays by name in, arrays by name out. May be called from any thread."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs, by name, as arrays of their own.
+
+        Raises:
+            InputError: a missing or unknown input, or an array of the wrong shape.
+            DeviceError: the device could not run it (out of memory, say).
+        """
+
+    def describe(self) -> str:
+        """One line: what runs, on what, in which precision."""
+
+    def release_memory(self) -> None:
+        """Free the memory that inference took; the next call allocates it again."""
+
+
+def check_inputs(given: Mapping[str, Array], expected: tuple[str, ...]) -> None:
+    """Refuse inputs that are not exactly the ones expected.
+
+    Raises:
+        InputError: a name too many or too few.
+    """
+    if set(given) != set(expected):
+        raise InputError(
+            f"the network takes {', '.join(expected)}, got {', '.join(sorted(given)) or 'nothing'}"
+        )
+
+
+def contiguous(array: Array) -> Array:
+    """``array`` laid out as engines need it; float64 becomes float32."""
+    return np.ascontiguousarray(array, np.float32 if array.dtype == np.float64 else None)
