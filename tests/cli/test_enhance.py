@@ -23,6 +23,7 @@ from relume.errors import WeightsError
 from .conftest import Relume, names, picture
 
 GAMMA = ("--method", "gamma:0.4")
+MARK = ".relume-gamma-exponent-0.4"
 
 
 def mean(path: Path | io.BytesIO) -> float:
@@ -33,7 +34,7 @@ def mean(path: Path | io.BytesIO) -> float:
 def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
     before = night.read_bytes()
     result = relume("enhance", night, *GAMMA)
-    relit = night.with_name("night.relume.jpg")
+    relit = night.with_name(f"night{MARK}.jpg")
     assert (result.code, result.out) == (0, "")
     # the numbers are those that --brightness takes
     told = re.fullmatch(
@@ -44,7 +45,7 @@ def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
     assert float(told[2]) == pytest.approx(mean(relit) / 255, abs=0.02)
     assert mean(relit) > 2 * mean(night)
     assert night.read_bytes() == before
-    assert names(night.parent) == ["night.jpg", "night.relume.jpg"]
+    assert names(night.parent) == ["night.jpg", relit.name]
 
 
 def test_quiet_says_nothing(relume: Relume, night: Path) -> None:
@@ -54,7 +55,7 @@ def test_quiet_says_nothing(relume: Relume, night: Path) -> None:
 
 def test_format_quality_and_file(relume: Relume, night: Path, tmp_path: Path) -> None:
     assert relume("enhance", night, *GAMMA, "--format", "png").code == 0
-    with Pil.open(tmp_path / "night.relume.png") as image:
+    with Pil.open(tmp_path / f"night{MARK}.png") as image:
         assert image.format == "PNG"
     for quality in (20, 95):
         target = tmp_path / f"q{quality}.webp"
@@ -79,7 +80,8 @@ def test_parameters_reach_the_method(relume: Relume, night: Path, tmp_path: Path
 def test_a_folder_keeps_its_structure(relume: Relume, album: Path, tmp_path: Path) -> None:
     result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
     assert result.code == 0
-    assert result.err.startswith("3 photos enhanced (")
+    told = rf"3 photos enhanced -> {tmp_path}/out \(mean brightness 0.0\d -> 0.\d\d, .* s\)\n"
+    assert re.fullmatch(told, result.err)
     assert names(tmp_path / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
 
 
@@ -88,12 +90,15 @@ def test_a_folder_run_twice(relume: Relume, album: Path) -> None:
     first = names(album)
     refused = relume("enhance", album, *GAMMA)
     assert refused.code == 1
-    assert refused.err.count("exists already") == 3
-    assert "0 photos enhanced, 3 failed" in refused.err
-    (album / "a.relume.jpg").unlink()
+    assert refused.err.startswith(
+        f"error: 3 results exist already, the first is {album}/a{MARK}.jpg; "
+        "--skip-existing leaves them out, --overwrite replaces them\n"
+        "0 photos enhanced, 3 failed"
+    )
+    (album / f"a{MARK}.jpg").unlink()
     resumed = relume("enhance", album, *GAMMA, "--skip-existing")
     assert resumed.code == 0
-    assert "1 photo enhanced, 2 there already" in resumed.err
+    assert "1 photo enhanced -> beside the photos, 2 there already" in resumed.err
     assert relume("enhance", album, *GAMMA, "--overwrite").code == 0
     assert names(album) == first, "own results were enhanced again"
 
@@ -185,7 +190,7 @@ def test_bad_files_are_a_line_each_and_the_good_one_is_done(
     for name in (*HOSTILE, "missing.jpg"):
         assert sum(name in line for line in errors) == 1, name
     assert "Traceback" not in result.err
-    assert f"3 photos enhanced, {len(errors)} failed" in result.err
+    assert f"3 photos enhanced -> {tmp_path}/out, {len(errors)} failed" in result.err
     assert names(tmp_path / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
 
 
@@ -193,7 +198,7 @@ def test_bad_files_are_a_line_each_and_the_good_one_is_done(
 def test_odd_sizes_keep_their_size(relume: Relume, tmp_path: Path, size: tuple[int, int]) -> None:
     picture(*size).save(tmp_path / "odd.png")
     assert relume("enhance", tmp_path / "odd.png", *GAMMA).code == 0
-    with Pil.open(tmp_path / "odd.relume.png") as image:
+    with Pil.open(tmp_path / f"odd{MARK}.png") as image:
         assert image.size == size
 
 
@@ -242,13 +247,12 @@ def test_a_file_in_the_way_of_a_folder_is_a_line(
     result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
     assert result.code == 1
     assert "c.jpg" in result.err
-    assert "2 photos enhanced, 1 failed" in result.err
+    assert f"2 photos enhanced -> {tmp_path}/out, 1 failed" in result.err
 
 
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (errno.ENOSPC, "the disk is full"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "no permission"),
     ],
@@ -270,6 +274,136 @@ def test_a_disk_that_takes_nothing_is_left_as_it_was(
     assert result.code == 1
     assert [said in line for line in result.err.splitlines()] == [True, True, True, False]
     assert names(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_ends_the_run(
+    relume: Relume, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    import relume.enhancers as enhancers
+
+    real, calls = enhancers.enhance, []
+
+    def counted(photo: object, **kwargs: object) -> object:
+        calls.append(photo)
+        return real(photo, **kwargs)
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(enhancers, "enhance", counted)
+    monkeypatch.setattr(os, "link", refuse)
+    result = relume("enhance", album, "-o", tmp_path / "out", *GAMMA)
+    assert result.code == 1
+    assert re.fullmatch(
+        r"error: cannot write .*a\.jpg: the disk .*; stopped with 0 of 3 photos enhanced\n",
+        result.err,
+    )
+    assert len(calls) == 1, "photos were computed that could not be written"
+    assert names(tmp_path / "out") == []
+
+
+def test_trying_levels_right_after_the_first(relume: Relume, night: Path) -> None:
+    for options in (
+        (),
+        ("--brightness", 0.3),
+        ("-b", "0.355", "-s", 0.8),
+        ("--method", "fusion"),
+        ("--no-protect-lit",),
+    ):
+        assert relume("enhance", night, *options).code == 0
+    results = [
+        "night.relume-b30.jpg",
+        "night.relume-b35.5-s80.jpg",
+        "night.relume-fusion.jpg",
+        "night.relume-no-protect-lit.jpg",
+        "night.relume.jpg",
+    ]
+    assert names(night.parent) == ["night.jpg", *results]
+    assert mean(night.with_name(results[0])) / 255 == pytest.approx(0.3, abs=0.02)
+    again = relume("enhance", night.parent, "-o", night.parent / "out", *GAMMA)
+    assert names(night.parent / "out") == [".relume-results", "night.jpg"]
+    assert again.err.endswith(
+        "left out: 5 earlier results "
+        "(night.relume-b30.jpg, night.relume-b35.5-s80.jpg, night.relume-fusion.jpg, ...)\n"
+    )
+
+
+def test_several_levels_make_a_strip_to_choose_from(relume: Relume, night: Path) -> None:
+    result = relume("enhance", night, "--brightness", "0.2,0.35,0.5")
+    strip = night.with_name("night.relume-strip.jpg")
+    first, hint = result.err.splitlines()
+    assert result.code == 0
+    assert re.fullmatch(rf"{re.escape(f'{night} -> {strip}')} \(.* s\)", first)
+    assert hint == f"to get one of them: relume enhance {night} --brightness 0.35"
+    with Pil.open(strip) as image:
+        panels = np.array_split(np.asarray(image.convert("L")).astype(float), 4, axis=1)
+    middles = [np.median(panel[-20:, 10:-10]) for panel in panels]
+    assert middles == sorted(middles)
+    assert middles[3] > middles[1] + 40
+    assert relume("enhance", night, "--brightness", "0.2,2").code == 2
+
+
+def test_a_photo_left_as_it_is_says_so(relume: Relume, tmp_path: Path) -> None:
+    from skimage import data
+
+    lit = tmp_path / "lit.jpg"
+    Pil.fromarray(data.astronaut()).save(lit)
+    result = relume("enhance", lit)
+    assert result.err.endswith(": left nearly as it is (looks lit; --brightness changes it)\n")
+    asked = relume("enhance", lit, "--brightness", "0.44")
+    assert "left nearly" not in asked.err
+
+
+def test_an_output_folder_inside_the_input_is_not_relit_again(relume: Relume, album: Path) -> None:
+    assert relume("enhance", album, "-o", album / "out", *GAMMA).code == 0
+    (album / "clip.mp4").touch()
+    (album / "notes.txt").touch()
+    fifo = album / "pipe.jpg"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(fifo)
+    result = relume("enhance", album, "-o", album / "out2", *GAMMA)
+    assert result.code == 0
+    assert names(album / "out2") == [".relume-results", "2018/c.jpg", "a.jpg", "b.png"]
+    assert f"note: {album}/pipe.jpg is left out: it is no regular file\n" in result.err
+    assert result.err.endswith(
+        "left out: 1 earlier result (out), 2 other files (clip.mp4, notes.txt)\n"
+    )
+
+
+def test_an_output_folder_elsewhere_holds_only_pictures(
+    relume: Relume, album: Path, tmp_path: Path
+) -> None:
+    assert relume("enhance", album, "-o", tmp_path / "out", *GAMMA).code == 0
+    assert names(tmp_path / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
+
+
+def test_photos_of_one_name_are_all_done(relume: Relume, album: Path, tmp_path: Path) -> None:
+    picture().save(album / "a.png")
+    out = tmp_path / "out"
+    for _ in range(2):
+        assert relume("enhance", album, "-o", out, *GAMMA, "-f", "png", "--skip-existing").code == 0
+        assert names(out) == ["2018/c.png", "a.jpg.png", "a.png", "b.png"]
+
+
+def test_a_file_without_an_ending_goes_by_its_content(relume: Relume, night: Path) -> None:
+    bare = night.rename(night.with_name("bare"))
+    assert relume("enhance", bare, *GAMMA).code == 0
+    assert names(bare.parent) == ["bare", f"bare{MARK}.jpg"]
+
+
+def test_a_dry_run_promises_nothing_that_is_not_there(relume: Relume, night: Path) -> None:
+    missing = night.with_name("nonexist.jpg")
+    result = relume("enhance", missing, night, "-n")
+    assert result.code == 1
+    assert result.out == f"{night} -> {night.with_name('night.relume.jpg')}\n"
+    assert result.err == f"error: {missing}: does not exist\n"
+
+
+def test_a_web_address_is_no_file(relume: Relume) -> None:
+    result = relume("enhance", "https://example.com/a.jpg")
+    assert result.code == 1
+    assert result.err.startswith("error: https://example.com/a.jpg is a web address")
 
 
 def test_the_input_is_not_overwritten_unless_asked(relume: Relume, night: Path) -> None:
@@ -339,7 +473,7 @@ def test_a_bug_in_one_photo_is_a_line_with_a_way_to_its_place(
     result = relume("enhance", album, *GAMMA)
     assert result.code == 1
     assert "b.png: ZeroDivisionError: division by zero (-v shows where)" in result.err
-    assert "2 photos enhanced, 1 failed" in result.err
+    assert "2 photos enhanced -> beside the photos, 1 failed" in result.err
     calls.clear()
     verbose = relume("-v", "enhance", album, *GAMMA, "--overwrite")
     assert "Traceback" in verbose.err

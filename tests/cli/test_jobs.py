@@ -109,19 +109,32 @@ def test_one_photo_given_twice_is_one_job(here: Path) -> None:
     assert len(planned([Path("a.jpg"), Path("./a.jpg"), here / "a.jpg"])) == 1
 
 
-def test_two_photos_with_one_result_are_an_error(here: Path) -> None:
-    touch("x/a.jpg", "y/a.jpg", "z/a.nef", "z/a.jpg")
-    with pytest.raises(OutputError, match=r"both be written to out/a\.jpg"):
-        planned([Path("x"), Path("y")], "out")
-    with pytest.raises(OutputError, match="both be written"):
-        planned([Path("z")], "out")
+def test_photos_of_one_name_get_names_of_their_own(here: Path) -> None:
+    touch("x/a.jpg", "y/a.jpg", "z/a.nef", "z/a.jpg", "z/b.gif", "z/b.bmp", "z/b.gif.png")
+    assert planned([Path("x"), Path("y")], "out") == [
+        ("x/a.jpg", "out/a.jpg"),
+        ("y/a.jpg", "out/a-2.jpg"),
+    ]
+    assert planned([Path("z")], "out") == [
+        ("z/a.jpg", "out/a.jpg"),
+        ("z/a.nef", "out/a.nef.jpg"),
+        ("z/b.bmp", "out/b.bmp.png"),
+        ("z/b.gif", "out/b-2.png"),
+        ("z/b.gif.png", "out/b.gif.png"),
+    ]
+    assert planned([Path("z/a.nef"), Path("z/a.jpg")]) == [
+        ("z/a.nef", "z/a.nef.relume.jpg"),
+        ("z/a.jpg", "z/a.relume.jpg"),
+    ]
 
 
 def test_a_result_never_replaces_another_input(here: Path) -> None:
-    touch("a.jpg", "out/b.jpg")
+    touch("a.jpg", "out/b.jpg", "c.jpg")
     Path("out/a.jpg").symlink_to(here / "out/b.jpg")
-    with pytest.raises(OutputError, match="is an input too"):
-        planned([Path("a.jpg"), Path("out/b.jpg")], "out")
+    found = jobs.find([Path("a.jpg"), Path("out/b.jpg"), Path("c.jpg")])
+    first, _, last = jobs.plan(found.pictures, output="out", several=True)
+    assert "out/b.jpg, which is an input too" in str(first.refusal(overwrite=True))
+    assert last.refusal(overwrite=False) is None, "one clash stops no other"
 
 
 @pytest.mark.parametrize("way", ["itself", "relative", "symlink", "hardlink"])

@@ -65,7 +65,25 @@ def test_wrong_usage_is_exit_code_2(relume: Relume, args: tuple[str, ...]) -> No
     result = relume(*args)
     assert result.code == 2
     assert result.out == ""
-    assert "Error" in result.err
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+
+
+def test_without_a_command_there_is_help(relume: Relume) -> None:
+    result = relume()
+    assert (result.code, result.err) == (0, "")
+    assert "enhance" in result.out
+
+
+def test_help_tells_defaults_and_ranges(relume: Relume) -> None:
+    shown = " ".join(relume("enhance", "--help").out.split())
+    for words in (
+        "[default: (relume)]",
+        "0 to 1. [default: 1.0]",
+        "or 'auto'",
+        "[default: (auto)]",
+    ):
+        assert words in shown
 
 
 def test_an_error_is_one_line_with_its_exit_code(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -13,16 +16,25 @@ from relume.cli import console
 from relume.errors import MissingExtra, ParameterError, WeightsError
 
 if TYPE_CHECKING:
-    from relume.cli.jobs import Job
+    from relume.cli.jobs import Found, Job
     from relume.photo import Photo
 
 
 CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
 """Errors that every photo of a run would meet alike: they end it."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+NEARLY = 0.02
+"""Mean change of a value below which a photo is said to be left as it is."""
+
 
 class Work(Protocol):
     """What is done to every photo."""
+
+    @property
+    def to_change_lit(self) -> str | None:
+        """The option that changes a photo which is left as it is because it looks lit."""
 
     def __call__(self, photo: Photo) -> Photo:
         """The photo as it will be written."""
@@ -31,54 +43,82 @@ class Work(Protocol):
         """Whatever can fail for all photos alike, before the first."""
 
 
+class _NoRoomError(Exception):
+    """The disk is full, or the quota used up."""
+
+
 @dataclass
 class Run:
     """A run over jobs: each done, skipped or failed, with the count of each.
 
-    ``levels`` are the mean grey levels of the first photo done, before and after.
+    ``inputs`` are the paths that were named and ``output`` what ``-o`` said; ``levels`` the mean
+    grey levels of each photo done, before and after.
     """
 
     work: Work
+    found: Found
+    inputs: Sequence[Path] = ()
+    output: str | None = None
     quality: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
     max_megapixels: float = 200.0
     quiet: bool = False
     done: list[Job] = field(default_factory=list)
+    levels: list[tuple[float, float]] = field(default_factory=list)
+    existing: list[Job] = field(default_factory=list)
     skipped: int = 0
     failed: int = 0
-    levels: tuple[float, float] = (0.0, 0.0)
+    left_as_is: int = 0
 
     def tell(self, jobs: Sequence[Job]) -> None:
-        """Say what :meth:`go` would do."""
+        """Say what :meth:`go` would do, as far as that shows without reading a picture."""
         for job in self._allowed(jobs):
-            console.out(console.one_line(f"{job.source} -> {job.target}"))
+            if os.access(job.source, os.R_OK):
+                console.out(console.one_line(f"{job.source} -> {job.target}"))
+            else:
+                there = os.path.lexists(job.source)
+                self._fail(job, "may not be read" if there else "does not exist")
+        self._tell_existing()
+        self._tell_left_out()
 
     def go(self, jobs: Sequence[Job]) -> None:
         """Do every job; failures are told one a line, and counted.
 
         Raises:
             RelumeError: nothing can be done: an option is wrong, or weights are missing.
-            typer.Exit: Ctrl-C, with exit code 130.
+            typer.Exit: Ctrl-C, with exit code 130, or a full disk, with 1.
         """
         began = time.monotonic()
-        quiet = self.quiet or len(jobs) < 2
+        several = len(jobs) > 1
+        how_far = f"of {console.count(len(jobs), 'photo')} enhanced"
         try:
-            with console.progress_bar("enhancing", total=len(jobs), quiet=quiet) as bar:
+            with console.progress_bar(
+                "enhancing",
+                total=len(jobs) if several else None,
+                quiet=self.quiet,
+                after_s=0 if several else console.PATIENCE_S,
+            ) as bar:
                 for number, job in enumerate(self._allowed(jobs, passed=bar.advance)):
                     if number == 0:
                         self.work.prepare()
                     self._do(job)
                     bar.advance(console.one_line(job.source.name))
         except KeyboardInterrupt:
-            rest = len(jobs) - self.skipped
             console.say(
-                f"stopped: {len(self.done)} of {console.count(rest, 'photo')} enhanced; "
-                "the same command with --skip-existing goes on"
+                f"stopped: {self._ready()} {how_far}; the same command with --skip-existing goes on"
             )
             raise typer.Exit(console.INTERRUPTED) from None
+        except _NoRoomError as error:
+            console.fail(f"{error}; stopped with {self._ready()} {how_far}")
+            raise typer.Exit(1) from None
+        self._tell_existing()
         if not self.quiet:
             console.say(self._summary(time.monotonic() - began))
+            self._tell_left_out()
+
+    def _ready(self) -> int:
+        return len(self.done) + self.skipped
 
     def _allowed(
         self, jobs: Iterable[Job], *, passed: Callable[[], None] = lambda: None
@@ -89,14 +129,16 @@ class Run:
                 yield job
                 continue
             passed()
-            if self.skip_existing and not job.replaces_input:
+            if not (job.problem is None and job.is_done):
+                self._fail(job, refusal)
+            elif self.skip_existing:
                 self.skipped += 1
             else:
-                self._fail(job, refusal)
+                self.failed += 1
+                self.existing.append(job)
 
     def _do(self, job: Job) -> None:
         """One job. What concerns this photo alone is a failure; what concerns all is raised."""
-        from relume.image.exposure import mean_level
         from relume.io import read, write
 
         try:
@@ -116,26 +158,82 @@ class Run:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             write(result, job.target, overwrite=self.overwrite, quality=self.quality)
         except Exception as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in NO_ROOM:
+                raise _NoRoomError(console.reason(error)) from error
             return self._fail(job, error)
-        if not self.done:
-            self.levels = (mean_level(photo.pixels), mean_level(result.pixels))
+        self._note_change(photo, result)
+        if not self.done and self.output is not None:
+            from relume.cli.jobs import leave_results_file
+
+            leave_results_file(Path(self.output), self.inputs)
         self.done.append(job)
         return None
+
+    def _note_change(self, photo: Photo, result: Photo) -> None:
+        """Keep what the summary says about brightness."""
+        import numpy as np
+
+        from relume.image.exposure import mean_level, subsample
+
+        if photo.pixels.shape != result.pixels.shape:
+            return
+        before, after = (subsample(image.pixels, 250_000) for image in (photo, result))
+        self.levels.append((mean_level(before), mean_level(after)))
+        if self.work.to_change_lit and float(np.abs(after - before).mean()) < NEARLY:
+            self.left_as_is += 1
 
     def _fail(self, job: Job, error: Exception | str) -> None:
         self.failed += 1
         console.trace(error)
         console.fail(console.reason(error), about=job.source)
 
+    def _tell_existing(self) -> None:
+        if len(self.existing) == 1:
+            console.fail(str(self.existing[0].refusal(overwrite=False)))
+        elif self.existing:
+            console.fail(
+                f"{len(self.existing)} results exist already, the first is "
+                f"{self.existing[0].target}; --skip-existing leaves them out, "
+                "--overwrite replaces them"
+            )
+
+    def _tell_left_out(self) -> None:
+        """What of the folders named was not read, in a line; special files in a line each."""
+        if self.quiet:
+            return
+        for path in self.found.special:
+            console.say(console.one_line(f"note: {path} is left out: it is no regular file"))
+        parts = [
+            f"{console.count(len(paths), noun)} ({console.some(p.name for p in paths)})"
+            for paths, noun in (
+                (self.found.earlier, "earlier result"),
+                (self.found.others, "other file"),
+            )
+            if paths
+        ]
+        if parts:
+            console.say(f"left out: {', '.join(parts)}")
+
     def _summary(self, seconds: float) -> str:
+        levels = [sum(values) / len(values) for values in zip(*self.levels, strict=True)]
+        text = f"{seconds:.1f} s"
+        if levels:
+            mean = "mean brightness" if len(self.levels) > 1 else "brightness"
+            text = f"{mean} {levels[0]:.2f} -> {levels[1]:.2f}, {text}"
+        option = self.work.to_change_lit
         if len(self.done) == 1 and not self.skipped and not self.failed:
             job = self.done[0]
-            before, after = self.levels
-            text = f"brightness {before:.2f} -> {after:.2f}, {seconds:.1f} s"
-            return console.one_line(f"{job.source} -> {job.target} ({text})")
+            lit = f": left nearly as it is (looks lit; {option} changes it)"
+            told = lit if self.left_as_is else ""
+            return console.one_line(f"{job.source} -> {job.target} ({text}){told}")
         parts = [f"{console.count(len(self.done), 'photo')} enhanced"]
+        if self.done:
+            parts[0] += f" -> {self.output or 'beside the photos'}"
+        if self.left_as_is:
+            parts.append(f"{self.left_as_is} left nearly as they are ({option} changes lit photos)")
         if self.skipped:
             parts.append(f"{self.skipped} there already")
         if self.failed:
             parts.append(f"{self.failed} failed")
-        return f"{', '.join(parts)} ({seconds:.1f} s)"
+        return console.one_line(f"{', '.join(parts)} ({text})")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
+
+PATIENCE_S = 2.0
+"""How long a single photo may take before a line says that it is worked on."""
 
 
 def out(text: str) -> None:
@@ -65,6 +70,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first few names, on one line, and dots for the rest."""
+    first = list(islice(names, most + 1))
+    return one_line(", ".join(first[:most])) + (", ..." if len(first) > most else "")
+
+
 class _ToStderr(logging.Handler):
     """Looks stderr up at every line, so that a progress bar can keep below what is said."""
 
@@ -86,39 +97,71 @@ def is_verbose() -> bool:
 
 
 class Bar:
-    """A progress bar with ETA; without a terminal to draw on it does nothing."""
+    """A progress bar with ETA on stderr; nothing shows before :meth:`start`."""
 
-    def __init__(self, progress: Progress | None, task: TaskID | None) -> None:
-        self._progress, self._task = progress, task
+    def __init__(self, what: str, total: int | None) -> None:
+        self._what, self._total, self._done, self._note = what, total, 0, ""
+        self._shown: tuple[Progress, TaskID] | None = None
+
+    def start(self) -> None:
+        """Draw it, with what was done so far."""
+        from rich import progress as bars  # a tenth of a second: only for who sees it
+        from rich.console import Console
+
+        columns = (
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeElapsedColumn(),
+            bars.TextColumn("eta"),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[note]}", markup=False),
+        )
+        progress = bars.Progress(*columns, console=Console(stderr=True))
+        task = progress.add_task(
+            self._what, total=self._total, completed=self._done, note=self._note
+        )
+        progress.start()
+        self._shown = progress, task
+
+    def stop(self) -> None:
+        """Leave it as it stands."""
+        if self._shown is not None:
+            self._shown[0].stop()
 
     def advance(self, note: str = "") -> None:
         """One more done; ``note`` stands beside the bar."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, advance=1, note=note)
+        self.show(self._done + 1, self._total, note)
 
-    def show(self, done: int, total: int, note: str = "") -> None:
+    def show(self, done: int, total: int | None, note: str = "") -> None:
         """``done`` of ``total``, for work that counts by itself."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, note=note)
+        self._done, self._total, self._note = done, total, note
+        if self._shown is not None:
+            progress, task = self._shown
+            progress.update(task, completed=done, total=total, note=note)
 
 
 @contextmanager
-def progress_bar(what: str, *, total: int | None = None, quiet: bool = False) -> Iterator[Bar]:
-    """A progress bar on stderr, or a :class:`Bar` that does nothing if that is no terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield Bar(None, None)
-        return
-    from rich import progress as bars  # a tenth of a second: only for who sees it
-    from rich.console import Console
+def progress_bar(
+    what: str, *, total: int | None = None, quiet: bool = False, after_s: float = 0.0
+) -> Iterator[Bar]:
+    """A progress bar on stderr, or a :class:`Bar` that shows nothing if that is no terminal.
 
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TimeElapsedColumn(),
-        bars.TextColumn("eta"),
-        bars.TimeRemainingColumn(),
-        bars.TextColumn("{task.fields[note]}", markup=False),
-    )
-    with bars.Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Bar(progress, progress.add_task(what, total=total, note=""))
+    ``after_s`` spares who waits for less than that the sight of it.
+    """
+    bar = Bar(what, total)
+    if quiet or not sys.stderr.isatty():
+        yield bar
+        return
+    timer = threading.Timer(after_s, bar.start)
+    if after_s:
+        timer.start()
+    else:
+        bar.start()
+    try:
+        yield bar
+    finally:
+        timer.cancel()
+        if after_s:
+            timer.join()
+        bar.stop()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from relume.cli import console
 from relume.cli.batch import Run
 from relume.cli.options import (
+    BrightnessOption,
     Device,
     DeviceOption,
     FormatOption,
@@ -22,32 +24,32 @@ from relume.cli.options import (
     ParamOption,
     Precision,
     PrecisionOption,
+    ProtectLitOption,
     QuietOption,
+    StrengthOption,
     VerboseOption,
     check_range,
     parse_method,
     parse_runtime,
 )
-from relume.errors import (
-    InputError,
-    OutputError,
-    ParameterError,
-)
+from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
+from relume.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.catalog import Value
-    from relume.cli.jobs import Job
     from relume.engine import Runtime
     from relume.photo import Photo
 
 PIPE = "-"
+STRIP_PX = 480
+"""Height of the pictures in a strip to choose from."""
 
 
 def enhance(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHOTO|DIR|-...",
+            metavar="PHOTO",
             help="Photos, folders, or - for standard input.",
             show_default=False,
         ),
@@ -60,21 +62,9 @@ def enhance(
     ] = None,
     method: MethodOption = None,
     param: ParamOption = None,
-    strength: Annotated[
-        float, typer.Option("--strength", "-s", help="0 (the photo as it is) to 1 (all of it).")
-    ] = 1.0,
-    brightness: Annotated[
-        str | None,
-        typer.Option(
-            "--brightness",
-            "-b",
-            metavar="LEVEL|auto",
-            help="Wanted mean grey level, 0 to 1, for methods that take one.",
-        ),
-    ] = None,
-    protect_lit: Annotated[
-        bool, typer.Option(help="Leave what is well exposed already as it is.")
-    ] = True,
+    strength: StrengthOption = float(STRENGTH.default),
+    brightness: BrightnessOption = None,
+    protect_lit: ProtectLitOption = bool(PROTECT_LIT.default),
     no_denoise: Annotated[
         bool, typer.Option("--no-denoise", help="Switch the method's denoising off.")
     ] = False,
@@ -101,21 +91,22 @@ def enhance(
 ) -> None:
     """Relight photographs taken in the dark.
 
-    One photo becomes night.relume.jpg beside it, or what -o names. Folders keep their structure.
+    One photo becomes night.relume.jpg beside it, with what was asked for in the name
+    (night.relume-b30.jpg for --brightness 0.3), or what -o names. Folders keep their structure.
     A photo that fails is one line on stderr; the others are done, and the exit code is 1.
     """
     console.be_verbose(verbose)
     check_range("--quality", quality, 1, 100)
     if overwrite and skip_existing:
         raise ParameterError("--overwrite and --skip-existing contradict each other")
-    relight = _relighting(
+    work = _work(
         method,
         param,
         no_denoise=no_denoise,
-        strength=strength,
         brightness=brightness,
-        protect_lit=protect_lit,
         runtime=parse_runtime(device, precision),
+        strength=strength,
+        protect_lit=protect_lit,
     )
     if PIPE in (*inputs, output):
         if dry_run:
@@ -123,45 +114,44 @@ def enhance(
         _pipe(
             inputs,
             output,
-            relight,
+            work,
             format=format,
             quality=quality,
             overwrite=overwrite,
             max_megapixels=max_megapixels,
         )
         return
-    jobs, problems = _jobs(inputs, output, format=format, recursive=recursive)
+    from relume.cli import jobs
+
+    paths = jobs.named(inputs)
+    found = jobs.find(paths, recursive=recursive, but=None if output is None else Path(output))
+    several = len(paths) > 1 or paths[0].is_dir()
+    mark = jobs.MARK + work.mark()
+    planned = jobs.plan(found.pictures, output=output, format=format, several=several, mark=mark)
     run = Run(
-        relight,
+        work,
+        found,
+        inputs=paths,
+        output=output,
         quality=quality,
         overwrite=overwrite,
         skip_existing=skip_existing,
         max_megapixels=max_megapixels,
         quiet=quiet,
-        failed=len(problems),
+        failed=len(found.problems),
     )
-    for problem in problems:
+    for problem in found.problems:
         console.fail(f"cannot list {problem.filename}: {problem.strerror}")
     if dry_run:
-        run.tell(jobs)
+        run.tell(planned)
     else:
-        run.go(jobs)
+        run.go(planned)
+        if isinstance(work, Strip) and run.done and not quiet:
+            photos = console.one_line(shlex.join(inputs))
+            level = work.choices[len(work.choices) // 2].options["brightness"]
+            console.say(f"to get one of them: relume enhance {photos} --brightness {level}")
     if run.failed:
         raise typer.Exit(1)
-
-
-def _jobs(
-    inputs: Sequence[str], output: str | None, *, format: str | None, recursive: bool
-) -> tuple[list[Job], list[OSError]]:
-    from relume.cli import jobs
-
-    if not all(inputs):
-        raise InputError("expected the name of a photo or a folder, got an empty one")
-    paths = [Path(name) for name in inputs]
-    below = None if output is None else Path(output)
-    found = jobs.find(paths, recursive=recursive, but=below)
-    several = len(paths) > 1 or paths[0].is_dir()
-    return jobs.plan(found.pictures, output=output, format=format, several=several), found.problems
 
 
 @dataclass(frozen=True)
@@ -198,26 +188,96 @@ class Relighting:
         if console.is_verbose():
             console.say(runs)
 
+    @property
+    def to_change_lit(self) -> str | None:
+        """The option that changes a photo which is left as it is because it looks lit."""
+        from relume.enhancers import methods
 
-def _relighting(
+        asked = isinstance(self.options.get("brightness"), float)
+        if asked or not self.options["protect_lit"] or not self.options["strength"]:
+            return None
+        if self.method == "original":
+            return None
+        takes = methods().info(self.method).takes_brightness
+        return "--brightness" if takes else "--no-protect-lit"
+
+    def mark(self) -> str:
+        """What was asked for, as the results' names tell it: ``-fusion``, ``-b30``."""
+        from relume.enhancers import methods
+
+        options = self.options
+        parts = [] if self.method == DEFAULT_METHOD else [self.method]
+        for parameter in methods().info(self.method).parameters:
+            value = self.parameters[parameter.name]
+            if value != parameter.default:
+                text = Path(value).stem if isinstance(value, str) else f"{value:g}"
+                parts.append(f"{parameter.name}-{text}")
+        if isinstance(options.get("brightness"), float):
+            parts.append(f"b{100 * options['brightness']:g}")
+        if options["strength"] != STRENGTH.default:
+            parts.append(f"s{100 * options['strength']:g}")
+        if options["protect_lit"] != PROTECT_LIT.default:
+            parts.append("no-protect-lit")
+        return "".join(f"-{part}" for part in parts)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One picture of the photo and of what several brightnesses make of it, to choose from."""
+
+    choices: Sequence[Relighting]
+
+    to_change_lit: ClassVar[None] = None
+
+    def __call__(self, photo: Photo) -> Photo:
+        """The panels side by side, the original first."""
+        from relume.image import draw
+        from relume.photo import Meta
+        from relume.photo import Photo as Picture
+
+        height_px = min(photo.pixels.shape[0], STRIP_PX)
+        panels = [photo.pixels, *(choice(photo).pixels for choice in self.choices)]
+        captions = ["original", *(str(choice.options["brightness"]) for choice in self.choices)]
+        meta = Meta(format=photo.meta.format, icc=photo.meta.icc)
+        return Picture(draw.panels(panels, captions, height_px=max(height_px, 64)), meta=meta)
+
+    def prepare(self) -> None:
+        """As :meth:`Relighting.prepare`."""
+        self.choices[0].prepare()
+
+    def mark(self) -> str:
+        """``-strip``, behind what else was asked for."""
+        first = self.choices[0]
+        others = {name: v for name, v in first.options.items() if name != "brightness"}
+        return replace(first, options=others).mark() + "-strip"
+
+
+def _work(
     method: str | None,
     param: Sequence[str] | None,
     *,
     no_denoise: bool,
-    strength: float,
     brightness: str | None,
-    protect_lit: bool,
     runtime: Runtime | None,
-) -> Relighting:
+    **options: object,
+) -> Relighting | Strip:
     name, parameters = parse_method(method, param)
     from relume.enhancers import methods
     from relume.enhancers.options import check_options
 
-    given = {"strength": strength, "brightness": brightness, "protect_lit": protect_lit}
-    options = check_options(methods().info(name), given)
     if no_denoise:
         parameters |= _without_denoising(name)
-    return Relighting(name, parameters, options, runtime)
+    levels = [None] if brightness is None else brightness.split(",")
+    choices = [
+        Relighting(
+            name,
+            parameters,
+            check_options(methods().info(name), {**options, "brightness": level}),
+            runtime,
+        )
+        for level in levels
+    ]
+    return choices[0] if len(choices) == 1 else Strip(choices)
 
 
 def _without_denoising(method: str) -> dict[str, Value]:
@@ -237,7 +297,7 @@ def _without_denoising(method: str) -> dict[str, Value]:
 def _pipe(
     inputs: Sequence[str],
     output: str | None,
-    relight: Relighting,
+    work: Relighting | Strip,
     *,
     format: str | None,
     quality: int | None,
@@ -253,7 +313,7 @@ def _pipe(
     to_stdout = output in (None, PIPE)
     if to_stdout and sys.stdout.isatty():
         raise OutputError("a picture is not written to a terminal: name -o FILE, or pipe it on")
-    relight.prepare()
+    work.prepare()
     if inputs[0] == PIPE:
         photo = decode(
             sys.stdin.buffer.read(), name="standard input", max_megapixels=max_megapixels
@@ -263,7 +323,7 @@ def _pipe(
         named = Path(inputs[0])
         photo = read(named, max_megapixels=max_megapixels)
     if to_stdout:
-        data = encode(relight(photo), jobs.written_format(named, format), quality=quality)
+        data = encode(work(photo), jobs.written_format(named, format), quality=quality)
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
@@ -273,4 +333,4 @@ def _pipe(
     if refusal is not None:
         raise OutputError(refusal)
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    write(relight(photo), job.target, overwrite=overwrite, quality=quality)
+    write(work(photo), job.target, overwrite=overwrite, quality=quality)

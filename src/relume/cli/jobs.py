@@ -5,22 +5,29 @@ Everything that can be refused without reading a picture is refused here, before
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relume.errors import InputError, OutputError, ParameterError
-from relume.io import READABLE_SUFFIXES, format_of
-from relume.io.formats import FORMATS, result_format
+from relume.io.formats import FORMATS, READABLE_SUFFIXES, format_of, result_format, sniff
 
 MARK = ".relume"
 """Stands before the ending of results written beside their photo; folder runs skip such files."""
 
+RESULT_STEM = re.compile(rf"(.+){re.escape(MARK)}(-[^/]*)?")
+RESULTS_FILE = ".relume-results"
+"""Lies in a folder of results inside a folder of photos, and keeps later runs out of it."""
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture to read, and its place below the folder it was found through."""
+    """A picture to read, and its path below the folder it was found through."""
 
     source: Path
     relative: Path
@@ -28,20 +35,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class Job:
-    """A picture to read, and where its result goes."""
+    """A picture to read, and where its result goes; ``problem`` says why it cannot go there."""
 
     source: Path
     target: Path
+    problem: str | None = None
 
     @property
     def replaces_input(self) -> bool:
         """Whether the result would go where the picture is read from, also through links."""
         return is_same(self.source, self.target)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether a result of an earlier run, or another file, is there already."""
+        return os.path.lexists(self.target) and not self.replaces_input
+
     def refusal(self, *, overwrite: bool) -> str | None:
         """Why the result may not be written, if it may not."""
-        if overwrite or not os.path.lexists(self.target):
-            return None
+        if self.problem is not None or overwrite or not os.path.lexists(self.target):
+            return self.problem
         if self.replaces_input:
             return (
                 f"the result would replace the input {self.source}; "
@@ -52,54 +65,78 @@ class Job:
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures below what was named, and folders that could not be listed."""
+    """What lies below the paths that were named.
 
-    pictures: list[Picture]
-    problems: list[OSError]
+    ``problems`` are folders that could not be listed, ``earlier`` results of earlier runs (files
+    and whole folders), ``others`` files that are no pictures by their ending, ``special`` FIFOs,
+    devices and sockets. Hidden files are nowhere.
+    """
+
+    pictures: list[Picture] = field(default_factory=list)
+    problems: list[OSError] = field(default_factory=list)
+    earlier: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    special: list[Path] = field(default_factory=list)
+
+
+def named(inputs: Sequence[str]) -> list[Path]:
+    """The paths that a command's arguments name.
+
+    Raises:
+        InputError: an empty name, or a web address.
+    """
+    for name in inputs:
+        if not name:
+            raise InputError("expected the name of a photo or a folder, got an empty one")
+        if re.match(r"https?://", name):
+            raise InputError(f"{name} is a web address; relume reads files: download it first")
+    return [Path(name) for name in inputs]
 
 
 def find(inputs: Sequence[Path], *, recursive: bool = True, but: Path | None = None) -> Found:
     """The pictures that ``inputs`` name, files first checked when they are read.
 
-    In folders: by their endings, in order of name, without hidden files, relume's own outputs,
+    In folders: by their endings, in order of name, without hidden files, relume's own results,
     and what lies below ``but`` (the folder results go to).
 
     Raises:
         InputError: a folder without any picture.
     """
-    found = Found([], [])
-    for path in _without_own(inputs):
+    found = Found()
+    for path in _without_results(inputs, found):
         if not path.is_dir():
             found.pictures.append(Picture(path, Path(path.name)))
             continue
         avoided = but if but is not None and not is_same(but, path) else None
-        problems_before = len(found.problems)
-        below = list(_walk(path, recursive, avoided, found.problems))
-        if not below and len(found.problems) == problems_before:
+        before = len(found.pictures), len(found.problems)
+        _walk(path, recursive, avoided, found)
+        if before == (len(found.pictures), len(found.problems)):
             raise InputError(
                 f"no pictures in {path}: expected files ending in "
                 f"{', '.join(sorted(READABLE_SUFFIXES))} (results of earlier runs, "
                 f"*{MARK}.*, are left out)"
             )
-        found.pictures.extend(below)
     return found
 
 
-def _without_own(inputs: Sequence[Path]) -> list[Path]:
+def _without_results(inputs: Sequence[Path], found: Found) -> Iterator[Path]:
     """``inputs`` less the results of an earlier run that ``*.jpg`` caught beside their photos."""
-    photos = {(p.parent, p.stem) for p in inputs}
-    return [
-        p
-        for p in inputs
-        if not (p.stem.endswith(MARK) and (p.parent, p.stem.removesuffix(MARK)) in photos)
-    ]
+    photos = {(p.parent, stem) for p in inputs for stem in (p.stem, p.name)}
+    for path in inputs:
+        match = RESULT_STEM.fullmatch(path.stem)
+        if match and (path.parent, match[1]) in photos:
+            found.earlier.append(path)
+        else:
+            yield path
 
 
-def _walk(
-    folder: Path, recursive: bool, avoided: Path | None, problems: list[OSError]
-) -> Iterator[Picture]:
-    for here, folders, files in os.walk(folder, onerror=problems.append):
+def _walk(folder: Path, recursive: bool, avoided: Path | None, found: Found) -> None:
+    for here, folders, files in os.walk(folder, onerror=found.problems.append):
         parent = Path(here)
+        if RESULTS_FILE in files and parent != folder:
+            found.earlier.append(parent)
+            folders.clear()
+            continue
         folders[:] = sorted(
             name
             for name in folders
@@ -107,11 +144,23 @@ def _walk(
             and not name.startswith(".")
             and not (avoided is not None and is_same(parent / name, avoided))
         )
-        for name in sorted(files):
-            path = parent / name
-            hidden = name.startswith(".") or path.stem.endswith(MARK)
-            if not hidden and path.suffix.lower() in READABLE_SUFFIXES:
-                yield Picture(path, path.relative_to(folder))
+        for path in (parent / name for name in sorted(files) if not name.startswith(".")):
+            if RESULT_STEM.fullmatch(path.stem):
+                found.earlier.append(path)
+            elif path.suffix.lower() not in READABLE_SUFFIXES:
+                found.others.append(path)
+            elif _is_special(path):
+                found.special.append(path)
+            else:
+                found.pictures.append(Picture(path, path.relative_to(folder)))
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a FIFO, a device or a socket; what cannot be asked is told when it is read."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def plan(
@@ -125,36 +174,97 @@ def plan(
     """Where each picture's result goes: beside it, to the file ``output``, or below that folder.
 
     ``several`` says that a folder or more than one input was named. Picture and target given
-    twice are one job.
+    twice are one job. Results that would have one name get names of their own: of ``shot.dng``
+    and ``shot.jpg`` the first becomes ``shot.dng.jpg``.
 
     Raises:
         ParameterError: ``output`` and ``format`` or the number of pictures contradict each other.
-        OutputError: ``output`` is a file where a folder is needed, two pictures would be written
-            to one file, or a result would replace another input.
+        OutputError: ``output`` is a file where a folder is needed.
     """
     if output is None:
-        targets = [_beside(p.source, format, mark) for p in pictures]
-    elif _is_folder(output, several):
-        targets = [_below(Path(output), p.relative, format) for p in pictures]
+
+        def target(picture: Picture, stem: str, suffix: str) -> Path:
+            return picture.source.with_name(f"{stem}{mark}{suffix}")
+
+    elif is_folder(output, several):
+        folder = Path(output)
+
+        def target(picture: Picture, stem: str, suffix: str) -> Path:
+            return folder / picture.relative.with_name(f"{stem}{suffix}")
+
     else:
-        targets = [_named(Path(output), format)]
-    jobs = [Job(p.source, t) for p, t in zip(pictures, targets, strict=True)]
-    return _check(jobs)
+        file = _with_format(Path(output), format)
+        return [Job(picture.source, file) for picture in pictures]
+    return _none_replaces_an_input(_apart(pictures, format, target))
+
+
+def _apart(
+    pictures: Sequence[Picture], format: str | None, target: Callable[[Picture, str, str], Path]
+) -> list[Job]:
+    """A job for each picture, all targets different."""
+    groups: dict[str, list[Picture]] = {}
+    plain: dict[Picture, Path] = {}
+    for picture in pictures:
+        plain[picture] = target(picture, picture.source.stem, _suffix(picture.source, format))
+        group = groups.setdefault(_location(plain[picture]), [])
+        if not any(is_same(picture.source, other.source) for other in group):
+            group.append(picture)
+    taken, jobs = set(groups), {}
+    for group in groups.values():
+        # a name that two would have goes to the one whose own it is, else to neither
+        own = [p for p in group if len(group) == 1 or p.source.suffix == plain[p].suffix]
+        for picture in group:
+            path = plain[picture]
+            if own[:1] != [picture]:
+                stems = _other_stems(picture.source, path.suffix)
+                others = (target(picture, stem, path.suffix) for stem in stems)
+                path = next(other for other in others if _location(other) not in taken)
+                taken.add(_location(path))
+            jobs[picture] = Job(picture.source, path)
+    return [jobs[picture] for picture in plain if picture in jobs]
+
+
+def _other_stems(source: Path, suffix: str) -> Iterator[str]:
+    if source.suffix.lower() != suffix.lower():
+        yield source.name
+    yield from (f"{source.stem}-{n}" for n in itertools.count(2))
+
+
+def _none_replaces_an_input(jobs: Sequence[Job]) -> list[Job]:
+    sources = {identity: job for job in jobs if (identity := _identity(job.source))}
+    checked = []
+    for job in jobs:
+        identity = _identity(job.target)
+        other = sources.get(identity) if identity else None
+        if other is not None and _identity(job.source) != identity:
+            problem = f"the result would replace {other.source}, which is an input too"
+            job = Job(job.source, job.target, problem)
+        checked.append(job)
+    return checked
 
 
 def written_format(path: Path, format: str | None) -> str:
-    """The format a result of the picture ``path`` gets, its own where relume can write that.
+    """The format a result of the picture ``path`` gets: what is asked for, else by its ending.
 
-    Camera raw becomes JPEG, what people look at; other formats become PNG, without loss.
+    A file whose ending names no picture goes by its first bytes.
     """
     if format is not None:
         return format
-    try:
-        return format_of(path)
-    except OutputError:
-        suffix = path.suffix.lower()
-        found = [name for name, known in FORMATS.items() if suffix in known.suffixes]
-        return result_format(found[0]) if found else "png"
+    suffix = path.suffix.lower()
+    own = next((name for name, known in FORMATS.items() if suffix in known.suffixes), None)
+    if own is None and path.is_file():
+        with suppress(OSError), path.open("rb") as file:
+            own = sniff(file.read(256), path.name)
+    return result_format(own or "png")
+
+
+def leave_results_file(folder: Path, inputs: Sequence[Path]) -> None:
+    """Say in ``folder`` that results lie there, if it lies in a folder of ``inputs``."""
+    place = folder.resolve()
+    if not any(path.is_dir() and path.resolve() in place.parents for path in inputs):
+        return
+    with suppress(OSError), (folder / RESULTS_FILE).open("x", encoding="utf-8") as file:
+        file.write("relume's results: later runs leave this folder out while this file is here.\n")
 
 
 def is_same(one: Path, other: Path) -> bool:
@@ -162,34 +272,16 @@ def is_same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
-        return _place(one) == _place(other)
+        return _location(one) == _location(other)
 
 
-def _suffix(path: Path, format: str | None) -> str:
-    name = written_format(path, format)
-    try:
-        keeps = format_of(path) == name
-    except OutputError:
-        keeps = False
-    return path.suffix if keeps else FORMATS[name].suffixes[0]
+def is_folder(output: str, several: bool) -> bool:
+    """Whether ``-o output`` names a folder.
 
-
-def _beside(source: Path, format: str | None, mark: str) -> Path:
-    return source.with_name(f"{source.stem}{mark}{_suffix(source, format)}")
-
-
-def _below(folder: Path, relative: Path, format: str | None) -> Path:
-    return folder / relative.with_name(relative.stem + _suffix(relative, format))
-
-
-def _named(path: Path, format: str | None) -> Path:
-    named = format_of(path)
-    if format is not None and named != format:
-        raise ParameterError(f"-o {path} names the format {named}, but --format says {format}")
-    return path
-
-
-def _is_folder(output: str, several: bool) -> bool:
+    Raises:
+        ParameterError: it names one picture where there may be several.
+        OutputError: it is a file where a folder is needed.
+    """
     path = Path(output)
     if path.is_dir():
         return True
@@ -204,26 +296,17 @@ def _is_folder(output: str, several: bool) -> bool:
     return several or folder
 
 
-def _check(jobs: Iterable[Job]) -> list[Job]:
-    checked: dict[str, Job] = {}
-    for job in jobs:
-        place = _place(job.target)
-        before = checked.setdefault(place, job)
-        if not is_same(before.source, job.source):
-            raise OutputError(
-                f"{before.source} and {job.source} would both be written to {job.target}; "
-                "enhance them into different folders"
-            )
-    unique = list(checked.values())
-    sources = {identity: job for job in unique if (identity := _identity(job.source))}
-    for job in unique:
-        identity = _identity(job.target)
-        other = sources.get(identity) if identity else None
-        if other is not None and _identity(job.source) != identity:
-            raise OutputError(
-                f"the result of {job.source} would replace {other.source}, which is an input too"
-            )
-    return unique
+def _suffix(path: Path, format: str | None) -> str:
+    name = written_format(path, format)
+    suffixes = FORMATS[name].suffixes
+    return path.suffix if path.suffix.lower() in suffixes else suffixes[0]
+
+
+def _with_format(path: Path, format: str | None) -> Path:
+    own = format_of(path)
+    if format is not None and own != format:
+        raise ParameterError(f"-o {path} names the format {own}, but --format says {format}")
+    return path
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -234,6 +317,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _place(path: Path) -> str:
+def _location(path: Path) -> str:
     """The path as the file system will have it, the last part not followed if it is a link."""
     return os.path.normcase(Path(os.path.realpath(path.parent)) / path.name)

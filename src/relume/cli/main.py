@@ -28,7 +28,6 @@ from relume.errors import RelumeError
 
 app = typer.Typer(
     name="relume",
-    no_args_is_help=True,
     rich_markup_mode=None,  # rich takes longer to load than all the rest of --help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,13 +64,23 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     ``args`` are by default the process's own.
     """
     try:
-        app(args, prog_name="relume")
+        asked = list(sys.argv[1:] if args is None else args) or ["--help"]
+        code = app(asked, prog_name="relume", standalone_mode=False)
     except RelumeError as error:
         console.fail(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(console.INTERRUPTED)
-    sys.exit(0)
+    except Exception as error:
+        # typer's own errors have no common type in all its versions, only this method
+        wrong = getattr(error, "format_message", None)
+        if wrong is None:
+            raise
+        command = getattr(getattr(error, "ctx", None), "command_path", "relume")
+        text = str(wrong()).replace("Value error, ", "").rstrip(".")
+        console.fail(f"{text}; '{command} --help' shows what it takes")
+        sys.exit(getattr(error, "exit_code", 2))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

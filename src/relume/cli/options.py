@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from relume.enhancers.options import BRIGHTNESS, DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import ParameterError
 from relume.io.formats import WRITABLE
 
 if TYPE_CHECKING:
-    from relume.catalog import Value
+    from relume.catalog import Parameter, Value
     from relume.engine import Runtime
 
 
@@ -33,6 +34,13 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+def _words(option: Parameter) -> str:
+    """The option's summary and range, as help has it."""
+    if isinstance(option.default, bool):
+        return f"{option.summary.capitalize()}."
+    return f"{option.summary.capitalize()}: {option.allowed()}."
+
+
 DeviceOption = Annotated[
     Device, typer.Option("--device", help="Where networks run; cuda and mps need torch.")
 ]
@@ -46,7 +54,8 @@ MethodOption = Annotated[
         "-m",
         metavar="NAME[:PARAMS]",
         help="How to relight, as in 'gamma:0.4' or 'clahe:clip=2,grid=8'; "
-        "'relume methods' lists them and marks the default.",
+        "'relume methods' lists them.",
+        show_default=DEFAULT_METHOD,
     ),
 ]
 ParamOption = Annotated[
@@ -66,11 +75,23 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         "-f",
-        metavar=f"[{'|'.join(WRITABLE)}]",
+        metavar="|".join(WRITABLE),
         parser=_known_format,
         help="Write this format instead of the photo's own.",
     ),
 ]
+StrengthOption = Annotated[float, typer.Option("--strength", "-s", help=_words(STRENGTH))]
+BrightnessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--brightness",
+        "-b",
+        metavar="LEVEL",
+        help=f"{_words(BRIGHTNESS)} Several (0.2,0.35,0.5) make a strip to choose from.",
+        show_default=str(BRIGHTNESS.default),
+    ),
+]
+ProtectLitOption = Annotated[bool, typer.Option(help=_words(PROTECT_LIT))]
 MegapixelsOption = Annotated[
     float,
     typer.Option("--max-megapixels", help="Refuse pictures with more pixels than this."),
@@ -95,7 +116,7 @@ def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str,
         UnknownName: no such method.
         ParameterError: a parameter that the method does not have, or a value outside its range.
     """
-    from relume.enhancers import DEFAULT_METHOD, methods
+    from relume.enhancers import methods
 
     catalogue = methods()
     name, given = catalogue.parse(method or DEFAULT_METHOD)

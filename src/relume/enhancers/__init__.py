@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from relume.enhancers.api import enhance as enhance
     from relume.enhancers.base import Brightness as Brightness
     from relume.enhancers.base import Enhancer as Enhancer
-    from relume.enhancers.registry import DEFAULT_METHOD as DEFAULT_METHOD
+    from relume.enhancers.options import DEFAULT_METHOD as DEFAULT_METHOD
     from relume.enhancers.registry import methods as methods
     from relume.enhancers.retinexnet import Decomposition as Decomposition
 
 _HOMES = {
-    "DEFAULT_METHOD": "registry",
+    "DEFAULT_METHOD": "options",
     "Brightness": "base",
     "Decomposition": "retinexnet",
     "Enhancer": "base",

@@ -10,8 +10,8 @@ import numpy as np
 from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers.base import Brightness, Enhancer, RunsNetwork, TakesBrightness
-from relume.enhancers.options import check_options
-from relume.enhancers.registry import DEFAULT_METHOD, methods
+from relume.enhancers.options import DEFAULT_METHOD, check_options
+from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
 from relume.image import exposure

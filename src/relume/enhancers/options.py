@@ -12,6 +12,8 @@ from typing import Any
 from relume.catalog import Info, Parameter
 from relume.errors import ParameterError
 
+DEFAULT_METHOD = "relume"
+
 STRENGTH = Parameter("strength", "how much of the result is blended in", 1.0, 0.0, 1.0)
 BRIGHTNESS = Parameter(
     "brightness",

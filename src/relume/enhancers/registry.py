@@ -13,8 +13,6 @@ from relume.enhancers.lime import Lime
 from relume.enhancers.relume import MachineEnhancer, RelumeEnhancer
 from relume.enhancers.retinexnet import RetinexNetEnhancer
 
-DEFAULT_METHOD = "relume"
-
 
 @functools.cache
 def methods() -> Catalog[Enhancer]:
