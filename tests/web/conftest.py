@@ -25,9 +25,7 @@ pytest.importorskip("fastapi", reason="needs the extra web")
 uvicorn = pytest.importorskip("uvicorn", reason="needs the extra web")
 httpx = pytest.importorskip("httpx", reason="needs httpx")
 
-from relume.enhancers import Decomposition  # noqa: E402
 from relume.image.darken import darken  # noqa: E402
-from relume.photo import Photo  # noqa: E402
 from relume.web.app import create_app  # noqa: E402
 from relume.web.settings import Settings  # noqa: E402
 
@@ -126,15 +124,6 @@ def opened(data: bytes) -> Pil.Image:
 @pytest.fixture(scope="session")
 def night() -> bytes:
     return packed(picture(), quality=90)
-
-
-def split_by_brightest(photo: Photo, *, parameters: object = None) -> Decomposition:
-    """In the network's place: I is the brightest channel, relit by a square root."""
-    illumination = photo.pixels.max(axis=2)
-    reflectance = photo.pixels / np.maximum(illumination, 1e-3)[:, :, None]
-    return Decomposition(
-        photo.pixels, reflectance, reflectance, illumination, np.sqrt(illumination)
-    )
 
 
 Post = Callable[..., httpx.Response]

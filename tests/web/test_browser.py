@@ -29,7 +29,6 @@ from .conftest import (
     keep,
     opened,
     picture,
-    split_by_brightest,
     wait_for_result,
 )
 
@@ -101,23 +100,6 @@ def test_methods_side_by_side(page: Any, portrait: bytes) -> None:
     assert page.locator("#view-photo").is_visible()
 
 
-def test_layers_show_the_decomposition(
-    page: Any, portrait: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The page's part of it: the network itself is too slow to be run here."""
-    monkeypatch.setattr("relume.web.handlers.decompose", split_by_brightest)
-    drop(page, "a.jpg", portrait)
-    wait_for_result(page, CHEAP)
-    page.click("#tab-layers")
-    page.wait_for_function("() => document.querySelectorAll('#layers img').length === 5")
-    captions = page.locator("#layers figcaption").all_inner_texts()
-    assert captions == ["Input", "Reflectance R", "Illumination I", "Relit I", "Result"]
-    assert (
-        page.locator("#layers img").first.evaluate("e => e.naturalWidth") == opened(portrait).width
-    )
-    keep(page, "layers")
-
-
 def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     folder = tmp_path / "trip"
     (folder / "day 2").mkdir(parents=True)
@@ -183,9 +165,8 @@ def test_pages_fit_their_screens_and_speak(
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     keep(page, "light")
     page.goto(f"{own_service.url}/docs")
-    page.wait_for_selector("#docs[aria-busy=false] article")
     assert page.evaluate(OVERFLOW_PX) <= 0
-    assert "/v1/enhance" in page.locator("#docs").inner_text()
+    assert "/v1/enhance" in page.locator("main").inner_text()
     keep(page, "docs")
 
 

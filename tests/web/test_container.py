@@ -27,7 +27,7 @@ import httpx
 import pytest
 
 from relume import weights
-from relume.web.settings import FROM_ENVIRONMENT
+from relume.web.settings import ACCESS, LIMITS
 
 from .conftest import opened, packed, picture
 
@@ -139,10 +139,10 @@ def test_compose() -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    known = {p.name for p in FROM_ENVIRONMENT} | {"RELUME_TOKEN", "RELUME_CORS"}
+    known = {p.name for p in LIMITS} | set(ACCESS)
     assert set(service["environment"]) <= known
     given = service["environment"]
-    for parameter in FROM_ENVIRONMENT:
+    for parameter in LIMITS:
         if parameter.name in given:
             parameter.check(given[parameter.name])
 

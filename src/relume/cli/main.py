@@ -21,7 +21,7 @@ from relume.cli.enhance import enhance
 from relume.cli.import_checkpoint import import_checkpoint
 from relume.cli.methods import methods
 from relume.cli.options import VerboseOption
-from relume.cli.serve import serve
+from relume.cli.serve import EPILOG, serve
 from relume.cli.study import study
 from relume.cli.train import train
 from relume.errors import RelumeError
@@ -32,8 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (enhance, demo, decompose, methods, detect, study, serve, train):
+for _command in (enhance, demo, decompose, methods, detect, study, train):
     app.command()(_command)
+app.command(epilog=EPILOG)(serve)
 app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
     landmarks
 )

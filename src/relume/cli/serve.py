@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from relume.cli import console
 from relume.cli.options import VerboseOption
+from relume.web.settings import help_lines
+
+EPILOG = "\b\n" + "\n".join(["From the environment:", *(f"  {line}" for line in help_lines())])
 
 
 def serve(
     host: Annotated[
         str,
-        typer.Option("--host", help="The address to listen on; the default is this machine only."),
+        typer.Option(
+            "--host",
+            help="The address to listen on; the default is this machine only, 0.0.0.0 lets in "
+            "the others of its network.",
+        ),
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
     ] = 7860,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Photos relit at once.")] = 1,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="NAME",
+            help="A name that the service may be called by, beside localhost and addresses in "
+            "numbers; may be repeated, and RELUME_HOSTS adds to it.",
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Relight photographs in the browser.
@@ -29,4 +46,16 @@ def serve(
     console.be_verbose(verbose)
     from relume.web import serve as run
 
-    run(host=host, port=port, browser=browser, workers=workers, on_ready=console.out)
+    def ready(address: str) -> None:
+        # a token is for the one who sits at the terminal, not for a log
+        console.out(address if sys.stdout.isatty() else address.partition("/#")[0])
+        console.say("Ctrl-C stops it")
+
+    run(
+        host=host,
+        port=port,
+        browser=browser,
+        workers=workers,
+        allow_hosts=allow_host or (),
+        on_ready=ready,
+    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from urllib.parse import quote
 
 from relume.errors import MissingExtra, RelumeError
 
@@ -26,13 +28,17 @@ def serve(
     port: int = 7860,
     browser: bool = True,
     workers: int = 1,
+    allow_hosts: Sequence[str] = (),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run the service until it is interrupted.
 
     ``port`` 0 takes a free one. ``browser`` opens the page; ``workers`` photos are worked on at
-    once, never more than there are cores. ``on_ready`` is called with the page's address; without
-    it, uvicorn's own log says it. Limits and the token come from ``RELUME_*`` variables.
+    once, never more than there are cores. ``allow_hosts`` are further names that the service may
+    be called by. ``on_ready`` is called with an address of the page that works from other
+    machines, too, where ``host`` lets them in; a token follows it as ``#token=...``. Without
+    ``on_ready``, uvicorn's own log says the address. Limits and the token come from ``RELUME_*``
+    variables (:mod:`relume.web.settings`).
 
     Raises:
         MissingExtra: FastAPI, uvicorn or python-multipart is not installed.
@@ -54,20 +60,27 @@ def serve(
     from relume.web.settings import CORES, from_environment
 
     settings = from_environment(workers=workers)
+    hosts = (*settings.hosts, *allow_hosts)
+    # whoever gives it other names puts it behind a proxy, and others behind that
+    settings = replace(settings, hosts=(*hosts, host), explain=_is_loopback(host) and not hosts)
     if workers > CORES:
         log.warning("%d workers are more than the %d cores; using %d", workers, CORES, CORES)
     listener = _listen(host, port)
-    address = _address(host, listener.getsockname()[1])
+    number = listener.getsockname()[1]
+    address = _address(_lan_host(host), number)
     if settings.token is None and not _is_loopback(host):
         log.warning(
             "whoever reaches %s can use this service; set RELUME_TOKEN to ask for a token", address
         )
+    # after the #, which browsers keep to themselves
+    token = f"/#token={quote(settings.token, safe='')}" if settings.token else ""
 
     def ready() -> None:
         if on_ready is not None:
-            on_ready(address)
+            on_ready(address + token)
         if browser:
-            _open_page(address)
+            here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+            _open_page(_address(here, number) + token)
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -94,13 +107,13 @@ def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
+        family, kind, protocol, _, endpoint = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place)
+            listener.bind(endpoint)
         except OSError:
             listener.close()
             raise
@@ -113,8 +126,21 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _address(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _lan_host(host: str) -> str:
+    """This machine's address in its network if it listens on all of them, else ``host``."""
+    family = {"0.0.0.0": socket.AF_INET, "::": socket.AF_INET6}.get(host)
+    if family is None:
+        return host
+    elsewhere = "192.0.2.1" if family == socket.AF_INET else "2001:db8::1"
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((elsewhere, 9))  # sends nothing, but chooses the address to send from
+            return str(probe.getsockname()[0])
+    except OSError:  # no network
+        return "127.0.0.1" if family == socket.AF_INET else "::1"
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,228 +6,270 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Security
-from fastapi.exceptions import HTTPException
+from fastapi import Depends, FastAPI, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
 
 from relume import __version__
 from relume.errors import RelumeError
-from relume.web import query, schema
-from relume.web.errors import refusal_of
-from relume.web.handlers import PANEL_KINDS, STRIP, Answer, chosen, decomposed, detected, enhanced
-from relume.web.limiter import Gone, Limiter
-from relume.web.middleware import GuardMiddleware, answer_of
-from relume.web.prometheus import Measures
+from relume.web.errors import http_error
+from relume.web.handlers import MEDIA, Result, detect_upload, enhance_upload
+from relume.web.limiter import ClientGone, Limiter
+from relume.web.menu import menu
+from relume.web.middleware import GuardMiddleware
+from relume.web.query import DetectQuery, EnhanceQuery, query_error, refuse_repeats
 from relume.web.settings import Settings
-from relume.web.upload import ClientDisconnect, Upload, gone, read_upload
+from relume.web.upload import ClientDisconnect, Upload, read_upload, wait_for_disconnect
 
 STATIC = Path(__file__).with_name("static")
+FRESH = {"Cache-Control": "no-cache"}
+EXPOSED = ["Content-Disposition", "Server-Timing", "Retry-After"]
+EXPOSED += ["X-Relume-Brightness-Before", "X-Relume-Brightness-After"]
 
 SUMMARY = """Relights photographs taken in the dark, and finds faces in them.
 
 Pictures are sent as the form field `file` or as the body itself; options go into the address.
 Nothing of a picture is stored or logged.
 """
-Work = Callable[[Upload], Answer]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FORM = {
+    "schema": {
+        "type": "object",
+        "properties": {"file": _BINARY["schema"]},
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": _FORM,
+            **dict.fromkeys((*MEDIA.values(), "application/octet-stream"), _BINARY),
+        },
+    }
+}
+REFUSALS = {
+    400: "the form cannot be read",
+    401: "no token, or another one",
+    403: "called by another site's page, or by a name that is not the service's",
+    408: "the upload took too long",
+    413: "too many bytes or pixels",
+    415: "not a picture, or not sent as one",
+    422: "an option or the picture cannot be used",
+    429: "too many requests at once from one address",
+    500: "an error of the service",
+    501: "an optional package is not installed",
+    503: "busy, too slow, or weights are missing; Retry-After says when to come again",
+}
+
+
+class ErrorAnswer(BaseModel):
+    """Why a request was refused: a short name for programs, and a sentence."""
+
+    error: str
+    detail: str
+
+
+class BoxAnswer(BaseModel):
+    """Corners in pixels, half open, cut to the picture."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+class FaceAnswer(BaseModel):
+    """A face, and the views that showed it, joined by +."""
+
+    box: BoxAnswer
+    score: float
+    view: str
+    landmarks: list[tuple[float, float]] | None
+
+
+class DetectAnswer(BaseModel):
+    """The faces of a picture, best score first."""
+
+    photo: str
+    width: int
+    height: int
+    detector: str
+    threshold: float
+    views: list[str]
+    version: str
+    faces: list[FaceAnswer]
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "model": ErrorAnswer} for status, text in REFUSALS.items()
+}
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "the picture", "content": dict.fromkeys(MEDIA.values(), _BINARY)}
+}
+FACES: dict[int | str, dict[str, Any]] = {200: {"description": "the faces", "model": DetectAnswer}}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application, ready to be run by any server for such."""
     settings = (settings or Settings()).bounded()
-    gate = Limiter(
+    limiter = Limiter(
         workers=settings.workers,
         queue=settings.queue,
         per_client=settings.per_client,
         time_limit_s=settings.time_limit_s,
     )
-    measures = Measures()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        gate.close()
+        limiter.close()
 
     app = FastAPI(
         title="relume",
         version=__version__,
         description=SUMMARY,
-        docs_url=None,
+        docs_url=None,  # FastAPI's own load their scripts from another site
         redoc_url=None,
         lifespan=lifespan,
-        # for the description only: the doorkeeper asks for it, before any route is looked for
+        # for the description only: the middleware asks for it, before any route is looked for
         dependencies=[] if settings.token is None else [Security(HTTPBearer(auto_error=False))],
     )
-    desk = _Desk(settings, gate, measures)
-    _add_work(app, desk)
+    _add_pictures(app, settings, limiter)
+    _add_about(app, settings, limiter)
     _add_pages(app)
-    _add_watching(app, settings, gate, measures)
-    _add_errors(app)
-    known = {getattr(route, "path", "") for route in app.routes}
-    app.add_middleware(GuardMiddleware, settings=settings, measures=measures, known=known)
+    _add_errors(app, settings)
+    app.add_middleware(GuardMiddleware, settings=settings)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["Content-Disposition", "Server-Timing", "Retry-After"],
+            expose_headers=EXPOSED,
         )
     return app
 
 
-class _Desk:
-    """Where every picture comes in: a place, the upload, the work, the answer."""
+class PictureEndpoint:
+    """Where every picture comes in: a slot, the upload, the work, the answer."""
 
-    def __init__(self, settings: Settings, gate: Limiter, measures: Measures) -> None:
+    def __init__(self, settings: Settings, limiter: Limiter) -> None:
         self._settings = settings
-        self._gate = gate
-        self._measures = measures
+        self._limiter = limiter
 
-    async def serve(self, request: Request, work: Work) -> Response:
+    async def __call__(self, request: Request, work: Callable[[Upload], Result]) -> Response:
+        """Answer the request by what ``work`` makes of its picture."""
         client = request.client.host if request.client else ""
-        with self._gate.place(client) as place:
+        with self._limiter.acquire(client) as slot:
             upload = await read_upload(
                 request,
                 max_bytes=self._settings.max_upload_bytes,
                 limit_s=self._settings.upload_limit_s,
             )
-            answer, waited_s = await place.run(
-                partial(work, upload), hung_up=partial(gone, request)
+            result, waited_s = await slot.run(
+                partial(work, upload), hung_up=partial(wait_for_disconnect, request)
             )
-        self._measures.pixels(answer.pixels)
-        return Response(
-            answer.body,
-            media_type=answer.media_type,
-            headers=answer.headers(waited_s=waited_s),
-        )
+        headers = result.headers(waited_s=waited_s)
+        return Response(result.body, media_type=result.media_type, headers=headers)
 
 
-def _add_work(app: FastAPI, desk: _Desk) -> None:
-    limit = desk._settings.max_megapixels
+def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
+    answer = PictureEndpoint(settings, limiter)
+    limit = settings.max_megapixels
+    about: dict[str, Any] = {
+        "tags": ["pictures"],
+        "openapi_extra": BODY,
+        "response_class": Response,
+        "dependencies": [Depends(refuse_repeats)],
+    }
 
-    @app.post(
-        "/v1/enhance",
-        tags=["pictures"],
-        summary="Relight a picture",
-        openapi_extra=schema.enhance_operation(),
-        response_class=Response,
-    )
-    async def enhance(request: Request) -> Response:
-        """The picture relit, of the type that `format` or `Accept` asks for, else its own.
+    @app.post("/v1/enhance", summary="Relight a picture", responses={**ERRORS, **PICTURE}, **about)
+    async def enhance(
+        request: Request,
+        asked: Annotated[EnhanceQuery, Query()],
+    ) -> Response:
+        """The picture relit, of the type that `format` asks for, else its own.
 
-        Size, bit depth, alpha, EXIF, ICC and XMP are kept.
+        Size, bit depth, alpha, EXIF, ICC and XMP are kept. X-Relume-Brightness-Before and -After
+        say its mean grey level, 0 to 1.
         """
-        asked = query.enhance_options(request.query_params.multi_items())
-        accept = request.headers.get("accept", "")
-        if asked.format is None:
-            chosen(accept, schema.MEDIA, STRIP)  # refuse before the work, not after it
-        return await desk.serve(
-            request, partial(enhanced, options=asked, accept=accept, max_megapixels=limit)
+        work = partial(
+            enhance_upload,
+            call=asked.call,
+            format=asked.format,
+            quality=asked.quality,
+            max_megapixels=limit,
         )
+        return await answer(request, work)
 
     @app.post(
-        "/v1/detect",
-        tags=["pictures"],
-        summary="Find faces in a picture",
-        openapi_extra=schema.detect_operation(),
-        response_class=Response,
+        "/v1/detect", summary="Find faces in a picture", responses={**ERRORS, **FACES}, **about
     )
-    async def detect(request: Request) -> Response:
+    async def detect(request: Request, asked: Annotated[DetectQuery, Query()]) -> Response:
         """The faces with boxes, scores, landmarks, and the views that showed them."""
-        asked = query.detect_options(request.query_params.multi_items())
-        return await desk.serve(request, partial(detected, options=asked, max_megapixels=limit))
-
-    @app.post(
-        "/v1/decompose",
-        tags=["pictures"],
-        summary="Take a picture apart into reflectance and illumination",
-        openapi_extra=schema.decompose_operation(),
-        response_class=Response,
-    )
-    async def decompose(request: Request) -> Response:
-        """Retinex-Net's panels: input, R, I, the relit I and the result."""
-        asked = query.decompose_options(request.query_params.multi_items())
-        accept = request.headers.get("accept", "")
-        if asked.format is None:
-            chosen(accept, PANEL_KINDS, STRIP)
-        return await desk.serve(
-            request, partial(decomposed, options=asked, accept=accept, max_megapixels=limit)
-        )
+        work = partial(detect_upload, call=asked.call, max_megapixels=limit)
+        return await answer(request, work)
 
 
-def _add_pages(app: FastAPI) -> None:
-    fresh = {"Cache-Control": "no-cache"}
-
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html", headers=fresh)
-
-    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
-    def docs() -> FileResponse:
-        return FileResponse(STATIC / "docs.html", headers=fresh)
-
-    @app.api_route("/favicon.ico", methods=["GET", "HEAD"], include_in_schema=False)
-    def icon() -> FileResponse:
-        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
-
-    app.mount("/static", _Fresh(directory=STATIC), name="static")
-
-
-class _Fresh(StaticFiles):
-    """Static files that a browser asks about again: an update must not meet an old script."""
-
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-def _add_watching(app: FastAPI, settings: Settings, gate: Limiter, measures: Measures) -> None:
+def _add_about(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
     @app.get("/v1/methods", tags=["about"], summary="What can be asked for")
     def methods() -> JSONResponse:
         """Methods, detectors and landmarkers with their parameters, formats and limits."""
-        return JSONResponse(schema.menu(settings), headers={"Cache-Control": "no-store"})
+        return JSONResponse(menu(settings), headers={"Cache-Control": "no-store"})
 
-    @app.get("/healthz", tags=["about"], summary="Whether the service is up")
+    @app.get("/healthz", tags=["about"], summary="Whether the service is up, and how busy")
     def healthz() -> JSONResponse:
-        """Answers as long as requests are taken."""
-        return JSONResponse({"status": "ok", "version": __version__})
-
-    @app.get(
-        "/metrics",
-        tags=["about"],
-        summary="Numbers for Prometheus",
-        response_class=PlainTextResponse,
-    )
-    def metrics() -> PlainTextResponse:
-        """Requests, their times and statuses, and how full the service is."""
-        gauges = {
-            "relume_workers": ("Pictures worked on at once, at most.", gate.workers),
-            "relume_places": ("Requests taken in at once, at most.", gate.places),
-            "relume_places_taken": ("Requests taken in now.", gate.taken),
-            "relume_running": ("Pictures worked on now.", gate.running),
-        }
-        text = measures.text({name: (words, float(n)) for name, (words, n) in gauges.items()})
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+        """Answers as long as requests are taken; ``taken`` of ``slots`` are in use."""
+        body = {"status": "ok", "version": __version__}
+        return JSONResponse(body | {"slots": limiter.slots, "taken": limiter.taken})
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_pages(app: FastAPI) -> None:
+    def add(path: str, file: str) -> None:
+        @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
+        def page() -> FileResponse:
+            return FileResponse(STATIC / file, headers=FRESH)
+
+    add("/", "index.html")
+    add("/docs", "docs.html")
+    add("/favicon.ico", "icon.svg")
+    app.mount("/static", _FreshFiles(directory=STATIC), name="static")
+
+
+class _FreshFiles(StaticFiles):
+    """Static files that a browser asks about again: an update must not meet an old script."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(FRESH)
+        return response
+
+
+def _add_errors(app: FastAPI, settings: Settings) -> None:
     @app.exception_handler(RelumeError)
-    async def refused(_: Request, error: RelumeError) -> JSONResponse:
-        return answer_of(refusal_of(error))
+    async def refuse(_: Request, error: RelumeError) -> JSONResponse:
+        return http_error(error, explain=settings.explain).response()
 
-    @app.exception_handler(Gone)
+    @app.exception_handler(RequestValidationError)
+    async def refuse_query(_: Request, error: RequestValidationError) -> JSONResponse:
+        return http_error(query_error(error)).response()
+
+    @app.exception_handler(ClientGone)
     @app.exception_handler(ClientDisconnect)
     async def left(_: Request, error: Exception) -> Response:
         del error
-        return Response(status_code=499)  # nobody is there to read it; it is counted
+        return Response(status_code=499)  # nobody is there to read it
 
-    @app.exception_handler(StarletteHTTPException)
-    async def routed(_: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(HTTPException)
+    async def no_route(_: Request, error: HTTPException) -> JSONResponse:
         body = {"error": error.detail.replace(" ", ""), "detail": error.detail}
         return JSONResponse(body, error.status_code, error.headers)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from starlette.responses import JSONResponse
+
 from relume.errors import (
     DeviceError,
     InputError,
@@ -18,6 +20,7 @@ UNUSABLE = (
     "the weights or the device that this needs cannot be used on the service's machine; its log "
     "says why"
 )
+STATUS = ((TooLarge, 413), (InputError, 422), (ParameterError, 422), (MissingExtra, 501))
 
 log = logging.getLogger("relume.web")
 
@@ -44,8 +47,8 @@ class HttpError(RelumeError):
         self.retry_after_s = retry_after_s
         self.close = close
 
-    def headers(self) -> dict[str, str]:
-        """The headers that go with the answer."""
+    def response(self) -> JSONResponse:
+        """The error as an answer: ``{"error": kind, "detail": message}``."""
         headers = {"Cache-Control": "no-store"}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(self.retry_after_s)
@@ -53,31 +56,20 @@ class HttpError(RelumeError):
             headers["WWW-Authenticate"] = "Bearer"
         if self.close:
             headers["Connection"] = "close"
-        return headers
-
-    def body(self) -> dict[str, str]:
-        """The answer's JSON."""
-        return {"error": self.kind, "detail": str(self)}
+        return JSONResponse({"error": self.kind, "detail": str(self)}, self.status, headers)
 
 
-def refusal_of(error: RelumeError) -> HttpError:
-    """The refusal that an error of the core becomes; its words stay the same.
+def http_error(error: RelumeError, *, explain: bool = False) -> HttpError:
+    """What an error of the core is answered with; its words stay the same.
 
-    Except where they are about this machine's files and devices: those are for its log.
+    Except where they are about this machine's files and devices: those are for its log, unless
+    ``explain``.
     """
     if isinstance(error, HttpError):
         return error
+    kind = type(error).__name__
     if isinstance(error, WeightsError | DeviceError):
         log.error("%s", error)
-        return HttpError(503, type(error).__name__, UNUSABLE)
-    return HttpError(_status(error), type(error).__name__, str(error))
-
-
-def _status(error: RelumeError) -> int:
-    if isinstance(error, TooLarge):
-        return 413
-    if isinstance(error, InputError | ParameterError):
-        return 422
-    if isinstance(error, MissingExtra):
-        return 501
-    return 500
+        return HttpError(503, kind, str(error) if explain else UNUSABLE)
+    status = next((status for known, status in STATUS if isinstance(error, known)), 500)
+    return HttpError(status, kind, str(error))

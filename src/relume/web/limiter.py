@@ -1,4 +1,4 @@
-"""The gate: so many photos at once, so many waiting, and an answer in time for everybody."""
+"""So many photos at once, so many waiting, and an answer in time for everybody."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ from relume.web.errors import HttpError
 T = TypeVar("T")
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The client hung up before its answer was ready."""
 
 
 class Limiter:
     """Admits ``workers + queue`` requests and works on ``workers`` of them at a time.
 
-    A place is taken before the upload is read, so that memory is bounded by places x upload
-    limit. A job that outlives its time limit cannot be stopped (it is native code in a thread);
-    its client is answered, but its place stays taken until it ends, so the bound holds.
+    A slot is taken before the upload is read, so that memory is bounded by slots x upload limit.
+    A job that outlives its time limit cannot be stopped (it is native code in a thread); its
+    client is answered, but its slot stays taken until it ends, so the bound holds.
     """
 
     def __init__(self, *, workers: int, queue: int, per_client: int, time_limit_s: float) -> None:
-        self.workers = workers
-        self.places = workers + queue
+        self.slots = workers + queue
+        self.taken = 0
         self._per_client = per_client
         self._time_limit_s = time_limit_s
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="relume")
         self._lock = threading.Lock()
         self._clients: Counter[str] = Counter()
-        self.taken = 0
-        self.running = 0
 
-    def place(self, client: str) -> Place:
-        """A place for one request.
+    def acquire(self, client: str) -> Slot:
+        """A slot for one request.
 
         Raises:
             HttpError: 503 all are taken, 429 this client holds as many as it may.
@@ -53,16 +51,24 @@ class Limiter:
                     "to end",
                     retry_after_s=1,
                 )
-            if self.taken >= self.places:
+            if self.taken >= self.slots:
                 raise HttpError(
                     503,
                     "Busy",
-                    f"all {self.places} places are taken; try again in a moment",
+                    f"all {self.slots} places are taken; try again in a moment",
                     retry_after_s=1,
                 )
             self.taken += 1
             self._clients[client] += 1
-        return Place(self, client)
+        return Slot(self, client)
+
+    def release(self, client: str) -> None:
+        """Give one slot of this client back."""
+        with self._lock:
+            self.taken -= 1
+            self._clients[client] -= 1
+            if self._clients[client] <= 0:
+                del self._clients[client]
 
     def close(self) -> None:
         """Drop what waits; what runs ends by itself."""
@@ -74,13 +80,7 @@ class Limiter:
 
         def work() -> tuple[T, float]:
             waited_s = time.perf_counter() - asked
-            with self._lock:
-                self.running += 1
-            try:
-                return job(), waited_s
-            finally:
-                with self._lock:
-                    self.running -= 1
+            return job(), waited_s
 
         return self._pool.submit(work)
 
@@ -91,7 +91,7 @@ class Limiter:
 
         Raises:
             HttpError: 503 the time limit.
-            Gone: the client hung up.
+            ClientGone: the client hung up.
         """
         work = asyncio.wrap_future(future)
         watch = asyncio.ensure_future(hung_up())
@@ -103,7 +103,7 @@ class Limiter:
             if work.done():
                 return work.result()
             if watch.done():
-                raise Gone
+                raise ClientGone
             raise HttpError(
                 503,
                 "TimeLimit",
@@ -115,35 +115,27 @@ class Limiter:
             watch.cancel()
             work.cancel()  # takes it out of the queue, if it still waits there
 
-    def leave(self, client: str) -> None:
-        """Give one place of this client back."""
-        with self._lock:
-            self.taken -= 1
-            self._clients[client] -= 1
-            if self._clients[client] <= 0:
-                del self._clients[client]
 
+class Slot:
+    """A request's slot; it ends with the ``with`` block, or with the job that was begun in it."""
 
-class Place:
-    """A request's place; it ends with the ``with`` block, or with the job that was begun in it."""
-
-    def __init__(self, gate: Limiter, client: str) -> None:
-        self._gate = gate
+    def __init__(self, limiter: Limiter, client: str) -> None:
+        self._limiter = limiter
         self._client = client
         self._handed_over = False
 
-    def __enter__(self) -> Place:
+    def __enter__(self) -> Slot:
         return self
 
     def __exit__(self, *exception: object) -> None:
         if not self._handed_over:
-            self._gate.leave(self._client)
+            self._limiter.release(self._client)
 
     async def run(
         self, job: Callable[[], T], *, hung_up: Callable[[], Coroutine[Any, Any, None]]
     ) -> tuple[T, float]:
         """The job's result and the seconds it waited; see :meth:`Limiter.wait`."""
-        future = self._gate.submit(job)
+        future = self._limiter.submit(job)
         self._handed_over = True
-        future.add_done_callback(lambda _: self._gate.leave(self._client))
-        return await self._gate.wait(future, hung_up)
+        future.add_done_callback(lambda _: self._limiter.release(self._client))
+        return await self._limiter.wait(future, hung_up)

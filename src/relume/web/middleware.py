@@ -1,21 +1,18 @@
-"""What happens to every request before and after its route: who may, headers, counting."""
+"""What happens to every request before and after its route: who may call, and headers."""
 
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
-import time
 import traceback
-from collections.abc import Collection
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relume.web.errors import HttpError
-from relume.web.prometheus import Measures
-from relume.web.settings import Settings
+from relume.web.settings import LOCAL_HOSTS, Settings
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -30,56 +27,56 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
 }
 BROKEN = HttpError(500, "InternalError", "the service failed; its log says where")
-GUARDED = ("/v1/", "/metrics")
+GUARDED = "/v1/"
 
 log = logging.getLogger("relume.web")
 
 
 class GuardMiddleware:
-    """Asks for the token, turns other sites' pages away, adds headers, counts answers."""
+    """Checks the host, asks for the token, turns other sites' pages away, adds headers."""
 
-    def __init__(
-        self, app: ASGIApp, *, settings: Settings, measures: Measures, known: Collection[str]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._measures = measures
-        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        status = 0
+        started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal status
+        async def with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         refusal = self._refusal(scope)
-        answer = self._app if refusal is None else answer_of(refusal)
+        answer = self._app if refusal is None else refusal.response()
         try:
-            await answer(scope, receive, noted)
+            await answer(scope, receive, with_headers)
         except Exception as error:
             # caught here, because the server would log the error's message, too
             log.error("%s: %s at %s", scope["path"], type(error).__name__, _where(error))
-            if not status:
-                await answer_of(BROKEN)(scope, receive, noted)
-        finally:
-            path = scope["path"] if scope["path"] in self._known else "other"
-            self._measures.request(path, status or 500, time.perf_counter() - began)
+            if not started:
+                await BROKEN.response()(scope, receive, with_headers)
 
     def _refusal(self, scope: Scope) -> HttpError | None:
+        headers = Headers(scope=scope)
+        host = _host_name(headers.get("host", "localhost"))  # HTTP/1.0 need not name it
+        if not self._is_known(host):
+            return HttpError(
+                403,
+                "UnknownHost",
+                f"this service does not go by the name {host!r}; if it should, start it with "
+                f"--allow-host {host}",
+            )
         if scope["method"] == "OPTIONS" or not scope["path"].startswith(GUARDED):
             return None
-        headers = Headers(scope=scope)
         if self._settings.token is not None and not self._has_token(headers):
             return HttpError(
                 401,
@@ -92,6 +89,15 @@ class GuardMiddleware:
             return HttpError(403, "CrossSite", "pages of other sites may not call this service")
         return None
 
+    def _is_known(self, host: str) -> bool:
+        """Whether the service goes by this name.
+
+        Another site can let its own name point here (DNS rebinding), and its pages then call the
+        service as if it were theirs. An address in numbers cannot be pointed elsewhere.
+        """
+        allowed = {*LOCAL_HOSTS, *(name.lower() for name in self._settings.hosts)}
+        return host in allowed or "*" in allowed or _is_address(host)
+
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         wanted = self._settings.token or ""
@@ -102,12 +108,23 @@ class GuardMiddleware:
         return same and scheme.lower() == "bearer"
 
 
+def _host_name(header: str) -> str:
+    """The Host header without its port: ``[::1]:7860`` is ``::1``."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _where(error: Exception) -> str:
     """Where it broke, but not the message: that may hold a name or a part of a picture."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-
-
-def answer_of(refusal: HttpError) -> JSONResponse:
-    """The refusal as an answer."""
-    return JSONResponse(refusal.body(), refusal.status, refusal.headers())

@@ -1,132 +1,39 @@
-"""What a request asks for: its query, checked against the one definition of every option.
+"""What a request asks for, as pydantic models made from the core's own option data.
 
-Methods, detectors and landmarkers bring their :class:`~relume.catalog.Info`; the options that all
-methods share are read off the core's doors, so that names, ranges, defaults and error texts are
-those of the command line.
+Names, ranges and defaults are those of :mod:`relume.enhancers.options` and of the catalogues, so
+``/openapi.json`` is generated and an error says what the command line says.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from relume.catalog import Catalog, Info, Parameter, Value
-from relume.enhancers import DEFAULT_METHOD, Brightness, methods
-from relume.enhancers.options import BRIGHTNESS, PROTECT_LIT, STRENGTH, check_options
-from relume.errors import ParameterError
+from relume.enhancers import DEFAULT_METHOD, methods
+from relume.enhancers.options import OPTIONS, check_options
+from relume.errors import ParameterError, RelumeError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
+from relume.faces.views import parse_views
 from relume.io.formats import WRITABLE
 
 Entry = TypeVar("Entry")
-Pairs = Sequence[tuple[str, str]]
 
 MOST_VIEWS = 8
 OPERATORS = frozenset({"tile_px", "upsample"})
 """Parameters that decide how much memory one request takes: not a stranger's choice."""
 
-
-FORMAT = Parameter(
-    "format", "file type of the answer; else by Accept, else the upload's", "", choices=(*WRITABLE,)
-)
+FORMAT = Parameter("format", "file type; else the upload's own", "", choices=(*WRITABLE,))
 QUALITY = Parameter("quality", "of lossy formats; else as good as the upload", 92, 1, 100)
-HEIGHT = Parameter("height", "of the panels, pixels", 400, 32, 1200)
 THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.name == "threshold")
-
-ENHANCE = (STRENGTH, BRIGHTNESS, PROTECT_LIT, FORMAT, QUALITY)
-DECOMPOSE = (HEIGHT, FORMAT)
-
-
-@dataclass(frozen=True)
-class EnhanceOptions:
-    """A checked request to enhance; None leaves the choice to the core or to Accept."""
-
-    method: str
-    parameters: Mapping[str, Value]
-    strength: float
-    brightness: Brightness | None
-    protect_lit: bool
-    format: str | None
-    quality: int | None
-
-
-@dataclass(frozen=True)
-class DetectOptions:
-    """A checked request to find faces."""
-
-    detector: str
-    landmarks: str | None
-    threshold: float | None
-    views: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class DecomposeOptions:
-    """A checked request to take a picture apart."""
-
-    parameters: Mapping[str, Value]
-    height_px: int
-    format: str | None
-
-
-def enhance_options(query: Pairs) -> EnhanceOptions:
-    """What a query to ``/v1/enhance`` asks for.
-
-    Raises:
-        ParameterError: an unknown option, or a value outside its range.
-        UnknownName: no such method.
-    """
-    names = {"method", *(p.name for p in ENHANCE)}
-    single, params = _sorted(query, names, params=True)
-    method, parameters = _entry(methods(), single.get("method", DEFAULT_METHOD), params)
-    given = {p.name: single.get(p.name) for p in (STRENGTH, BRIGHTNESS, PROTECT_LIT)}
-    options = check_options(methods().info(method), given)
-    return EnhanceOptions(
-        method=method,
-        parameters=parameters,
-        strength=options.get("strength", STRENGTH.default),
-        brightness=options.get("brightness"),
-        protect_lit=options.get("protect_lit", PROTECT_LIT.default),
-        format=_format(single),
-        quality=int(_value(QUALITY, single)) if "quality" in single else None,
-    )
-
-
-def detect_options(query: Pairs) -> DetectOptions:
-    """What a query to ``/v1/detect`` asks for.
-
-    Raises:
-        ParameterError: an unknown option, or a value outside its range.
-        UnknownName: no such detector, landmarker or view.
-    """
-    from relume.faces.views import parse_views
-
-    single, _ = _sorted(query, {"detector", "landmarks", "threshold", "views"}, params=False)
-    detector = single.get("detector", DEFAULT_DETECTOR)
-    _entry(detectors(), detector, ())
-    landmarks = single.get("landmarks") or None
-    if landmarks is not None:
-        _entry(landmarkers(), landmarks, ())
-    asked = single.get("views", ",".join(DEFAULT_VIEWS)).split(",")
-    views = tuple(name.strip() for name in asked if name.strip())
-    if len(views) > MOST_VIEWS:
-        raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
-    for spec in parse_views(views):
-        _entry(methods(), spec.method, ())
-    threshold = float(_value(THRESHOLD, single)) if "threshold" in single else None
-    return DetectOptions(detector, landmarks, threshold, views)
-
-
-def decompose_options(query: Pairs) -> DecomposeOptions:
-    """What a query to ``/v1/decompose`` asks for.
-
-    Raises:
-        ParameterError: an unknown option, or a value outside its range.
-    """
-    single, params = _sorted(query, {p.name for p in DECOMPOSE}, params=True)
-    _, parameters = _entry(methods(), "retinexnet", params)
-    return DecomposeOptions(parameters, int(_value(HEIGHT, single)), _format(single))
 
 
 def offered(info: Info) -> tuple[Parameter, ...]:
@@ -138,57 +45,168 @@ def offered(info: Info) -> tuple[Parameter, ...]:
     return tuple(p for p in info.parameters if p.name not in OPERATORS and not _is_free_text(p))
 
 
+class _Query(BaseModel):
+    """Options by name; an unknown one is an error that names the nearest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, given: dict[str, Any]) -> dict[str, Any]:
+        for name in given:
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(name, cls.model_fields, n=1, cutoff=0.6)
+                known = ", ".join(sorted(cls.model_fields))
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {known}"
+                raise ParameterError(f"unknown option {name!r}; {hint}")
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> _Query:
+        _ = self.call
+        return self
+
+    @cached_property
+    def call(self) -> dict[str, Any]:
+        """The keywords of the core's function, checked.
+
+        Raises:
+            ParameterError: a value outside its range, or options that do not go together.
+            UnknownName: no such method, detector, landmarker or view.
+        """
+        raise NotImplementedError
+
+
+def _field(parameter: Parameter) -> Any:
+    """A catalogue's parameter as pydantic has it: the schema from its data, the check its own."""
+    kind: Any
+    if parameter.choices:
+        kind = Literal[parameter.choices]
+    elif isinstance(parameter.default, bool):
+        kind = bool
+    else:
+        low: dict[str, Any] = {"gt" if parameter.exclusive_low else "ge": parameter.low}
+        number = int if isinstance(parameter.default, int) else float
+        kind = Annotated[number, Field(**low, le=parameter.high)]
+    if parameter.also:
+        kind = kind | Literal[parameter.also]
+    return Annotated[kind, Field(description=parameter.summary), BeforeValidator(parameter.check)]
+
+
+def _optional(parameter: Parameter) -> Any:
+    """The same, but None if it is not given; the description does not promise a default."""
+
+    def drop_default(schema: dict[str, Any]) -> None:
+        schema.pop("default", None)
+
+    absent: Any = SkipJsonSchema[None]  # type: ignore[misc]
+    extra = Field(description=parameter.summary, json_schema_extra=drop_default)
+    return Annotated[_field(parameter) | absent, extra]
+
+
+def _name(what: str, names: list[str]) -> Any:
+    """A catalogue's name, with parameters if wanted: ``gamma`` or ``gamma:0.4``."""
+    extra: dict[str, Any] = {"pattern": f"^({'|'.join(names)})(:.*)?$"}
+    text = f"{what}; with parameters as in NAME:KEY=VALUE"
+    return Annotated[str, Field(description=text, json_schema_extra=extra)]
+
+
+class EnhanceOptions(_Query):
+    """The query of ``/v1/enhance`` but for the options that all methods share."""
+
+    method: _name("how to relight", methods().names()) = DEFAULT_METHOD  # type: ignore[valid-type]
+    param: Annotated[
+        list[str], Field(description="a parameter of the method, NAME=VALUE; may be repeated")
+    ] = []
+    format: _optional(FORMAT) = None  # type: ignore[valid-type]
+    quality: _optional(QUALITY) = None  # type: ignore[valid-type]
+
+    @cached_property
+    def call(self) -> dict[str, Any]:
+        """The keywords of :func:`relume.enhance`."""
+        name, parameters = _entry(methods(), self.method, self.param)
+        given = {o.name: getattr(self, o.name) for o in OPTIONS if o.name in self.model_fields_set}
+        options = check_options(methods().info(name), given)
+        return {"method": name, "parameters": parameters, **options}
+
+
+if TYPE_CHECKING:
+    EnhanceQuery = EnhanceOptions
+else:
+    EnhanceQuery = create_model(
+        "EnhanceQuery",
+        __base__=EnhanceOptions,
+        **{option.name: (_field(option), option.default) for option in OPTIONS},
+    )
+
+
+class DetectQuery(_Query):
+    """The query of ``/v1/detect``."""
+
+    detector: _name("what looks for faces", detectors().names()) = DEFAULT_DETECTOR  # type: ignore[valid-type]
+    landmarks: Annotated[str, Field(description="what places 68 points, if any")] = ""
+    threshold: _optional(THRESHOLD) = None  # type: ignore[valid-type]
+    views: Annotated[
+        str,
+        Field(description="what is searched, joined by commas; NAME@2 is twice the size"),
+    ] = ",".join(DEFAULT_VIEWS)
+
+    @cached_property
+    def call(self) -> dict[str, Any]:
+        """The keywords of :func:`relume.faces.detect`."""
+        _entry(detectors(), self.detector)
+        if self.landmarks:
+            _entry(landmarkers(), self.landmarks)
+        views = tuple(name.strip() for name in self.views.split(",") if name.strip())
+        if len(views) > MOST_VIEWS:
+            raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
+        for spec in parse_views(views):
+            _entry(methods(), spec.method)
+        return {
+            "detector": self.detector,
+            "landmarks": self.landmarks or None,
+            "threshold": self.threshold,
+            "views": views,
+        }
+
+
+def refuse_repeats(request: Request) -> None:
+    """Only ``param`` may come more than once.
+
+    Raises:
+        ParameterError: another option was given twice.
+    """
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    for name, count in counts.items():
+        if count > 1 and name != "param":
+            raise ParameterError(f"{name} was given twice")
+
+
+def query_error(error: RequestValidationError) -> RelumeError:
+    """Our own error behind a validation error, in its own words."""
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, RelumeError):
+        return cause
+    return ParameterError(f"{first['loc'][-1]}: {first['msg']}")
+
+
 def _is_free_text(parameter: Parameter) -> bool:
     return isinstance(parameter.default, str) and not parameter.choices and not parameter.also
 
 
 def _entry(
-    catalogue: Catalog[Entry], spec: str, params: Iterable[str]
+    catalogue: Catalog[Entry], spec: str, params: Iterable[str] = ()
 ) -> tuple[str, dict[str, Value]]:
-    """Name and checked parameters of ``gamma:0.4`` and its ``param``s, if they may be set here."""
+    """Name and given parameters of ``gamma:0.4`` and its ``param``s, if they may be set here."""
     name, given = catalogue.parse(spec)
     info = catalogue.info(name)
-    asked = dict(given)
     for text in params:
         key, equals, value = text.partition("=")
         if not equals:
             raise ParameterError(f"param takes NAME=VALUE, got {text!r}")
-        asked[key.strip()] = value.strip()
-    may = {p.name for p in offered(info)}
-    for key in asked:
-        if key in _by_name(info) and key not in may:
+        given[key.strip()] = value.strip()
+    for key in {p.name for p in info.parameters} - {p.name for p in offered(info)}:
+        if key in given:
             raise ParameterError(f"{name}: the parameter {key!r} cannot be set over HTTP")
-    return name, info.check_parameters(asked)
-
-
-def _by_name(info: Info) -> dict[str, Parameter]:
-    return {p.name: p for p in info.parameters}
-
-
-def _sorted(query: Pairs, names: set[str], *, params: bool) -> tuple[dict[str, str], list[str]]:
-    """The query's options by name, and its repeated ``param``s apart."""
-    known = names | {"param"} if params else names
-    single: dict[str, str] = {}
-    repeated: list[str] = []
-    for name, value in query:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-            raise ParameterError(f"unknown option {name!r}; {hint}")
-        if name == "param":
-            repeated.append(value)
-        elif name in single:
-            raise ParameterError(f"{name} was given twice")
-        else:
-            single[name] = value
-    return single, repeated
-
-
-def _value(parameter: Parameter, single: Mapping[str, str]) -> Value:
-    if parameter.name not in single:
-        return parameter.default
-    return parameter.check(single[parameter.name])
-
-
-def _format(single: Mapping[str, str]) -> str | None:
-    return str(FORMAT.check(single["format"])) if "format" in single else None
+    return name, info.check_given(given)

@@ -1,4 +1,4 @@
-"""What the service is allowed to do, as one frozen record; read from the environment."""
+"""What the service is allowed to do, as one frozen record; all ``RELUME_*`` settings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,25 @@ from relume.catalog import Parameter
 
 CORES = os.cpu_count() or 1
 MIB = 1 << 20
+LOCAL_HOSTS = ("localhost",)
+"""Names that are this machine's own; addresses in numbers need no name to be looked up."""
 
-FROM_ENVIRONMENT = (
+MEGAPIXEL_TOLERANCE = 1.02
+"""A limit of 50 megapixels takes what cameras call 50: up to 50.9."""
+
+LIMITS = (
     Parameter("RELUME_QUEUE", "requests that may wait for a free worker", 32, 0, 10_000),
     Parameter("RELUME_MAX_UPLOAD_MB", "largest upload, MiB", 64, 1, 4096),
     Parameter("RELUME_MAX_MEGAPIXELS", "largest picture", 50.0, 0.01, 1000.0),
-    Parameter("RELUME_TIME_LIMIT_S", "longest wait for an answer", 120.0, 0.1, 86_400.0),
-    Parameter("RELUME_UPLOAD_LIMIT_S", "longest time an upload may take", 60.0, 0.1, 86_400.0),
+    Parameter("RELUME_TIME_LIMIT_S", "longest wait for an answer, seconds", 120.0, 0.1, 86_400.0),
+    Parameter("RELUME_UPLOAD_LIMIT_S", "longest upload, seconds", 60.0, 0.1, 86_400.0),
     Parameter("RELUME_PER_CLIENT", "requests at once from one address; 0: any", 0, 0, 10_000),
 )
+ACCESS = {
+    "RELUME_TOKEN": "a bearer token that every request must carry",
+    "RELUME_HOSTS": "names, joined by commas, that the service may be called by; *: any",
+    "RELUME_CORS": "other sites, joined by commas, whose pages may call the service",
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,10 @@ class Settings:
     ``workers`` photos are worked on at once (never more than there are cores) and ``queue`` more
     may wait; what comes beyond is answered 503. ``per_client`` bounds the requests that one
     address has open, answered 429 beyond; 0 is no bound. ``token``, if there is one, must come
-    with every request as a bearer token. ``cors_origins`` are other sites whose pages may call.
+    with every request as a bearer token. ``hosts`` are the names by which the service may be
+    called beside this machine's own and addresses in numbers; ``"*"`` allows any.
+    ``cors_origins`` are other sites whose pages may call. ``explain`` says whether errors name
+    files and devices of the service's machine: for a service that only its owner reaches.
     """
 
     workers: int = 1
@@ -39,7 +52,9 @@ class Settings:
     upload_limit_s: float = 60.0
     per_client: int = 0
     token: str | None = None
+    hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
+    explain: bool = False
 
     def bounded(self) -> Settings:
         """The same settings with at least one worker, and no more of them than cores."""
@@ -53,8 +68,7 @@ def from_environment(*, workers: int = 1, environment: Mapping[str, str] | None 
         ParameterError: a variable outside its range; the message says which it is.
     """
     given = os.environ if environment is None else environment
-    value = {p.name: p.check(given.get(p.name) or p.default) for p in FROM_ENVIRONMENT}
-    origins = (origin.strip().rstrip("/") for origin in given.get("RELUME_CORS", "").split(","))
+    value = {p.name: p.check(given.get(p.name) or p.default) for p in LIMITS}
     return Settings(
         workers=workers,
         queue=int(value["RELUME_QUEUE"]),
@@ -64,5 +78,16 @@ def from_environment(*, workers: int = 1, environment: Mapping[str, str] | None 
         upload_limit_s=float(value["RELUME_UPLOAD_LIMIT_S"]),
         per_client=int(value["RELUME_PER_CLIENT"]),
         token=given.get("RELUME_TOKEN") or None,
-        cors_origins=tuple(filter(None, origins)),
+        hosts=_names(given.get("RELUME_HOSTS", "")),
+        cors_origins=_names(given.get("RELUME_CORS", "")),
     ).bounded()
+
+
+def help_lines() -> list[str]:
+    """Every ``RELUME_*`` setting in a line of its own, for ``relume serve --help``."""
+    limits = [f"{p.name}: {p.summary} ({p.default:g})" for p in LIMITS]
+    return limits + [f"{name}: {summary}" for name, summary in ACCESS.items()]
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip().rstrip("/") for name in text.split(","))))

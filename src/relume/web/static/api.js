@@ -12,11 +12,10 @@ export class Refused extends Error {
   }
 }
 
-async function call(path, { query = [], body, signal, accept } = {}) {
+async function call(path, { query = [], body, signal } = {}) {
   const address = query.length ? `${path}?${new URLSearchParams(query)}` : path;
   for (let attempt = 0; ; attempt += 1) {
     const headers = {};
-    if (accept) headers.Accept = accept;
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
     try {
@@ -90,9 +89,4 @@ export async function enhance(file, query, signal) {
 
 export async function detect(file, query, signal) {
   return (await call("/v1/detect", { query, body: form(file, "photo"), signal })).json();
-}
-
-export async function decompose(file, query, signal) {
-  const accept = "application/json";
-  return (await call("/v1/decompose", { query, body: form(file), signal, accept })).json();
 }

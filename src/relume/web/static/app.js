@@ -1,12 +1,12 @@
 // The page: a photo, its relit version, and the views of both.
 
-import { byId, decompose, detect, enhance, menu as fetchMenu } from "./api.js";
+import { byId, detect, enhance, menu as fetchMenu } from "./api.js";
 import { Album } from "./album.js";
 import { isPicture, relitName, save, smaller, takePictures } from "./files.js";
 import { Settings, capital, make, usable } from "./settings.js";
 import { Viewer, loaded } from "./viewer.js";
 
-const TABS = ["photo", "methods", "layers", "album"];
+const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
 const KEPT = 8;
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif"];
@@ -134,7 +134,6 @@ async function refresh() {
     viewer.name("After");
     tellFacts(result.seconds);
     if (current() === "methods") await compareMethods();
-    if (current() === "layers") await showLayers();
     await showFaces();
   } catch (error) {
     fail(error);
@@ -251,24 +250,6 @@ function figure(name) {
   };
 }
 
-async function showLayers() {
-  if (!photo) return;
-  const room = byId("layers");
-  const query = settings.query("retinexnet").filter(([name]) => name === "param");
-  const key = JSON.stringify(query);
-  if (photo.layersKey === key) return;
-  room.replaceChildren(make("p", { className: "hint" }, "Taking the picture apart …"));
-  try {
-    const { panels } = await decompose(photo.file, [...query, ["height", "900"]], task.signal);
-    room.replaceChildren(...panels.map((panel) =>
-      make("figure", {}, make("img", { src: panel.data, alt: panel.caption }), make("figcaption", {}, panel.caption))));
-    photo.layersKey = key;
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    room.replaceChildren(make("figure", {}, make("div", { className: "room failed" }, error.message)));
-  }
-}
-
 const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");
 
 function show(tab) {
@@ -280,7 +261,6 @@ function show(tab) {
   }
   byId("stage").scrollTop = 0;
   if (tab === "methods") compareMethods().catch(fail);
-  if (tab === "layers") showLayers().catch(fail);
 }
 
 function listen() {
