@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 import relume
 from relume.errors import RelumeError
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
-from relume.metrics.color_difference import color_difference
 from relume.metrics.quality import psnr
 from relume.photo import Image
 
@@ -71,7 +71,8 @@ def skin(faces: Sequence[tuple[Image, tuple[slice, slice]]], methods: Sequence[s
             for number, (image, box) in enumerate(faces):
                 dark = darken(image, k, np.random.default_rng((SEED, number)))
                 shown, true = relume.enhance(dark, method=method)[box], image[box]
-                differences.append(color_difference(at_mean_of(shown, true), true))
+                lab = [rgb2lab(view) for view in (at_mean_of(shown, true), true)]
+                differences.append(deltaE_ciede2000(*lab).mean())
             row += f"  {np.mean(differences):9.2f}"
         print(row, flush=True)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from relume.engine.cpu import cpu_flags
 from relume.study import Plan, run, split_arms
-from relume.study.sources import find_pictures
+from relume.study.dataset import find_pictures
 
 TARGET = 0.10
 

@@ -72,7 +72,7 @@ def test_a_recipe_gives_paths_beside_itself_and_options_win(tmp_path: Path) -> N
         ('pictures = "in"', "the key 'report' is missing"),
         ('pictures = "in"\nreport = "out"\nseed = "one"', "seed: expected int"),
         ('pictures = "in"\nreport = "out"\narms = "gamma"', "arms: expected a list"),
-        ('pictures = "in"\nreport = "out"\ndarken = ["dark"]', "darken: expected float"),
+        ('pictures = "in"\nreport = "out"\ndarken = ["dark"]', r"darken\[0\]: expected float"),
         ('pictures = "in"\nreport = "out"\nseed = true', "seed: expected int"),
         ("pictures = ", "not a TOML file"),
     ],

@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from relume.metrics.detection import Matches, average_precision, match_detections
+from relume.metrics.detection import (
+    Matches,
+    WeightedPrecision,
+    average_precision,
+    match_detections,
+    precision_difference,
+)
 from relume.study import Plan
 from relume.study.dataset import Labels, TrueFace
-from relume.study.precision import WeightedPrecision, precision_difference
 from relume.study.rows import Row
 from relume.study.table import Table, build
 

@@ -25,18 +25,6 @@ class Metric:
     high: float
     unit: str = ""
 
-    def better(self, value: float, than: float) -> bool:
-        """Whether ``value`` is strictly better than the other; NaN never is.
-
-        >>> METRICS["psnr"].better(20.0, than=17.0), METRICS["nme"].better(0.06, than=0.05)
-        (True, False)
-        """
-        return value > than if self.direction == "higher" else value < than
-
-    def holds(self, value: float) -> bool:
-        """Whether ``value`` lies in this metric's range."""
-        return self.low <= value <= self.high
-
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -55,10 +43,6 @@ METRICS: dict[str, Metric] = {
             "ssim", "SSIM",
             "structural similarity, 11x11 Gaussian window, mean over RGB (Wang et al. 2004)",
             "higher", -1.0, 1.0,
-        ),
-        Metric(
-            "ciede2000", "Delta E 2000", "mean CIEDE2000 colour difference",
-            "lower", 0.0, math.inf,
         ),
         Metric(
             "found_rate", "found", "pictures with at least one face at the threshold",

@@ -40,18 +40,6 @@ def outer_eye_distance_px(points: npt.ArrayLike) -> float:
     return float(np.linalg.norm(values[left] - values[right]))
 
 
-def mean_error(errors: npt.ArrayLike, *, missed_as: float | None = None) -> float:
-    """Mean error; a missed face counts as ``missed_as``, or is left out if that is None.
-
-    NaN if nothing is left to average.
-    """
-    values = np.asarray(errors, np.float64)
-    if missed_as is not None:
-        values = np.where(np.isfinite(values), values, missed_as)
-    kept = values[np.isfinite(values)]
-    return float(kept.mean()) if kept.size else float("nan")
-
-
 def failure_rate(errors: npt.ArrayLike, *, limit: float = 0.08) -> float:
     """Share of faces with an error above ``limit``, missed faces included; NaN without faces."""
     values = np.asarray(errors, np.float64)
@@ -70,16 +58,6 @@ def error_curve_area(errors: npt.ArrayLike, *, limit: float = 0.08) -> float:
     if not values.size:
         return float("nan")
     return float(np.clip(1.0 - values / limit, 0.0, None).mean())
-
-
-def cumulative_errors(errors: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """The cumulative error curve: rising errors and the share of all faces with at most that error.
-
-    Missed faces are part of "all" but have no point of their own, so the curve may end below 1.
-    """
-    values = np.sort(np.asarray(errors, np.float64))
-    finite = values[np.isfinite(values)]
-    return finite, np.arange(1, len(finite) + 1) / max(len(values), 1)
 
 
 def _points(points: npt.ArrayLike) -> Floats:

@@ -24,7 +24,7 @@ from relume.enhancers.options import OPTIONS, check_options
 from relume.errors import InputError, ParameterError
 from relume.faces import View, parse_views, render_views, select_views
 from relume.photo import Image, quantise
-from relume.study import sources
+from relume.study import dataset
 from relume.study.plan import ORIGINAL, Plan, is_spec, level_folder, named
 from relume.study.rows import Unit
 
@@ -63,7 +63,7 @@ class Arm:
     def _picture(self, image: Image, file: Path | None) -> Image:
         if self.folder is not None:
             assert file is not None, "a folder arm is rendered from a file"
-            shown = sources.load(file)
+            shown = dataset.load(file)
             if shown.shape != image.shape:
                 raise InputError(f"{file}: expected shape {image.shape}, got {shown.shape}")
             return shown
@@ -87,7 +87,7 @@ class Arm:
         """
         assert self.folder is not None
         folder = self.folder if level is None else self.folder / level_folder(level)
-        return sources.match(folder, names, f"arm {self.name!r}")
+        return dataset.match(folder, names, f"arm {self.name!r}")
 
 
 def parse(spec: str) -> Arm:
@@ -137,7 +137,7 @@ def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
         found[arm.name] = {}
         for level in plan.levels:
             files = arm.files(names, level)
-            sources.check_sizes(plan.pictures, files, f"arm {arm.name!r}")
+            dataset.check_sizes(plan.pictures, files, f"arm {arm.name!r}")
             found[arm.name] |= {(name, level): file for name, file in files.items()}
     return found
 

@@ -34,11 +34,11 @@ from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr, psnr_gt_mean, ssim
 from relume.photo import Image
 from relume.study import arms as arm_specs
-from relume.study import sources
+from relume.study import dataset
 from relume.study.arms import Arm
 from relume.study.dataset import Box, Labels, TrueFace
-from relume.study.matching import match_row, reference_faces, taken
 from relume.study.plan import Plan
+from relume.study.results import match_row, reference_faces
 from relume.study.rows import REFERENCE, Found, Points, Row, Unit
 
 LOW_SCORE = 0.1
@@ -117,7 +117,7 @@ class Evaluator:
         clock = clock or Clock()
         name, level = unit
         with clock.on("read"):
-            image = sources.load(self.plan.pictures / name)
+            image = dataset.load(self.plan.pictures / name)
         if level is None:
             return image
         with clock.on("darken"):
@@ -150,7 +150,7 @@ class Evaluator:
         if file is None:
             return _Seen(None, truth, ())
         with clock.on("read"):
-            image = sources.load(file)
+            image = dataset.load(file)
         rows = []
         for spec, detector in self.detectors.items():
             with clock.on("detect"):
@@ -177,7 +177,7 @@ class Evaluator:
                 matches = match_row(row, truth, iou=self.plan.iou)
                 points = (
                     None if j is None else self.landmarks(views, stored[j][:4], clock)
-                    for j in taken(matches, threshold=self.plan.threshold)
+                    for j in matches.found_by(self.plan.threshold)
                 )
                 row = replace(row, landmarks=tuple(points))
             rows.append(row)

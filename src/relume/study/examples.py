@@ -17,7 +17,7 @@ from relume.faces import Face, View, landmark_view
 from relume.image.draw import draw_faces, panels
 from relume.io import encode
 from relume.photo import Image, Photo
-from relume.study import sources
+from relume.study import dataset
 from relume.study.evaluate import Evaluator
 from relume.study.plan import ORIGINAL, level_name
 from relume.study.results import Results
@@ -132,7 +132,7 @@ class ExampleRenderer:
 
     def _views(self, unit: Unit, arm: str) -> list[View]:
         if arm == REFERENCE:
-            return [View(REFERENCE, sources.load(self._bench.inputs.references[unit[0]]), 1.0)]
+            return [View(REFERENCE, dataset.load(self._bench.inputs.references[unit[0]]), 1.0)]
         return self._bench.views(self._arms[arm], unit, self._bench.picture(unit))
 
     def _drawn(self, unit: Unit, arm: str, detector: str) -> tuple[Image, list[Face]]:

@@ -6,20 +6,15 @@ A plan is frozen and checked when it is made; nothing is read from disk before
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from relume.errors import ParameterError, RecipeError
+from relume import settings
+from relume.errors import ParameterError
 
 ORIGINAL = "original"
 """The arm that changes nothing; every study has it, every comparison is against it."""
-
-_PATHS = ("pictures", "report", "labels", "reference")
-_LISTS: dict[str, type] = {"arms": str, "detectors": str, "darken": float}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +53,7 @@ class Plan:
     title: str = ""
 
     def __post_init__(self) -> None:
-        for name in _PATHS:
+        for name in ("pictures", "report", "labels", "reference"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, Path(value))
@@ -85,19 +80,11 @@ class Plan:
             RecipeError: the file cannot be read, an unknown or missing key, a wrong type.
             ParameterError: a value outside its range.
         """
-        path = Path(path)
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RecipeError(f"cannot read the study recipe {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path} is not a TOML file: {error}") from error
-        values = _values(table, path)
-        values |= {k: v for k, v in (overrides or {}).items() if v is not None}
-        for name in ("pictures", "report"):
-            if name not in values:
-                raise RecipeError(f"{path}: the key {name!r} is missing, and no option gives it")
-        return cls(**values)
+        given = dict(overrides or {})
+        plan = settings.load(cls, Path(path), overrides=given)
+        if given.get("arms") is None:
+            plan = replace(plan, arms=tuple(_beside(arm, Path(path).parent) for arm in plan.arms))
+        return plan
 
     def _check(self) -> None:
         for kind in ("arms", "detectors", "darken"):
@@ -120,43 +107,6 @@ class Plan:
             )
         if self.gt_mean and self.reference is None:
             raise ParameterError("gt_mean needs a reference folder to take the mean from")
-
-
-def _values(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The TOML table as keyword arguments: known keys, right types, paths beside the file."""
-    known = {f.name: f for f in fields(Plan)}
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise RecipeError(f"{path}: unknown key {key!r}; {hint}")
-        values[key] = _value(key, value, known[key].type, f"{path}: {key}")
-    for name in _PATHS:
-        if name in values:
-            values[name] = path.parent / values[name]
-    if "arms" in values:
-        values["arms"] = tuple(_beside(spec, path.parent) for spec in values["arms"])
-    return values
-
-
-def _value(key: str, value: Any, hint: Any, where: str) -> Any:
-    if key in _LISTS:
-        if not isinstance(value, list):
-            raise RecipeError(f"{where}: expected a list, got {value!r}")
-        return tuple(_typed(item, _LISTS[key], where) for item in value)
-    if key in _PATHS:
-        return _typed(value, str, where)
-    plain = {"float": float, "int": int, "bool": bool}.get(str(hint), str)
-    return _typed(value, plain, where)
-
-
-def _typed(value: Any, kind: type, where: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise RecipeError(f"{where}: expected {kind.__name__}, got {value!r}")
-    return value
 
 
 def _beside(spec: str, folder: Path) -> str:

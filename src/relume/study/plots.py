@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relume.errors import MissingExtra
-from relume.study.landmark_table import CURVE_NME, LandmarkCell
 from relume.study.plan import ORIGINAL, level_name
-from relume.study.table import Cell, Table
+from relume.study.table import CURVE_NME, Cell, LandmarkCell, Table
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#7A5FB0")
 MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")

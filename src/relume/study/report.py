@@ -24,7 +24,7 @@ from relume.study.plan import ORIGINAL, level_name
 from relume.study.results import Results
 from relume.study.rows import Row
 from relume.study.table import Table
-from relume.study.verdict import p_words
+from relume.study.wording import p_words
 
 SHOWN_METRICS = (
     "found_rate",
@@ -125,7 +125,7 @@ def _unlabelled(inputs: Inputs) -> int:
     """How many pictures of the folder no label names, and so are not studied."""
     if inputs.labels is None:
         return 0
-    from relume.study.sources import find_pictures
+    from relume.study.dataset import find_pictures
 
     return len(find_pictures(inputs.plan.pictures)) - len(inputs.names)
 

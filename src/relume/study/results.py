@@ -7,16 +7,15 @@ it failed in, is in no comparison.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from relume.metrics.detection import Matches
+from relume.metrics.detection import Matches, ellipse_box_iou, iou_matrix, match_detections
 from relume.metrics.landmarks import nme
 from relume.study.dataset import Labels, TrueFace
-from relume.study.matching import match_row, reference_faces, taken
 from relume.study.plan import Plan, arm_name
 from relume.study.rows import REFERENCE, Found, Points, Row
 
@@ -76,7 +75,7 @@ class Results:
 
     def taken(self, name: str, level: float | None, arm: str, detector: str) -> list[int | None]:
         """For each true face the index of the face found, from the threshold on."""
-        return taken(self.match(name, level, arm, detector), threshold=self.plan.threshold)
+        return self.match(name, level, arm, detector).found_by(self.plan.threshold)
 
     def sure(self, name: str, level: float | None, arm: str, detector: str) -> list[Found]:
         """The faces found, from the threshold on."""
@@ -137,6 +136,38 @@ class Results:
             what: np.array([_or_nan(getattr(row, what)) for row in rows], np.float64)
             for what in ("mean", "psnr", "ssim", "psnr_gt_mean")
         }
+
+
+def match_row(row: Row, truth: Sequence[TrueFace], *, iou: float) -> Matches:
+    """A row's faces matched to the true ones, one to one, best score first.
+
+    Ellipses are compared with boxes as regions, as FDDB does; see relume.metrics.detection for
+    the rule and how it differs from FDDB's.
+    """
+    return match_detections(_overlaps(row.faces, truth), [face[4] for face in row.faces], iou=iou)
+
+
+def _overlaps(faces: Sequence[Found], truth: Sequence[TrueFace]) -> Floats:
+    """Intersection over union ``(N, M)`` of N found faces with M true ones."""
+    boxes = np.array([face[:4] for face in faces], np.float64).reshape(-1, 4)
+    shares = np.zeros((len(faces), len(truth)))
+    if not shares.size:
+        return shares
+    ellipses = [face.ellipse for face in truth if face.ellipse is not None]
+    if not ellipses:
+        return iou_matrix(boxes, [face.box for face in truth])
+    # a study has labels of one kind: all are ellipses, or none is
+    return ellipse_box_iou(ellipses, boxes).T
+
+
+def reference_faces(row: Row, *, threshold: float) -> tuple[TrueFace, ...]:
+    """The true faces that a detector saw on the reference photograph, with their landmarks."""
+    sure = [face for face in row.faces if face[4] >= threshold]
+    points = row.landmarks or (None,) * len(sure)
+    return tuple(
+        TrueFace(face[:4], points=None if p is None else np.array(p, np.float64))
+        for face, p in zip(sure, points, strict=True)
+    )
 
 
 def _error(face: TrueFace, predicted: Points | None) -> float:

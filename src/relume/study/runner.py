@@ -19,7 +19,7 @@ import cv2
 from relume import executor
 from relume.errors import InputError, ParameterError
 from relume.faces import landmarkers
-from relume.study import arms, dataset, provenance, sources
+from relume.study import arms, dataset, provenance
 from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
 from relume.study.plan import Plan, arm_name
 from relume.study.rows import REFERENCE, Row, RowFile, Unit
@@ -118,17 +118,17 @@ def prepare(plan: Plan) -> Inputs:
         RelumeError: as :func:`run` does.
     """
     _check_names(plan)
-    names = sources.find_pictures(plan.pictures)
+    names = dataset.find_pictures(plan.pictures)
     known = None
     if plan.labels is not None:
-        known = dataset.read(plan.labels, names)
+        known = dataset.read_labels(plan.labels, names)
         names = tuple(name for name in names if name in known.faces)
     if not names:
         raise InputError(f"no picture in {plan.pictures} has a label in {plan.labels}")
     references: dict[str, Path] = {}
     if plan.reference is not None:
-        references = sources.match(plan.reference, names, "reference")
-        sources.check_sizes(plan.pictures, references, "reference")
+        references = dataset.match(plan.reference, names, "reference")
+        dataset.check_sizes(plan.pictures, references, "reference")
     return Inputs(plan, names, known, references, arms.check(plan, names))
 
 

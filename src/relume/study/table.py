@@ -12,16 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from relume.metrics.detection import average_precision, detection_rates
-from relume.metrics.statistics import Estimate, holm, mcnemar_exact, wilson_interval
+from relume.metrics.detection import average_precision, detection_rates, precision_difference
+from relume.metrics.landmarks import error_curve_area, failure_rate
+from relume.metrics.statistics import (
+    Estimate,
+    holm,
+    mcnemar_exact,
+    paired_bootstrap_mean,
+    wilson_interval,
+)
 from relume.study import wording as words
 from relume.study.dataset import Labels
-from relume.study.landmark_table import LandmarkCell, landmark_cells
 from relume.study.plan import ORIGINAL, Plan
-from relume.study.precision import precision_difference
-from relume.study.results import Bools, Results
+from relume.study.results import Bools, Floats, Results
 from relume.study.rows import Row
-from relume.study.verdict import Verdict, judge_counts
+from relume.study.wording import Verdict, judge_counts, judge_difference
+
+TRUE_BOXES = "true boxes"
+CURVE_NME = tuple(round(0.005 * i, 3) for i in range(41))
+"""The errors, 0 to 20 %, at which the cumulative error curve is kept."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,30 @@ class Cell:
     average_precision: float | None = None
     average_precision_difference: Estimate | None = None
     versus: Versus | None = None
+
+
+@dataclass(frozen=True)
+class LandmarkCell:
+    """One arm at one level: ``source`` is ``"true boxes"`` or a detector.
+
+    ``nme`` (a fraction) and its ``difference`` to ``original`` are over the ``n`` faces common
+    to all arms; the rest over all ``faces``, ``missed`` of them counted as failures. ``curve``
+    is the share of all faces with at most each error of CURVE_NME.
+    """
+
+    source: str
+    level: float | None
+    arm: str
+    faces: int
+    n: int
+    missed: int
+    nme: float | None
+    failure_rate_8: float
+    failure_rate_10: float
+    auc_8: float
+    curve: tuple[float, ...]
+    difference: Estimate | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +177,7 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
             for level in plan.levels:
                 cells += _level_cells(observed, detector, level, things)
     found = tuple(cells)
-    marks = landmark_cells(observed) if observed.has_landmarks and observed.names else ()
+    marks = _landmark_cells(observed) if observed.has_landmarks and observed.names else ()
     answers = {d: words.answer(found, d, len(observed.names), things) for d in plan.detectors}
     return Table(
         answer=answers[plan.detectors[0]],
@@ -222,6 +255,52 @@ def _with_truth(observed: Results, detector: str, level: float | None, arm: str)
             matches, base, seed=observed.plan.seed
         )
     return values
+
+
+def _landmark_cells(observed: Results) -> tuple[LandmarkCell, ...]:
+    """All landmark figures of a study, true boxes first."""
+    cells: list[LandmarkCell] = []
+    for detector in (None, *observed.plan.detectors):
+        for level in observed.plan.levels:
+            errors = {arm: observed.errors(level, arm, detector) for arm in observed.arms}
+            if len(errors[ORIGINAL]):
+                cells += _landmark_level(errors, detector or TRUE_BOXES, level, observed.plan.seed)
+    return tuple(cells)
+
+
+def _landmark_level(
+    errors: dict[str, Floats], source: str, level: float | None, seed: int
+) -> list[LandmarkCell]:
+    common = np.all([np.isfinite(values) for values in errors.values()], axis=0)
+    cells = []
+    for arm, values in errors.items():
+        n = int(common.sum())
+        difference = verdict = None
+        if arm != ORIGINAL and n:
+            difference = paired_bootstrap_mean(errors[ORIGINAL][common], values[common], seed=seed)
+            verdict = judge_difference(difference, lower_is_better=True, n=n, scale=100, unit=" %")
+        cells.append(
+            LandmarkCell(
+                source,
+                level,
+                arm,
+                faces=len(values),
+                n=n,
+                missed=int((~np.isfinite(values)).sum()),
+                nme=float(values[common].mean()) if n else None,
+                failure_rate_8=failure_rate(values, limit=0.08),
+                failure_rate_10=failure_rate(values, limit=0.10),
+                auc_8=error_curve_area(values, limit=0.08),
+                curve=_curve(values),
+                difference=difference,
+                verdict=verdict,
+            )
+        )
+    return cells
+
+
+def _curve(errors: Floats) -> tuple[float, ...]:
+    return tuple(float((errors <= limit).mean()) for limit in CURVE_NME)
 
 
 def _picture_cells(observed: Results) -> tuple[PictureCell, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relume.metrics.statistics import Estimate, holm, mcnemar_exact
-from relume.study.verdict import judge_counts, judge_difference
+from relume.study.wording import judge_counts, judge_difference
 
 ARMS = {"gamma": (2, 0), "own": (13, 0), "authors": (39, 0)}
 """Lost and won of 124, where the original finds 118."""

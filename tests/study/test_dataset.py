@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_boxes_with_an_empty_row_for_no_face(tmp_path: Path) -> None:
     path = write(tmp_path, "image,x0,y0,x1,y1\na.jpg,1,2,11,22\na.jpg,5,5,9,9\nb.jpg,,,,\n")
-    found = dataset.read(path, NAMES)
+    found = dataset.read_labels(path, NAMES)
     assert found.kind == "boxes"
     assert [face.box for face in found.faces["a.jpg"]] == [(1, 2, 11, 22), (5, 5, 9, 9)]
     assert found.faces["b.jpg"] == ()
@@ -30,7 +30,7 @@ def test_boxes_with_an_empty_row_for_no_face(tmp_path: Path) -> None:
 def test_an_upright_ellipse_fills_its_box(tmp_path: Path) -> None:
     header = "image,major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px"
     path = write(tmp_path, f"{header}\nb.jpg,20,10,{np.pi / 2},50,60\n")
-    found = dataset.read(path, NAMES)
+    found = dataset.read_labels(path, NAMES)
     assert found.kind == "ellipses"
     assert "a.jpg" not in found.faces
     np.testing.assert_allclose(found.faces["b.jpg"][0].box, (40, 40, 60, 80))
@@ -43,7 +43,7 @@ def points_file(path: Path, rows: int = 68) -> None:
 
 def test_points_of_a_folder_get_a_detectors_box(tmp_path: Path) -> None:
     points_file(tmp_path / "b.csv")
-    found = dataset.read(tmp_path, NAMES)
+    found = dataset.read_labels(tmp_path, NAMES)
     assert found.kind == "points"
     (face,) = found.faces["b.jpg"]
     assert face.points is not None
@@ -66,20 +66,20 @@ def test_points_of_a_folder_get_a_detectors_box(tmp_path: Path) -> None:
 )
 def test_bad_labels_are_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        dataset.read(write(tmp_path, text), NAMES)
+        dataset.read_labels(write(tmp_path, text), NAMES)
 
 
 def test_bad_points_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no 68-point file"):
-        dataset.read(tmp_path, NAMES)
+        dataset.read_labels(tmp_path, NAMES)
     points_file(tmp_path / "a.csv", rows=67)
     with pytest.raises(InputError, match="expected 68 points, got 67"):
-        dataset.read(tmp_path, NAMES)
+        dataset.read_labels(tmp_path, NAMES)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnreadableInput, match="cannot read"):
-        dataset.read(tmp_path / "none.csv", NAMES)
+        dataset.read_labels(tmp_path / "none.csv", NAMES)
 
 
 def test_many_names_are_cut() -> None:
