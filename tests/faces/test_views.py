@@ -17,7 +17,14 @@ from relume.faces import (
     render_views,
     select_views,
 )
-from relume.faces.views import DARK_BELOW, LARGEST_SCALE, usual_scale
+from relume.faces.views import (
+    DARK_BELOW,
+    LARGEST_SCALE,
+    NOISY_DARK_BELOW,
+    is_dark,
+    relative_noise,
+    usual_scale,
+)
 from relume.photo import Image
 
 from .conftest import given
@@ -82,6 +89,35 @@ def test_an_unknown_view_suggests_the_nearest() -> None:
 def test_a_bright_photograph_costs_its_own_view_only() -> None:
     assert names(DARK_BELOW, *TWO) == ["original"]
     assert names(0.99 * DARK_BELOW, *TWO) == list(TWO)
+
+
+def with_noise(level: float, sigma: float, height: int = 200, width: int = 300) -> Image:
+    noise = np.random.default_rng(3).normal(0, sigma, (height, width, 1))
+    return np.clip(flat(level, height, width) + noise.astype(np.float32), 0, 1)
+
+
+def test_a_half_dark_and_noisy_photograph_is_dark() -> None:
+    """One that is half dark and clean is not, nor one that is lit and noisy."""
+    half_dark = (DARK_BELOW + NOISY_DARK_BELOW) / 2
+    specs = parse_views(TWO)
+    assert [s.name for s in select_views(specs, with_noise(half_dark, 0.06))] == list(TWO)
+    assert [s.name for s in select_views(specs, with_noise(half_dark, 0.01))] == ["original"]
+    assert [s.name for s in select_views(specs, with_noise(0.3, 0.08))] == ["original"]
+
+
+@pytest.mark.parametrize("size", [(200, 300), (1500, 1200)])
+def test_relative_noise_by_hand(size: tuple[int, int]) -> None:
+    """Its standard deviation over the level, whatever the picture's size; edges are none."""
+    assert relative_noise(with_noise(0.25, 0.05, *size)) == pytest.approx(0.2, rel=0.1)
+    steps = np.repeat(np.linspace(0.1, 0.9, size[1] // 10, dtype=np.float32), 10)
+    edges = np.broadcast_to(steps[None, :, None], (size[0], len(steps), 3))
+    assert relative_noise(np.ascontiguousarray(edges)) < 1e-3
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (1, 400)])
+def test_tiny_pictures_are_judged(size: tuple[int, int]) -> None:
+    assert not is_dark(flat(0.22, *size))
+    assert is_dark(flat(0.1, *size))
 
 
 def test_what_was_asked_for_alone_is_looked_at() -> None:

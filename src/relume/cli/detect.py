@@ -106,8 +106,13 @@ def detect(
         max_megapixels=max_megapixels,
     )
     outcomes, code = search.run(_targets(inputs, draw), as_text=document is None, quiet=quiet)
-    if document is not None:
-        _write(document, _document(outcomes, as_lines=output is not None), overwrite=overwrite)
+    if document == PIPE:
+        typer.echo(_document(outcomes, as_lines=output is not None), nl=False)
+    elif document is not None:
+        from relume.io.atomic import write_atomic
+
+        text = _document(outcomes, as_lines=output is not None)
+        write_atomic(Path(document), text.encode("utf-8", "surrogateescape"), overwrite=overwrite)
     if not quiet:
         _summarise(outcomes, document, drawn=draw is not None)
     if code:
@@ -280,12 +285,3 @@ def _face_lines(photo: dict[str, Any]) -> str:
     faces = ",\n  ".join(json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ()))
     head = json.dumps(photo, ensure_ascii=False)
     return head if "error" in photo else f'{head[:-1]}, "faces": [\n  {faces}\n]}}'
-
-
-def _write(document: str, text: str, *, overwrite: bool) -> None:
-    if document == PIPE:
-        typer.echo(text, nl=False)
-        return
-    from relume.io.atomic import write_atomic
-
-    write_atomic(Path(document), text.encode("utf-8", "surrogateescape"), overwrite=overwrite)

@@ -24,8 +24,19 @@ from relume.photo import Image, quantise
 DARK_BELOW = 0.2
 """Mean level under which a photograph is dark enough for more views than its own.
 
-Measured on bright photographs: 1-2 % of LFPW's and FDDB's are below it.
+Measured on photographs as they are: 6 % of LFPW's and 1 % of FDDB's are below it.
 """
+NOISY_DARK_BELOW = 0.25
+"""The same for a noisy photograph: a camera lifts half-dark pictures, and their noise with them."""
+NOISY_FROM = 0.15
+"""Relative noise (see :func:`relative_noise`) from which a photograph is noisy.
+
+Measured: of 1,477 photographs of LFPW and FDDB as they are, none between the two levels has more
+than 0.12; of LFPW's at 0.3 times the light with a camera's noise, a third has.
+"""
+NOISE_PIXELS = 1_000_000
+MAD_OF_NORMAL = 0.6745
+"""The median of a standard normal's absolute value."""
 LARGEST_SCALE = 4.0
 
 VIEW_PIXELS = 500_000
@@ -102,12 +113,35 @@ def select_views(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
     one), the first.
     """
     own = [spec for spec in specs if spec.is_photograph]
-    if own and len(specs) > 1 and mean_level(image) >= DARK_BELOW:
+    if own and len(specs) > 1 and not is_dark(image):
         return own
     different: dict[tuple[str, float], ViewSpec] = {}
     for spec in specs:
         different.setdefault((spec.method, spec.scale_of(image)), spec)
     return list(different.values())
+
+
+def is_dark(image: Image) -> bool:
+    """Whether a photograph may hide faces: it is dark, or half dark and noisy."""
+    level = mean_level(image)
+    if DARK_BELOW <= level < NOISY_DARK_BELOW:
+        return relative_noise(image) > NOISY_FROM
+    return level < DARK_BELOW
+
+
+def relative_noise(image: Image) -> float:
+    """The noise over the grey level around it: the median of both, in a picture's middle.
+
+    Immerkaer, *Fast Noise Variance Estimation* (1996): a mask that neither flat places nor straight
+    edges pass; the median leaves texture out.
+    """
+    height, width = image.shape[:2]
+    share = min(1.0, (NOISE_PIXELS / (height * width)) ** 0.5)
+    top, left = (int(side * (1 - share) / 2) for side in (height, width))
+    grey = cv2.cvtColor(image[top : height - top, left : width - left], cv2.COLOR_RGB2GRAY)
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    around = np.maximum(cv2.blur(grey, (3, 3)), np.float32(1 / 255))
+    return float(np.median(np.abs(cv2.filter2D(grey, -1, mask)) / around)) / MAD_OF_NORMAL
 
 
 def render_views(
