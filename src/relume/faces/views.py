@@ -31,10 +31,11 @@ NOISY_DARK_BELOW = 0.25
 NOISY_FROM = 0.15
 """Relative noise (see :func:`relative_noise`) from which a photograph is noisy.
 
-Measured: of 1,477 photographs of LFPW and FDDB as they are, none between the two levels has more
-than 0.12; of LFPW's at 0.3 times the light with a camera's noise, a third has.
+Measured: of 107 photographs of LFPW and FDDB as they are between the two levels, none has more
+than 0.12: lit photographs cost what they did. At 0.3 times the light, with a camera's noise, it
+gives the second view to another 12 % of LFPW's, among them the faces that the level alone missed.
 """
-NOISE_PIXELS = 1_000_000
+NOISE_PIXELS = 250_000
 MAD_OF_NORMAL = 0.6745
 """The median of a standard normal's absolute value."""
 LARGEST_SCALE = 4.0
