@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,13 +20,11 @@ import numpy.typing as npt
 from relume.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 Image: TypeAlias = npt.NDArray[np.float32]
 Array: TypeAlias = npt.NDArray[Any]
-
-DTYPES = (np.uint8, np.uint16, np.float32, np.float64)
-"""What users' arrays may hold."""
 
 
 @dataclass(frozen=True)
@@ -33,34 +32,44 @@ class Meta:
     """What a file says about its picture, carried from the input to the output.
 
     ``exif`` has its orientation already applied to the pixels and reset to 1. ``icc`` is the
-    colour profile of the pixels, ``xmp`` an XML packet; all are raw bytes or None. ``notes`` are
-    sentences for the user about what reading had to change (CMYK converted, say).
+    colour profile of the pixels, ``xmp`` an XML packet, ``iptc`` its IIM records; all are raw
+    bytes or None. ``text`` are pairs of keyword and text (PNG's; a JPEG's comment is
+    "Comment"). ``notes`` tell the user what reading had to change (CMYK converted, say).
     """
 
     format: str = ""
     exif: bytes | None = None
     icc: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
     grey: bool = False
     jpeg_quality: int | None = None
     jpeg_subsampling: str | None = None
+    jpeg_progressive: bool = False
+    lossless: bool = False
     size_bytes: int | None = None
+    file_mode: int | None = None
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Photo:
     """A picture: ``pixels`` by the array contract, with what has to survive around it.
 
     ``alpha`` is ``float32 (H, W)`` in [0, 1] or None, ``depth_bits`` the bits a channel had in
-    the file (8, 16 or 32 for float) and will have again.
+    the file (8, 16 or 32 for float) and will have again. A photo equals only itself.
     """
 
     pixels: Image
     alpha: Image | None = None
     depth_bits: int = 8
     meta: Meta = field(default_factory=Meta)
+
+    def __repr__(self) -> str:
+        shape, bits, format = self.pixels.shape, self.depth_bits, self.meta.format
+        return f"Photo(shape={shape}, depth_bits={bits}, format={format!r})"
 
     def with_pixels(self, pixels: Image) -> Photo:
         """The same photo, showing other pixels of the same size."""
@@ -74,18 +83,10 @@ class Photo:
     def save(
         self, path: str | Path, *, overwrite: bool = False, quality: int | None = None
     ) -> Path:
-        """Write the photo to ``path``, in the format its ending names, metadata included.
-
-        The file appears whole or not at all (temporary file, then rename).
-
-        Raises:
-            OutputError: ``path`` exists and ``overwrite`` is false, or cannot be written.
-        """
+        """:func:`relume.io.write` of this photo."""
         # by name, as the package root does: io stands above this room and imports it
-        written: Path = import_module("relume.io").write(
-            self, path, overwrite=overwrite, quality=quality
-        )
-        return written
+        write: Callable[..., Path] = import_module("relume.io").write
+        return write(self, path, overwrite=overwrite, quality=quality)
 
 
 def check_image(image: Array) -> Image:
@@ -94,6 +95,7 @@ def check_image(image: Array) -> Image:
     Raises:
         InputError: wrong dtype, shape or size, or values that are not finite.
     """
+    _check_array(image)
     if image.dtype != np.float32 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(
             f"expected a float32 image of shape (H, W, 3), got {image.dtype} {image.shape}"
@@ -114,8 +116,7 @@ def to_image(array: Array) -> Image:
     Raises:
         InputError: another dtype or shape, values that are not finite, floats outside [0, 1].
     """
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"expected a numpy array or a Photo, got {type(array).__name__}")
+    _check_array(array)
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
@@ -123,13 +124,21 @@ def to_image(array: Array) -> Image:
             f"expected an image of shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}"
         )
     colour = array[:, :, :3] if array.shape[2] != 1 else np.repeat(array, 3, axis=2)
-    if array.dtype not in DTYPES:
+    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise InputError(f"expected dtype uint8, uint16, float32 or float64, got {array.dtype}")
     return as_float(colour)
 
 
+def _check_array(given: object) -> None:
+    if isinstance(given, np.ndarray):
+        return
+    is_path = isinstance(given, str | PathLike)
+    todo = "read a file with relume.read(path)" if is_path else "make one with numpy.asarray"
+    raise InputError(f"expected a numpy array or a Photo, got {type(given).__name__}; {todo}")
+
+
 def as_float(values: Array) -> Image:
-    """uint8 / 255, uint16 / 65535, or floats in [0, 1], any shape, as contiguous float32.
+    """uint8 / 255, uint16 / 65535, or floats in [0, 1], as float32 of the same shape.
 
     Raises:
         InputError: floats that are not finite, or outside [0, 1].
@@ -148,18 +157,12 @@ def as_float(values: Array) -> Image:
 
 
 def from_image(image: Image, like: Array) -> Array:
-    """``image`` in the dtype and channel layout of the array ``like`` that it came from.
-
-    Clamped to [0, 1] once, then rounded, so that nothing wraps around in the cast.
-    """
-    out = quantise(image, like.dtype)
+    """``image`` in the dtype and channel layout of the array ``like`` that it came from."""
     if like.ndim == 2 or like.shape[2] == 1:
         # our own methods keep grey grey; a mean is exact for equal channels
-        grey = quantise(image.mean(axis=2), like.dtype)
-        return grey if like.ndim == 2 else grey[:, :, None]
-    if like.shape[2] == 4:
-        return np.dstack([out, like[:, :, 3]])
-    return out
+        return quantise(image.mean(axis=2), like.dtype).reshape(like.shape)
+    out = quantise(image, like.dtype)
+    return np.dstack([out, like[:, :, 3]]) if like.shape[2] == 4 else out
 
 
 def quantise(values: Array, dtype: npt.DTypeLike) -> Array:

@@ -136,15 +136,61 @@ def test_impossible_targets_are_one_line(tmp_path: Path, name: str, words: str) 
     assert held(tmp_path) == ["file", "folder"]
 
 
-def test_a_link_is_followed_and_permissions_are_kept(tmp_path: Path) -> None:
-    target, link = tmp_path / "target.jpg", tmp_path / "link.jpg"
-    target.write_bytes(b"old")
-    target.chmod(0o640)
-    link.symlink_to(target)
+def test_permissions_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    write_atomic(path, b"new", overwrite=True, mode=0o600)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+@pytest.mark.parametrize(
+    ("mode", "umask", "expected"),
+    [(0o600, 0o022, 0o600), (0o666, 0o027, 0o640), (0o444, 0o022, 0o644), (0o777, 0o022, 0o644)],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_new_file_is_no_more_open_than_asked(
+    tmp_path: Path, mode: int, umask: int, expected: int, overwrite: bool
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomic(tmp_path / "a.jpg", b"new", overwrite=overwrite, mode=mode)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.jpg").stat().st_mode & 0o777 == expected
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path, writable: bool) -> None:
+    (tmp_path / "out").mkdir()
+    original, link = tmp_path / "original.jpg", tmp_path / "out" / "link.jpg"
+    original.write_bytes(b"old")
+    if not writable:
+        original.chmod(0o400)
+    link.symlink_to(original)
     write_atomic(link, b"new", overwrite=True)
-    assert link.is_symlink()
-    assert target.read_bytes() == b"new"
-    assert target.stat().st_mode & 0o777 == 0o640
+    assert original.read_bytes() == b"old"
+    assert not link.is_symlink()
+    assert link.read_bytes() == b"new"
+    assert held(tmp_path / "out") == ["link.jpg"]
+
+
+def test_a_second_name_of_a_file_is_replaced_and_the_first_stays(tmp_path: Path) -> None:
+    original, name = tmp_path / "original.jpg", tmp_path / "name.jpg"
+    original.write_bytes(b"old")
+    os.link(original, name)
+    write_atomic(name, b"new", overwrite=True)
+    assert original.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_link_to_an_open_file_is_written_through(tmp_path: Path) -> None:
+    """/dev/stdout is a link into /proc: replaced, it would be gone for everybody."""
+    with (tmp_path / "stdout").open("wb") as file:
+        link = Path(f"/proc/self/fd/{file.fileno()}")
+        write_atomic(link, b"new", overwrite=True)
+    assert (tmp_path / "stdout").read_bytes() == b"new"
 
 
 def test_a_dangling_link_counts_as_existing(tmp_path: Path) -> None:

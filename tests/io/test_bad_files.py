@@ -1,6 +1,7 @@
 """Files that are no pictures, or not whole, or not to be trusted: one line, and nothing else."""
 
 import os
+import socket
 import struct
 import threading
 import zlib
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relume.errors import InputError, TooLarge, UnreadableInput
-from relume.io import decode, encode, read
+from relume.io import decode, encode, format_in, read, special_file
 from relume.io.raster import open_header
 from relume.photo import Photo, to_image
 
@@ -177,7 +178,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         read(tmp_path / "none.jpg")
     with pytest.raises(UnreadableInput, match="is a folder"):
         read(tmp_path)
-    with pytest.raises(UnreadableInput, match="cannot read"):
+    with pytest.raises(UnreadableInput, match="cannot be read"):
         read(tmp_path / "a\0.jpg")
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(UnreadableInput, match=r"empty\.jpg is empty"):
@@ -189,6 +190,62 @@ def test_paths_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "read_bytes", forbidden)  # root may read anything
     with pytest.raises(UnreadableInput, match="may not be read"):
         read(tmp_path / "empty.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and sockets with names")
+def test_only_files_are_opened(tmp_path: Path) -> None:
+    """A pipe that nobody writes to would be waited for, and /dev/zero never ends."""
+    pipe, name = tmp_path / "pipe.jpg", tmp_path / "socket.jpg"
+    os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(name))
+        for path, what in ((pipe, "a pipe"), (name, "a socket"), (Path("/dev/zero"), "a device")):
+            assert special_file(path) == what
+            assert format_in(path) is None
+            with pytest.raises(UnreadableInput, match=f"is {what}; expected a picture's file"):
+                read(path)
+    (tmp_path / "link.jpg").symlink_to(pipe)
+    with pytest.raises(UnreadableInput, match="is a pipe"):
+        read(tmp_path / "link.jpg")
+    assert special_file(tmp_path) is None
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.jpg", "http://a/b.png"])
+def test_addresses_are_not_fetched(address: str) -> None:
+    with pytest.raises(UnreadableInput, match=r"https?:/.*not fetched; download the picture"):
+        read(address)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"P6\n2 2\n255\n" + bytes(12), "PPM; convert it to PNG"),
+        (b"P2\n2 2\n255\n1 2 3 4\n", "PPM; convert it to PNG"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\0\0\0\x18ftypisom", "a video"),
+        (b"Dear photograph", "holds text"),
+        (b"\0\1\2\3", "of no known format"),
+    ],
+)
+def test_what_is_no_picture_is_named(data: bytes, words: str) -> None:
+    with pytest.raises(UnreadableInput, match=f"a: not a picture that is read: it .*{words}"):
+        decode(data, name="a")
+
+
+def test_the_format_goes_by_content(tmp_path: Path) -> None:
+    for name, kind in (("noext", "jpeg"), ("wrong.png", "webp"), ("a.nef", "jpeg")):
+        (tmp_path / name).write_bytes(WHOLE[kind])
+        assert format_in(tmp_path / name) == kind
+        assert read(tmp_path / name).meta.format == kind
+    (tmp_path / "a.nef").write_bytes(WHOLE["tiff"])
+    assert format_in(tmp_path / "a.nef") == "raw"
+    (tmp_path / "text.jpg").write_bytes(b"text")
+    assert format_in(tmp_path / "text.jpg") is None
+    assert format_in(tmp_path / "none.jpg") is None
+    assert format_in(tmp_path) is None
 
 
 def test_a_name_does_not_decide() -> None:

@@ -3,7 +3,6 @@
 import io
 import struct
 import sys
-import types
 from pathlib import Path
 
 import cv2
@@ -419,41 +418,3 @@ def test_missing_packages_name_their_extra(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=rf"relume\[{extra}\]"):
         decode(data, name=name)
-
-
-def test_raw_is_developed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for rawpy: what is asked of it, and what becomes of its answer."""
-    asked: dict[str, object] = {}
-    array = noise(6, 8, 3, dtype=np.uint16)
-
-    class Raw:
-        sizes = types.SimpleNamespace(width=8, height=6)
-
-        def __enter__(self) -> "Raw":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def postprocess(self, **options: object) -> Array:
-            asked.update(options)
-            return array
-
-        def extract_thumb(self) -> object:
-            preview = saved(smooth(), "JPEG", exif=exif_with(6))
-            return types.SimpleNamespace(format="jpeg", data=preview)
-
-    fake = types.ModuleType("rawpy")
-    fake.imread = lambda file: Raw()
-    fake.LibRawError = type("LibRawError", (Exception,), {})
-    fake.ThumbFormat = types.SimpleNamespace(JPEG="jpeg")
-    fake.ColorSpace = types.SimpleNamespace(sRGB="sRGB")
-    monkeypatch.setitem(sys.modules, "rawpy", fake)
-    photo = decode(b"II*\0 raw", name="a.nef")
-    np.testing.assert_array_equal(from_image(photo.pixels, array), array)
-    assert photo.depth_bits == 16
-    assert asked["output_bps"] == 16
-    assert asked["no_auto_bright"] is True
-    assert photo.meta.format == "raw"
-    assert is_upright(photo.meta.exif)
-    with pytest.raises(InputError, match="megapixels"):
-        decode(b"II*\0 raw", name="a.nef", max_megapixels=1e-6)

@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from relume.errors import InputError, OutputError, ParameterError, RelumeError, UnreadableInput
 from relume.io.atomic import check_writable, write_atomic
-from relume.io.formats import FORMATS, READABLE_SUFFIXES, WRITABLE, format_of, sniff
+from relume.io.formats import (
+    FORMATS,
+    READABLE_SUFFIXES,
+    WRITABLE,
+    describe,
+    format_of,
+    losses,
+    sniff,
+)
 
 if TYPE_CHECKING:
     from relume.io.raster import Raster
     from relume.photo import Photo
 
-__all__ = ["READABLE_SUFFIXES", "decode", "encode", "format_of", "read", "write"]
+__all__ = [
+    "READABLE_SUFFIXES",
+    "decode",
+    "encode",
+    "format_in",
+    "format_of",
+    "losses",
+    "read",
+    "special_file",
+    "write",
+]
+HEAD_BYTES = 512
+"""Enough to tell what a file holds."""
 
 
 def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = 200.0) -> Photo:
     """The photo in a file, named by its path, open, or as its bytes.
 
     Raises:
-        UnreadableInput: missing, a folder, no permission, empty, truncated, or no picture.
+        UnreadableInput: missing, a folder, a pipe or device named by its path, no permission,
+            empty, truncated, or no picture.
         InputError: as :func:`decode`.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), max_megapixels=max_megapixels)
     if isinstance(source, str | os.PathLike):
-        return decode(_bytes_of(Path(source)), name=str(source), max_megapixels=max_megapixels)
+        data, mode = _read_file(Path(source))
+        photo = decode(data, name=str(source), max_megapixels=max_megapixels)
+        return replace(photo, meta=replace(photo.meta, file_mode=mode))
     name = getattr(source, "name", None)
     name = name if isinstance(name, str) else "input"
     try:
@@ -46,6 +72,8 @@ def write(
 ) -> Path:
     """Write the photo whole or not at all, in the format that the path's ending names.
 
+    A new file gets the permissions of the file that the photo was read from, within the umask.
+
     Raises:
         OutputError: an unknown ending, a file that exists while ``overwrite`` is false, or a
             place where nothing can be written.
@@ -54,8 +82,34 @@ def write(
     path = Path(path)
     format = format_of(path)
     check_writable(path, overwrite=overwrite)  # before the work of encoding
-    write_atomic(path, encode(photo, format, quality=quality), overwrite=overwrite)
+    data = encode(photo, format, quality=quality)
+    write_atomic(path, data, overwrite=overwrite, mode=photo.meta.file_mode)
     return path
+
+
+def format_in(path: Path) -> str | None:
+    """The format of a file by its content; None if it cannot be read, or is no picture."""
+    try:
+        if special_file(path):
+            return None
+        with path.open("rb") as file:
+            return sniff(file.read(HEAD_BYTES), path.name)
+    except (OSError, ValueError):
+        return None
+
+
+def special_file(path: Path) -> str | None:
+    """What is not read by its name: "a pipe", "a device", "a socket", or None if it is.
+
+    Raises:
+        OSError: nothing is there, or it may not be looked at.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
 
 
 def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -> Photo:
@@ -75,7 +129,7 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -
     try:
         format = sniff(data, name)
         if format is None:
-            raise UnreadableInput(_what_it_looks_like(data))
+            raise UnreadableInput(f"not a picture that is read: it {describe(data)}")
         raster: Raster = _function(FORMATS[format].reader)(data, max_megapixels)
         return raster.to_photo(format, len(data))
     except RelumeError as error:
@@ -92,10 +146,11 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -
 def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
     """The photo as "jpeg", "png", "webp", "tiff", "avif" or "heif", metadata included.
 
-    PNG keeps 8 or 16 bits, TIFF 8, 16 or float; the others have 8. Values are clamped to [0, 1]
-    and rounded. Grey photos are written grey where the format has grey (and only while their
-    pixels are grey). JPEG has no alpha: there the photo is laid on white. ``quality``, 1 to 100,
-    is for the lossy formats (100 is lossless in WebP); without it a JPEG gets about its input's.
+    PNG keeps 8 or 16 bits, TIFF 8, 16 or float, HEIC 8 or 10; the others have 8. Values are
+    clamped to [0, 1] and rounded. Grey photos are written grey where the format has grey (and only
+    while their pixels are grey). ``quality``, 1 to 100, is for the lossy formats (100 is lossless
+    in WebP); without it a JPEG gets about its input's quality, and a WebP that was lossless stays
+    so. :func:`losses` says what is left out.
 
     Raises:
         OutputError: an unknown format, or a picture that it cannot hold.
@@ -127,23 +182,21 @@ def _function(name: str) -> Callable[..., Any]:
     return found
 
 
-def _what_it_looks_like(data: bytes) -> str:
-    head = data[:512]
-    if b"\0" not in head and head.isascii():
-        return "not a picture: it holds text"
-    return "not a picture of a known format (JPEG, PNG, WebP, TIFF, AVIF, HEIC, camera raw)"
-
-
-def _bytes_of(path: Path) -> bytes:
+def _read_file(path: Path) -> tuple[bytes, int]:
+    """A regular file's bytes and permissions."""
+    if re.match(r"https?:[/\\]", str(path)):
+        raise UnreadableInput(f"{path}: addresses are not fetched; download the picture first")
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise UnreadableInput(f"{path} does not exist") from error
-    except IsADirectoryError as error:
-        raise UnreadableInput(f"{path} is a folder; expected a picture") from error
-    except PermissionError as error:
-        what = "is a folder; expected a picture" if path.is_dir() else "may not be read"
-        raise UnreadableInput(f"{path} {what}") from error
+        special = special_file(path)
+        if special is None:
+            return path.read_bytes(), path.stat().st_mode & 0o777
+        reason = f"is {special}; expected a picture's file (- reads standard input)"
+    except FileNotFoundError:
+        reason = "does not exist"
+    except IsADirectoryError:
+        reason = "is a folder; expected a picture"
+    except PermissionError:
+        reason = "is a folder; expected a picture" if path.is_dir() else "may not be read"
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableInput(f"cannot read {path}: {reason}") from error
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise UnreadableInput(f"{path} {reason}")

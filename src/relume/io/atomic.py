@@ -26,12 +26,13 @@ NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EN
 """What file systems without hard links (FAT, some network shares) answer."""
 
 
-def write_atomic(path: Path, data: bytes, *, overwrite: bool) -> None:
+def write_atomic(path: Path, data: bytes, *, overwrite: bool, mode: int | None = None) -> None:
     """Write ``data`` to ``path``: a temporary file in the same folder, then one rename.
 
     Without ``overwrite`` an existing file stays as it is, even one that appears meanwhile. With
-    it a link is followed, the file's permissions are kept, and a device or pipe is written to
-    directly. Whatever goes wrong, Ctrl-C too, leaves no half file.
+    it a link is replaced, never what it leads to, the permissions of an existing file are kept,
+    and a device or pipe is written to directly. A new file gets the permissions ``mode``, within
+    the umask and with the owner's to write. Whatever goes wrong, Ctrl-C too, leaves no half file.
 
     Raises:
         OutputError: the file exists, or it cannot be written.
@@ -39,11 +40,10 @@ def write_atomic(path: Path, data: bytes, *, overwrite: bool) -> None:
     path = Path(path)
     check_writable(path, overwrite=overwrite)
     try:
-        target = Path(os.path.realpath(path)) if overwrite else path
-        if overwrite and target.exists() and not target.is_file():
-            target.write_bytes(data)
+        if overwrite and path.exists() and _is_stream(path):
+            path.write_bytes(data)
         else:
-            _write_beside(target, data, overwrite=overwrite)
+            _write_beside(path, data, overwrite=overwrite, mode=mode)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
@@ -67,21 +67,29 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise _refused(path, error) from error
     if not overwrite:
         raise _exists(path)
-    if path.exists() and not os.access(path, os.W_OK):
+    if path.exists() and not path.is_symlink() and not os.access(path, os.W_OK):
         raise OutputError(f"cannot write {path}: the file is read-only")
 
 
-def _write_beside(path: Path, data: bytes, *, overwrite: bool) -> None:
+def _is_stream(path: Path) -> bool:
+    """Whether it is no file that a rename may replace: a device, a pipe, /dev/stdout."""
+    parent = os.path.realpath(path.parent)
+    return not path.is_file() or parent == "/dev" or parent.startswith("/proc/")
+
+
+def _write_beside(path: Path, data: bytes, *, overwrite: bool, mode: int | None) -> None:
     partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")
     try:
         with partial.open("xb") as file:
+            if overwrite and path.exists() and not path.is_symlink():
+                partial.chmod(path.stat().st_mode & 0o7777)
+            elif mode is not None:
+                partial.chmod((mode | 0o200) & partial.stat().st_mode & 0o777)
             file.write(data)
-        if not overwrite:
+        if overwrite:
+            partial.replace(path)
+        else:
             _claim(partial, path)
-            return
-        if path.exists():
-            partial.chmod(path.stat().st_mode & 0o7777)
-        partial.replace(path)
     finally:
         with suppress(OSError):  # what went wrong before is what counts
             partial.unlink(missing_ok=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,20 @@ EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 THUMBNAIL_AT, THUMBNAIL_BYTES = 0x0201, 0x0202
 TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+MOST_ENTRIES = 1 << 17
+"""Over all directories of a file; one that claims more is not read for minutes."""
+
+LARGEST_FIELD_BYTES = 1 << 16
+MOST_FIELDS = 500
+# what describes a picture, not its pixels: names, makers, times, ratings, exposure
+DESCRIPTIVE = frozenset(
+    {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096)}
+)
+EXIF_DIRECTORY, GPS_DIRECTORY, COLOR_SPACE, INTEROPERABILITY = 34665, 34853, 40961, 40965
+# camera raw (TIFF/EP) has some of EXIF's fields in its first directory
+EP = frozenset({33434, 33437, 34850, 34855, 36867, *range(37377, 37387)})
+# of the raw pixels, or full of offsets into the raw file: maker note, sizes, filter pattern
+OF_RAW = frozenset({37500, 40962, 40963, 41730})
 XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8](?=[\"'<])")
 
 
@@ -35,6 +50,14 @@ class Entry:
     def size_bytes(self) -> int:
         """Bytes of the field's values; up to four stand in the entry itself."""
         return TYPE_BYTES.get(self.kind, 0) * self.count
+
+
+class Field(NamedTuple):
+    """One field to be written; ``value`` are its bytes, in the file's byte order."""
+
+    tag: int
+    kind: int
+    value: bytes
 
 
 @dataclass(frozen=True)
@@ -77,25 +100,99 @@ def directories(data: bytes) -> Iterator[Directory]:
         return
     (at,) = struct.unpack_from(order + "I", data, 4)
     seen: set[int] = set()
-    while at and at not in seen:
+    entries = 0
+    while at and at not in seen and entries < MOST_ENTRIES:
         seen.add(at)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        entries: dict[int, Entry] = {}
-        for place in range(at + 2, at + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", data, place)
-            entries.setdefault(tag, Entry(tag, kind, number, place))
-        next_at = at + 2 + 12 * count
-        yield Directory(order, entries, next_at)
-        (at,) = struct.unpack_from(order + "I", data, next_at)
+        found = _directory(data, order, at)
+        yield found
+        entries += len(range(at + 2, found.next_at, 12))
+        (at,) = struct.unpack_from(order + "I", data, found.next_at)
+
+
+def _directory(data: bytes, order: str, at: int) -> Directory:
+    (count,) = struct.unpack_from(order + "H", data, at)
+    entries: dict[int, Entry] = {}
+    for place in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", data, place)
+        entries.setdefault(tag, Entry(tag, kind, number, place))
+    return Directory(order, entries, at + 2 + 12 * count)
+
+
+def directory_bytes(
+    order: str, at: int, fields: Iterable[Field], kept: Iterable[bytes] = ()
+) -> bytes:
+    """A directory that stands at ``at``, with its values; ``kept`` are entries as they are."""
+    entries = {struct.unpack_from(order + "H", entry)[0]: entry for entry in kept}
+    fields = list(fields)
+    values = bytearray()
+    values_at = at + 6 + 12 * (len(entries) + len(fields))
+    for tag, kind, value in fields:
+        place = value.ljust(4, b"\0")
+        if len(value) > 4:
+            place = struct.pack(order + "I", values_at + len(values))
+            values += value + b"\0" * (len(value) % 2)
+        count = len(value) // TYPE_BYTES[kind]
+        entries[tag] = struct.pack(order + "HHI", tag, kind, count) + place
+    packed = b"".join(entry for _, entry in sorted(entries.items()))
+    return struct.pack(order + "H", len(entries)) + packed + bytes(4) + bytes(values)
 
 
 def tag_bytes(data: bytes, found: Directory, tag: int) -> bytes | None:
-    """The bytes of a long field (ICC, XMP), None if it is not there."""
+    """The bytes of a field's value, None if it is not there, or outside the data."""
     entry = found.entries.get(tag)
-    if entry is None or entry.size_bytes <= 4:
+    if entry is None or not entry.size_bytes:
         return None
-    (at,) = struct.unpack_from(found.order + "I", data, entry.at + 8)
-    return bytes(data[at : at + entry.size_bytes])
+    at = entry.at + 8
+    if entry.size_bytes > 4:
+        (at,) = struct.unpack_from(found.order + "I", data, at)
+    value = data[at : at + entry.size_bytes]
+    return value if len(value) == entry.size_bytes else None
+
+
+def extract_exif(data: bytes, *, of_raw: bool = False) -> bytes | None:
+    """The EXIF of a TIFF's picture, or of a camera raw that was developed to sRGB.
+
+    That is what the first directory says of the picture, with its EXIF and GPS directories, laid
+    out anew. ``of_raw`` leaves out what is true of the raw file only.
+    """
+    try:
+        first = next(directories(data), None)
+        if first is None:
+            return None
+        parts: dict[int, dict[int, Field]] = {EXIF_DIRECTORY: {}, GPS_DIRECTORY: {}}
+        for pointer, part in parts.items():
+            at = first.number(data, pointer)
+            if at:
+                part |= _fields(data, _directory(data, first.order, at))
+    except struct.error:
+        return None
+    main = _fields(data, first)
+    exif = parts[EXIF_DIRECTORY]
+    exif.pop(INTEROPERABILITY, None)  # a directory of its own, about thumbnails
+    if of_raw:
+        exif = {tag: main[tag] for tag in EP & main.keys()} | exif
+        exif = {tag: field for tag, field in exif.items() if tag not in OF_RAW}
+        if exif:
+            exif[COLOR_SPACE] = Field(COLOR_SPACE, 3, struct.pack(first.order + "H", 1))
+        parts[EXIF_DIRECTORY] = exif
+    body = bytearray(data[:4] + bytes(4))
+    kept = [field for tag, field in main.items() if tag in DESCRIPTIVE]
+    for pointer, part in parts.items():
+        if part:
+            kept.append(Field(pointer, 4, struct.pack(first.order + "I", len(body))))
+            body += directory_bytes(first.order, len(body), part.values())
+    struct.pack_into(first.order + "I", body, 4, len(body))
+    return bytes(body + directory_bytes(first.order, len(body), kept)) if kept else None
+
+
+def _fields(data: bytes, found: Directory) -> dict[int, Field]:
+    """A directory's fields; those that are damaged or very large are left out."""
+    fields: dict[int, Field] = {}
+    for entry in list(found.entries.values())[:MOST_FIELDS]:
+        value = tag_bytes(data, found, entry.tag)
+        if value is not None and len(value) <= LARGEST_FIELD_BYTES:
+            fields[entry.tag] = Field(entry.tag, entry.kind, value)
+    return fields
 
 
 def split_orientation(data: bytes) -> tuple[int, bytes]:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relume.errors import OutputError
+
+if TYPE_CHECKING:
+    from relume.photo import Photo
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Format:
 
     ``reader`` and ``writer`` are functions of this package, "module.function"; a format without a
     writer is only read, and a result of such a picture gets the format ``result``. ``bits`` is the
-    most a channel can have, ``package`` what the extra installs.
+    most a channel can have, ``keeps`` names metadata beside EXIF, XMP and ICC, ``package`` is what
+    the extra installs.
     """
 
     name: str
@@ -31,6 +36,7 @@ class Format:
     alpha: bool = True
     bits: int = 8
     longest_side_px: int | None = None
+    keeps: frozenset[str] = frozenset()
     extra: str | None = None
     package: str | None = None
 
@@ -48,21 +54,26 @@ RAW = (
 _TABLE = (
     Format(
         "jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", "jpeg.read", "jpeg.write",
-        lossy=True, alpha=False, longest_side_px=65500,
+        lossy=True, alpha=False, longest_side_px=65500, keeps=frozenset({"iptc", "Comment"}),
     ),
-    Format("png", (".png",), "image/png", "png.read", "png.write", bits=16),
+    Format(
+        "png", (".png",), "image/png", "png.read", "png.write", bits=16, keeps=frozenset({"text"})
+    ),
     Format(
         "webp", (".webp",), "image/webp", "pillow.read", "pillow.write_webp",
         lossy=True, longest_side_px=16383,
     ),
-    Format("tiff", (".tif", ".tiff"), "image/tiff", "tiff.read", "tiff.write", bits=32),
+    Format(
+        "tiff", (".tif", ".tiff"), "image/tiff", "tiff.read", "tiff.write",
+        bits=32, keeps=frozenset({"iptc"}),
+    ),
     Format(
         "avif", (".avif",), "image/avif", "pillow.read", "pillow.write_avif",
         lossy=True, longest_side_px=65536,
     ),
     Format(
         "heif", (".heic", ".heif", ".hif"), "image/heif", "heif.read", "heif.write",
-        lossy=True, extra="heif", package="pillow_heif",
+        lossy=True, bits=10, extra="heif", package="pillow_heif",
     ),
     Format("gif", (".gif",), "image/gif", "pillow.read", result="png"),
     Format("bmp", (".bmp",), "image/bmp", "pillow.read", result="png"),
@@ -79,6 +90,18 @@ READABLE_SUFFIXES = frozenset(suffix for format in _TABLE for suffix in format.s
 
 HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 AVIF_BRANDS = frozenset({b"avif", b"avis"})
+# not read, but told apart
+OTHERS = (
+    *((b"P%d" % number, "is a PBM, PGM or PPM; convert it to PNG") for number in range(1, 8)),
+    (b"8BPS", "is a Photoshop document; save it as TIFF or PNG"),
+    (b"\0\0\0\x0cjP  ", "is JPEG 2000; convert it to TIFF or PNG"),
+    (b"\xff\x0a", "is JPEG XL; convert it to TIFF or PNG"),
+    (b"\0\0\0\x0cJXL ", "is JPEG XL; convert it to TIFF or PNG"),
+    (b"%PDF", "is a PDF; export its pictures"),
+)
+JPEG_PACKET_BYTES = 65500
+"""The most that one packet of metadata can have in a JPEG, whatever its prefix."""
+
 STARTS = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -116,6 +139,38 @@ def result_format(name: str) -> str:
     ('webp', 'png', 'jpeg')
     """
     return name if name in WRITABLE else FORMATS[name].result
+
+
+def losses(photo: Photo, name: str) -> list[str]:
+    """What of the photo the format ``name`` cannot hold, a sentence each."""
+    format, meta, title = WRITABLE[name], photo.meta, name.upper()
+    found: list[str] = []
+    if photo.alpha is not None and not format.alpha:
+        found.append(f"{title} has no transparency: the picture is laid on white")
+    # of camera raw one expects no more
+    if photo.depth_bits > format.bits and meta.format != "raw":
+        found.append(f"{title} has {format.bits} bits a channel, the photo {photo.depth_bits}")
+    if meta.iptc and "iptc" not in format.keeps:
+        found.append(f"{title} has no place for IPTC: its keywords and captions are left out")
+    lost = [] if "text" in format.keeps else [k for k, _ in meta.text if k not in format.keeps]
+    if lost:
+        found.append(f"{title} has no place for this text: {', '.join(lost)}")
+    for kind, packet in (("EXIF", meta.exif), ("XMP", meta.xmp), ("IPTC", meta.iptc)):
+        if name == "jpeg" and len(packet or b"") > JPEG_PACKET_BYTES:
+            found.append(f"its {kind} is too large for a JPEG (64 KB) and is left out")
+    return found
+
+
+def describe(data: bytes) -> str:
+    """What bytes that are not read seem to be, "is ..." or "holds ..."."""
+    for start, words in OTHERS:
+        if data.startswith(start):
+            return words
+    if data[4:8] == b"ftyp":
+        return "seems to be a video, or a picture of an unknown kind"
+    if b"\0" not in data[:512] and data[:512].isascii():
+        return "holds text"
+    return "is of no known format (JPEG, PNG, WebP, TIFF, AVIF, HEIC, camera raw)"
 
 
 def sniff(data: bytes, name: str) -> str | None:

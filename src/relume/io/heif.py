@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relume.errors import MissingExtra, UnreadableInput
-from relume.io.pillow import save
+from relume.io.pillow import packets
 from relume.io.raster import Raster, check_size
 from relume.photo import Meta
 
@@ -33,6 +33,9 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     width, height = picture.size
     check_size(width, height, max_megapixels)
     pixels = np.array(picture)
+    if pixels.dtype == np.uint16:
+        # 10 or 12 bits stand in the upper ones: white has to be 65535
+        pixels |= pixels >> int(picture.info["bit_depth"])
     colour = pixels if pixels.ndim == 2 else pixels[:, :, :3]
     alpha = pixels[:, :, 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
     info: dict[str, Any] = picture.info
@@ -46,14 +49,23 @@ def read(data: bytes, max_megapixels: float) -> Raster:
 
 
 def write(raster: Raster) -> bytes:
-    """uint8 pixels as HEIC with the metadata.
+    """uint8 pixels as HEIC with the metadata; uint16 ones get 10 bits.
 
     Raises:
         MissingExtra: pillow-heif is not installed.
     """
-    _pillow_heif("writing HEIC").register_heif_opener()
+    heif = _pillow_heif("writing HEIC")
+    pixels = raster.channels()
+    height, width = pixels.shape[:2]
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels[0, 0].size]
+    if pixels.dtype == np.uint16:
+        mode += ";16"
+    out = BytesIO()
     quality = DEFAULT_QUALITY if raster.quality is None else raster.quality
-    return save(raster, "HEIF", quality=quality)
+    heif.encode(
+        mode, (width, height), pixels.tobytes(), out, quality=quality, **packets(raster.meta)
+    )
+    return out.getvalue()
 
 
 def _pillow_heif(what: str) -> Any:

@@ -12,6 +12,7 @@ from PIL import JpegImagePlugin
 
 from relume.errors import UnreadableInput
 from relume.io.exif import EXIF_PREFIX
+from relume.io.formats import JPEG_PACKET_BYTES
 from relume.io.pillow import load, metadata, note_frames
 from relume.io.raster import Raster, check_size, decode_opencv, encode_opencv, open_header
 from relume.photo import Meta
@@ -32,6 +33,8 @@ PILLOW_SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 DEFAULT_SAMPLING = "4:2:0"
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+# Photoshop's image resource 0x0404, without a name
+IPTC_PREFIX = b"Photoshop 3.0\x008BIM\x04\x04\0\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
 SEGMENT_BYTES = 65533
 """The most a segment holds beside its marker and length."""
@@ -67,7 +70,9 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     # CMYK, and what OpenCV refuses: Pillow knows why
     raster = load(picture) if pixels is None else Raster(pixels)
     raster.describe(
-        **metadata(picture), jpeg_quality=estimate_quality(getattr(picture, "quantization", {}))
+        **metadata(picture),
+        jpeg_quality=estimate_quality(getattr(picture, "quantization", {})),
+        jpeg_progressive=bool(picture.info.get("progressive")),
     )
     if picture.mode == "RGB" and isinstance(picture, JpegImagePlugin.JpegImageFile):
         sampling = PILLOW_SAMPLING.get(JpegImagePlugin.get_sampling(picture))
@@ -149,7 +154,8 @@ def _compress_like(raster: Raster) -> bytes:
 
 
 def _compress(raster: Raster, quality: int) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    is_progressive = int(raster.meta.jpeg_progressive)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_PROGRESSIVE, is_progressive]
     if raster.colour.ndim == 3:
         factor = SAMPLING[raster.meta.jpeg_subsampling or DEFAULT_SAMPLING]
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor]
@@ -165,11 +171,17 @@ def _with_density(jfif: bytes, dpi: tuple[float, float] | None) -> bytes:
 
 
 def _segments(meta: Meta) -> bytes:
-    """EXIF, XMP and ICC as segments; an EXIF or XMP of more than 64 KB has no place in a JPEG."""
+    """All metadata as segments; none but ICC may be more than 64 KB."""
     out = b""
-    for prefix, packet in ((EXIF_PREFIX, meta.exif), (XMP_PREFIX, meta.xmp)):
-        if packet and len(prefix) + len(packet) <= SEGMENT_BYTES:
-            out += _segment(0xE1, prefix + packet)
+    iptc = meta.iptc and meta.iptc + b"\0" * (len(meta.iptc) % 2)
+    for marker, prefix, packet in (
+        (0xE1, EXIF_PREFIX, meta.exif),
+        (0xE1, XMP_PREFIX, meta.xmp),
+        (0xED, IPTC_PREFIX + len(meta.iptc or b"").to_bytes(4, "big"), iptc),
+        *((0xFE, b"", text.encode()) for keyword, text in meta.text if keyword == "Comment"),
+    ):
+        if packet and len(packet) <= JPEG_PACKET_BYTES:
+            out += _segment(marker, prefix + packet)
     if meta.icc:
         step = SEGMENT_BYTES - len(ICC_PREFIX) - 2
         parts = [meta.icc[at : at + step] for at in range(0, len(meta.icc), step)]

@@ -14,6 +14,8 @@ from relume.photo import Meta
 
 WEBP_QUALITY = 92
 AVIF_QUALITY = 85
+LOSSLESS_EFFORT = 75
+IPTC_RESOURCE = 0x0404
 
 
 def read(data: bytes, max_megapixels: float) -> Raster:
@@ -26,6 +28,10 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     picture = open_header(data)
     check_size(*picture.size, max_megapixels)
     raster = load(picture)
+    if picture.format == "WEBP":
+        raster.describe(lossless=_is_lossless(data))
+    if picture.format == "AVIF" and _is_deep_avif(data):
+        raster.note("the picture had more than 8 bits a channel; Pillow reads 8 of them")
     note_frames(raster, int(getattr(picture, "n_frames", 1)))
     return raster
 
@@ -43,9 +49,9 @@ def load(picture: ImageFile.ImageFile) -> Raster:
 
 
 def metadata(picture: PIL.Image.Image) -> dict[str, object]:
-    """EXIF, XMP, ICC and dots per inch as fields of :class:`Meta`."""
+    """What Pillow found beside the pixels, as fields of :class:`Meta`."""
     info = picture.info
-    xmp = info.get("xmp")
+    xmp, comment = info.get("xmp"), info.get("comment")
     dpi = [float(value) for value in info.get("dpi") or ()]
     return {
         "exif": info.get("exif"),
@@ -53,7 +59,17 @@ def metadata(picture: PIL.Image.Image) -> dict[str, object]:
         # a profile of CMYK does not describe the pixels that were made of it
         "icc": None if picture.mode == "CMYK" else info.get("icc_profile"),
         "dpi": tuple(dpi) if len(dpi) == 2 and min(dpi) > 0 and np.isfinite(dpi).all() else None,
+        "iptc": info.get("photoshop", {}).get(IPTC_RESOURCE),
+        "text": (("Comment", _text(comment)),) if isinstance(comment, bytes) else (),
     }
+
+
+def _text(data: bytes) -> str:
+    """Text of an unknown encoding."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def note_frames(raster: Raster, frames: int) -> None:
@@ -65,24 +81,48 @@ def note_frames(raster: Raster, frames: int) -> None:
 
 
 def write_webp(raster: Raster) -> bytes:
-    """uint8 pixels as WebP; 100 is lossless."""
+    """uint8 pixels as WebP; without loss at 100, and if it was read so and no quality is given."""
     quality = WEBP_QUALITY if raster.quality is None else raster.quality
+    lossless = quality == 100
+    if raster.quality is None and raster.meta.lossless:
+        quality, lossless = LOSSLESS_EFFORT, True
     # exact: what lies below transparent places stays too
-    return save(raster, "WEBP", quality=quality, lossless=quality == 100, exact=True, method=4)
+    return _save(raster, "WEBP", quality=quality, lossless=lossless, exact=True, method=4)
 
 
 def write_avif(raster: Raster) -> bytes:
     """uint8 pixels as AVIF."""
-    return save(raster, "AVIF", quality=AVIF_QUALITY if raster.quality is None else raster.quality)
+    return _save(raster, "AVIF", quality=AVIF_QUALITY if raster.quality is None else raster.quality)
 
 
-def save(raster: Raster, format: str, **options: int | bool) -> bytes:
-    """uint8 pixels with EXIF, ICC and XMP, as Pillow writes them."""
-    packets = {"exif": raster.meta.exif, "icc_profile": raster.meta.icc, "xmp": raster.meta.xmp}
-    given = {key: value for key, value in packets.items() if value}
+def _save(raster: Raster, format: str, **options: int | bool) -> bytes:
     out = BytesIO()
-    PIL.Image.fromarray(raster.channels()).save(out, format, **options, **given)
+    PIL.Image.fromarray(raster.channels()).save(out, format, **options, **packets(raster.meta))
     return out.getvalue()
+
+
+def packets(meta: Meta) -> dict[str, bytes]:
+    """EXIF, ICC and XMP by the names that Pillow and pillow-heif have for them."""
+    given = {"exif": meta.exif, "icc_profile": meta.icc, "xmp": meta.xmp}
+    return {key: value for key, value in given.items() if value}
+
+
+def _is_lossless(webp: bytes) -> bool:
+    """Whether the first picture of a WebP is in a chunk "VP8L"."""
+    at = 12
+    while at + 8 <= len(webp):
+        kind, size = webp[at : at + 4], int.from_bytes(webp[at + 4 : at + 8], "little")
+        if kind in (b"VP8 ", b"VP8L"):
+            return kind == b"VP8L"
+        # a frame holds its chunks behind 16 bytes of its own
+        at += 24 if kind == b"ANMF" else 8 + size + size % 2
+    return False
+
+
+def _is_deep_avif(avif: bytes) -> bool:
+    """Whether the AV1 configuration box says that there are more than 8 bits a channel."""
+    at = avif.find(b"av1C")
+    return at > 0 and bool(avif[at + 6 : at + 7]) and bool(avif[at + 6] & 0x40)
 
 
 def _from_pillow(picture: PIL.Image.Image) -> Raster:

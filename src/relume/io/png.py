@@ -30,6 +30,10 @@ COMPRESSION = 3
 
 METRE_PER_INCH = 0.0254
 LARGEST_INFLATED_BYTES = 1 << 26
+LARGEST_TEXT_BYTES = 1 << 20
+"""Of all text together."""
+
+PROFILES = frozenset(b"raw profile type " + name for name in (b"exif", b"app1", b"xmp"))
 XMP_KEYWORD = b"XML:com.adobe.xmp"
 
 
@@ -43,6 +47,7 @@ class PngHeader:
     colour_type: int
     has_transparent_colour: bool = False
     meta: Meta = field(default_factory=Meta)
+    text_bytes: int = LARGEST_TEXT_BYTES
 
     def describe(self, **fields: Any) -> None:
         """Set fields of ``meta``."""
@@ -122,17 +127,33 @@ def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
     elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
         x, y = struct.unpack(">II", body[:8])
         header.describe(dpi=(x * METRE_PER_INCH, y * METRE_PER_INCH))
-    elif kind == b"iTXt" and body.startswith(XMP_KEYWORD + b"\0"):
-        is_compressed, _, rest = body[18:19], body[19:20], body[20:]
-        text = rest.partition(b"\0")[2].partition(b"\0")[2]
-        header.describe(xmp=_inflated(text) if is_compressed == b"\1" else text)
+    elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        _take_text(header, kind, body)
 
 
-def _inflated(data: bytes) -> bytes | None:
+def _take_text(header: PngHeader, kind: bytes, body: bytes) -> None:
+    """A keyword with its text; the EXIF and XMP that some programs put there are not text."""
+    keyword, _, rest = body.partition(b"\0")
+    text: bytes | None = rest
+    is_xmp = keyword == XMP_KEYWORD
+    if kind == b"iTXt":
+        text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1"):
+        packed = rest[1:] if kind == b"zTXt" else text or b""
+        text = _inflated(packed, LARGEST_INFLATED_BYTES if is_xmp else LARGEST_TEXT_BYTES)
+    if is_xmp:
+        header.describe(xmp=text)
+    elif text is not None and keyword.lower() not in PROFILES and header.text_bytes >= len(text):
+        header.text_bytes -= len(text)
+        decoded = text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")
+        header.describe(text=(*header.meta.text, (keyword.decode("latin-1"), decoded)))
+
+
+def _inflated(data: bytes, largest_bytes: int = LARGEST_INFLATED_BYTES) -> bytes | None:
     """The bytes decompressed, or None if they are damaged or a bomb."""
     inflater = zlib.decompressobj()
     try:
-        out = inflater.decompress(data, LARGEST_INFLATED_BYTES)
+        out = inflater.decompress(data, largest_bytes)
     except zlib.error:
         return None
     return out if inflater.eof else None
@@ -175,6 +196,12 @@ def _metadata_chunks(meta: Meta) -> bytes:
         out += _chunk(b"eXIf", meta.exif)
     if meta.xmp:
         out += _chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + meta.xmp)
+    for keyword, text in meta.text:
+        key = keyword.encode("latin-1", "replace")[:79]
+        try:
+            out += _chunk(b"tEXt", key + b"\0" + text.encode("latin-1"))
+        except UnicodeEncodeError:
+            out += _chunk(b"iTXt", key + b"\0\0\0\0\0" + text.encode())
     return out
 
 

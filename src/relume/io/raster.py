@@ -6,7 +6,7 @@ import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,7 +137,8 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
         with _quiet():
             picture = PIL.Image.open(io.BytesIO(data))
             if picture.format in ("PNG", "TIFF", "WEBP", "AVIF"):
-                picture.getexif()  # parsed now, under the lock, and kept by Pillow
+                with suppress(Exception):  # damaged EXIF is no reason to refuse a picture
+                    picture.getexif()  # parsed now, under the lock, and kept by Pillow
             return picture
     except UnidentifiedImageError as error:
         raise UnreadableInput("not a picture, or a damaged one") from error

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relume.errors import MissingExtra, UnreadableInput
+from relume.io.exif import EXIF_PREFIX, extract_exif
 from relume.io.raster import Raster, check_size, open_header
 from relume.photo import Meta
 
@@ -34,12 +35,19 @@ def read(data: bytes, max_megapixels: float) -> Raster:
                 output_color=rawpy.ColorSpace.sRGB,
                 gamma=(2.4, 12.92),
             )
-            exif = _preview_exif(raw)
+            exif = _exif(data) or _preview_exif(raw)
     except rawpy.LibRawError as error:
         raise UnreadableInput(f"damaged raw file or unknown camera: {error}") from error
-    note = "camera raw was developed by LibRaw with the camera's white balance"
+    left = "XMP and maker note stay" if exif else "metadata stay"
+    note = f"camera raw was developed by LibRaw with the camera's white balance; its {left} behind"
     # LibRaw has turned the pixels already
     return Raster(np.asarray(pixels, np.uint16), meta=Meta(exif=exif, notes=(note,)), orientation=1)
+
+
+def _exif(data: bytes) -> bytes | None:
+    """The EXIF of raw files that are TIFFs but for their first bytes: most are."""
+    start = {b"II": b"II*\0", b"MM": b"MM\0*"}.get(data[:2])
+    return None if start is None else extract_exif(start + data[4:], of_raw=True)
 
 
 def _preview_exif(raw: Any) -> bytes | None:
@@ -53,4 +61,6 @@ def _preview_exif(raw: Any) -> bytes | None:
         exif = open_header(preview.data).info.get("exif")
     except (rawpy.LibRawError, UnreadableInput, OSError, ValueError, SyntaxError):
         return None
-    return exif if isinstance(exif, bytes) else None
+    if not isinstance(exif, bytes):
+        return None
+    return extract_exif(exif.removeprefix(EXIF_PREFIX), of_raw=True)

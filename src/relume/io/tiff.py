@@ -14,11 +14,18 @@ from fractions import Fraction
 from typing import Literal
 
 import numpy as np
-import PIL.Image
-from PIL import ImageFile, TiffImagePlugin
 
 from relume.errors import OutputError, UnreadableInput
-from relume.io.exif import Directory, directories, icc_for_mode, split_orientation, tag_bytes
+from relume.io.exif import (
+    Directory,
+    Field,
+    directories,
+    directory_bytes,
+    extract_exif,
+    icc_for_mode,
+    split_orientation,
+    tag_bytes,
+)
 from relume.io.pillow import load, metadata, note_frames
 from relume.io.raster import Raster, check_size, decode_opencv, open_header, split
 from relume.photo import Array, Meta
@@ -31,17 +38,12 @@ LARGEST_BYTES = (1 << 32) - (1 << 20)
 # what describes pixels or their place: an EXIF's own values belong to another file
 STRUCTURE = frozenset(
     {*range(254, 260), 262, 266, 273, 274, *range(277, 282), 284, 317, 320, *range(322, 326)}
-    | {330, 338, 339, 513, 514, *range(529, 533), 700, 34675}
+    | {330, 338, 339, 513, 514, *range(529, 533), 700, 33723, 34675}
 )
 RESOLUTION = frozenset((282, 283, 296))
-# what describes the picture, not its pixels: names, makers, times, ratings, captions
-EXIF_OF_TIFF = frozenset(
-    {269, 270, 271, 272, 285, 305, 306, 315, 316, 18246, 18249, 33432, 33723, *range(40091, 40096)}
-)
-EXIF_POINTERS = (34665, 34853)
+ICC, XMP, IPTC = 34675, 700, 33723
 # dtype, bits a sample, sample format (1 whole numbers, 3 floats)
 DEEP = ((np.uint16, {16}, {1}), (np.float32, {32}, {3}), (np.float64, {64}, {3}))
-Field = tuple[int, str, bytes]
 Order = Literal["<", ">"]
 
 
@@ -64,12 +66,15 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         picture = open_header(data)
         check_size(*picture.size, max_megapixels)
         raster = load(picture)
-        raster.describe(exif=_exif_of(picture))
         note_frames(raster, int(getattr(picture, "n_frames", 1)))
         white_is_zero = first is not None and first.number(data, 262) == 0
         if white_is_zero and raster.colour.dtype == np.uint16:
             raster.colour = 65535 - raster.colour  # Pillow sees to it in 8 bits
     raster.orientation = orientation
+    if first is not None:
+        raster.describe(exif=extract_exif(data), iptc=tag_bytes(data, first, IPTC))
+    else:
+        raster.note("the EXIF that a BigTIFF may have is not carried over")
     return raster
 
 
@@ -104,10 +109,10 @@ def _read_deep(data: bytes, first: Directory) -> Raster:
     try:
         picture = open_header(data)
     except UnreadableInput:  # Pillow cannot open RGB floats at all
-        icc, xmp = (tag_bytes(data, first, tag) for tag in (34675, 700))
+        icc, xmp = (tag_bytes(data, first, tag) for tag in (ICC, XMP))
         raster.describe(icc=icc, xmp=xmp, dpi=_resolution(data, first))
     else:
-        raster.describe(**metadata(picture) | {"exif": _exif_of(picture)})
+        raster.describe(**metadata(picture))
     return raster
 
 
@@ -121,20 +126,6 @@ def _resolution(data: bytes, first: Directory) -> tuple[float, float] | None:
         return None
     (x, per_x), (y, per_y) = ratios
     return x / per_x, y / per_y
-
-
-def _exif_of(picture: ImageFile.ImageFile) -> bytes | None:
-    """A TIFF's own tags that an EXIF would hold, as an EXIF."""
-    if not isinstance(picture, TiffImagePlugin.TiffImageFile):
-        return None
-    found = picture.getexif()
-    kept = PIL.Image.Exif()
-    for tag in EXIF_OF_TIFF & set(found):
-        kept[tag] = found[tag]
-    for pointer in EXIF_POINTERS:
-        if pointer in found:
-            kept[pointer] = found.get_ifd(pointer)
-    return kept.tobytes() if len(kept) else None
 
 
 def write(raster: Raster) -> bytes:
@@ -163,31 +154,39 @@ def write(raster: Raster) -> bytes:
     for strip in strips:
         offsets.append(len(body))
         body += strip + b"\0" * (len(strip) % 2)
-    bits = 8 * channels.dtype.itemsize
-    is_float = channels.dtype.kind == "f"
-    fields: list[Field] = [
-        _longs(order, 256, width),
-        _longs(order, 257, height),
-        _shorts(order, 258, *[bits] * samples),
-        _shorts(order, 259, DEFLATE),
-        _shorts(order, 262, 1 if colour.ndim == 2 else 2),
+    fields = [
+        *_picture_fields(order, channels, has_alpha=raster.alpha is not None),
         _longs(order, 273, *offsets),
-        _shorts(order, 274, 1),
-        _shorts(order, 277, samples),
         _longs(order, 278, rows),
         _longs(order, 279, *map(len, strips)),
+        *_metadata_fields(meta, order),
+    ]
+    struct.pack_into(order + "I", body, 4, len(body))
+    return bytes(body + directory_bytes(order, len(body), fields, kept))
+
+
+def _picture_fields(order: Order, channels: Array, *, has_alpha: bool) -> list[Field]:
+    height, width, samples = channels.shape
+    is_float = channels.dtype.kind == "f"
+    fields = [
+        _longs(order, 256, width),
+        _longs(order, 257, height),
+        _shorts(order, 258, *[8 * channels.dtype.itemsize] * samples),
+        _shorts(order, 259, DEFLATE),
+        _shorts(order, 262, 1 if samples <= 2 else 2),
+        _shorts(order, 274, 1),
+        _shorts(order, 277, samples),
         _shorts(order, 284, 1),
         _shorts(order, 339, *[3 if is_float else 1] * samples),
     ]
     if not is_float:
         fields.append(_shorts(order, 317, DIFFERENCES))
-    if raster.alpha is not None:
+    if has_alpha:
         fields.append(_shorts(order, 338, UNASSOCIATED_ALPHA))
-    fields += _metadata_fields(meta, order)
-    return _with_directory(body, order, fields, kept)
+    return fields
 
 
-def _base(meta: Meta) -> tuple[bytes, list[tuple[int, bytes]]]:
+def _base(meta: Meta) -> tuple[bytes, list[bytes]]:
     """The bytes that the file begins with, and the entries of their directory that stay."""
     if not meta.exif:
         return b"II*\0" + bytes(4), []
@@ -199,7 +198,7 @@ def _base(meta: Meta) -> tuple[bytes, list[tuple[int, bytes]]]:
         return b"II*\0" + bytes(4), []
     dropped = STRUCTURE | (RESOLUTION if meta.dpi else frozenset())
     kept = [
-        (entry.tag, meta.exif[entry.at : entry.at + 12])
+        meta.exif[entry.at : entry.at + 12]
         for entry in first.entries.values()
         if entry.tag not in dropped
     ]
@@ -222,36 +221,17 @@ def _metadata_fields(meta: Meta, order: Order) -> list[Field]:
         for tag, dpi in zip((282, 283), meta.dpi, strict=True):
             ratio = Fraction(dpi).limit_denominator(1000)
             pair = struct.pack(order + "II", ratio.numerator, ratio.denominator)
-            fields.append((tag, "Q", pair))
+            fields.append(Field(tag, 5, pair))
         fields.append(_shorts(order, 296, INCH))
-    if meta.xmp:
-        fields.append((700, "B", meta.xmp))
-    if meta.icc:
-        fields.append((34675, "U", meta.icc))
+    for tag, kind, value in ((XMP, 1, meta.xmp), (ICC, 7, meta.icc), (IPTC, 7, meta.iptc)):
+        if value:
+            fields.append(Field(tag, kind, value))
     return fields
 
 
-def _with_directory(
-    body: bytearray, order: Order, fields: list[Field], kept: list[tuple[int, bytes]]
-) -> bytes:
-    entries = list(kept)
-    for tag, code, value in fields:
-        kind, size = {"H": (3, 2), "I": (4, 4), "Q": (5, 8), "B": (1, 1), "U": (7, 1)}[code]
-        head = struct.pack(order + "HHI", tag, kind, len(value) // size)
-        if len(value) <= 4:
-            entries.append((tag, head + value.ljust(4, b"\0")))
-        else:
-            entries.append((tag, head + struct.pack(order + "I", len(body))))
-            body += value + b"\0" * (len(value) % 2)
-    struct.pack_into(order + "I", body, 4, len(body))
-    body += struct.pack(order + "H", len(entries))
-    body += b"".join(entry for _, entry in sorted(entries)) + bytes(4)
-    return bytes(body)
-
-
 def _shorts(order: Order, tag: int, *values: int) -> Field:
-    return tag, "H", struct.pack(f"{order}{len(values)}H", *values)
+    return Field(tag, 3, struct.pack(f"{order}{len(values)}H", *values))
 
 
 def _longs(order: Order, tag: int, *values: int) -> Field:
-    return tag, "I", struct.pack(f"{order}{len(values)}I", *values)
+    return Field(tag, 4, struct.pack(f"{order}{len(values)}I", *values))
