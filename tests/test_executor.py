@@ -76,6 +76,24 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
         parent.communicate()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to a group")
+@pytest.mark.parametrize("after_s", [0.3, 0.6, 1.0])
+def test_ctrl_c_while_workers_begin_is_one_traceback_at_most(
+    tmp_path: Path, after_s: float
+) -> None:
+    script = tmp_path / "work.py"
+    script.write_text(SCRIPT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path), "60"],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(after_s)
+    os.killpg(parent.pid, signal.SIGINT)
+    _, said = parent.communicate(timeout=10)
+    assert said.count(b"Traceback") == 1
+
+
 # of the standard library: the processes cannot import this file
 SQUARE = partial(partial, pow, exp=2)
 RECIPROCAL = partial(partial, operator.truediv, 1)

@@ -10,11 +10,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
@@ -86,21 +87,18 @@ def _spread(
         workers, mp_context=context, initializer=_begin, initargs=(lifeline, start)
     )
     left = iter(items)
-    waiting: dict[Future[Outcome[Item, Result]], Item] = {}
+    waiting: list[Future[Outcome[Item, Result]]] = []
     try:
         while True:
-            while len(waiting) < 2 * workers:
-                try:
-                    item = next(left)
-                except StopIteration:
-                    break
-                waiting[pool.submit(_do, item)] = item
+            for item in islice(left, 2 * workers - len(waiting)):
+                with _interrupts_held():
+                    waiting.append(pool.submit(_do, item))
             if not waiting:
                 break
-            first = next(iter(waiting))
-            done = {first} if ordered else wait(waiting, return_when=FIRST_COMPLETED).done
-            for future in done:
-                del waiting[future]
+            if not ordered:
+                wait(waiting, return_when=FIRST_COMPLETED)
+            for future in waiting[:1] if ordered else [f for f in waiting if f.done()]:
+                waiting.remove(future)
                 yield future.result()
         pool.shutdown()
     except BrokenProcessPool as error:
@@ -114,6 +112,22 @@ def _spread(
         lifeline.close()
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the block's end; processes begun in it never see one, where POSIX allows.
+
+    It goes to the whole process group, but the parent alone decides.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _start: Callable[[], Work[Any, Any]] | None = None
 _work: Work[Any, Any] | None = None
 """Of this worker process."""
@@ -121,7 +135,6 @@ _work: Work[Any, Any] | None = None
 
 def _begin(lifeline: Connection, start: Callable[[], Work[Any, Any]]) -> None:
     global _start
-    # Ctrl-C goes to the whole group; the parent alone decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _start = start

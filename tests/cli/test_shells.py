@@ -12,9 +12,10 @@ import pytest
 import relume.study
 import relume.train
 import relume.web  # noqa: F401  the shell looks its serve up here
-from relume.errors import MissingExtra, RecipeError
+from relume import weights
+from relume.errors import MissingExtra, RecipeError, WeightsError
 
-from .conftest import Relume
+from .conftest import Relume, picture
 
 
 class Recorder:
@@ -123,7 +124,7 @@ def test_serve(
 @pytest.fixture
 def study_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
     report = SimpleNamespace(
-        failures=1, left_out=1, answer="gamma helps.", index=tmp_path / "report/index.html"
+        failures=0, answer="gamma helps.", index=tmp_path / "report/index.html"
     )
     recorder = Recorder(result=report)
     monkeypatch.setitem(vars(sys.modules["relume.study"]), "run", recorder)
@@ -138,7 +139,7 @@ def test_study_from_options(relume: Relume, study_run: Recorder, tmp_path: Path)
     )
     assert result.code == 0
     assert result.out.splitlines() == ["gamma helps.", str(tmp_path / "report/index.html")]
-    assert "1 failure; 1 picture left out" in result.err
+    assert result.err == ""
     ((plan,), options) = study_run.calls[0]
     assert (plan.pictures, plan.report) == (Path("photos"), Path("out"))
     assert plan.arms == ("original", "gamma:0.4", "clahe:clip=2,grid=4", f"theirs={tmp_path}")
@@ -159,6 +160,51 @@ def test_study_from_a_recipe_with_options_that_win(
     assert (plan.arms, plan.seed, options["force"]) == (("original", "gamma"), 7, True)
 
 
+def test_study_counts_failures_in_photographs(relume: Relume, study_run: Recorder) -> None:
+    study_run.result.failures = 2  # type: ignore[attr-defined]
+    result = relume("study", "photos", "--arms", "gamma", "--detectors", "haar")
+    assert (result.code, result.out.splitlines()[0]) == (1, "gamma helps.")
+    assert result.err.startswith("2 photographs failed, left out of every comparison")
+
+
+@pytest.mark.parametrize(("there", "detector"), [(True, "yunet"), (False, "haar")])
+def test_study_without_options_compares_something(
+    relume: Relume, study_run: Recorder, monkeypatch: pytest.MonkeyPatch, there: bool, detector: str
+) -> None:
+    def path(_: str) -> Path:
+        if not there:
+            raise WeightsError("no network")
+        return Path("yunet.onnx")
+
+    monkeypatch.setattr(weights, "path", path)
+    result = relume("study", "photos")
+    ((plan,), _) = study_run.calls[0]
+    assert plan.arms == ("original", "gamma", "original+machine")
+    assert plan.detectors == (detector,)
+    why = "" if there else "; not with yunet: no network"
+    assert result.err == f"comparing original, gamma, original+machine with {detector}{why}\n"
+    relume("study", "photos", "--arms", "clahe", "--detectors", "haar", "-q")
+    ((plan,), _) = study_run.calls[1]
+    assert (plan.arms, plan.detectors) == (("original", "clahe"), ("haar",))
+
+
+def test_study_help_names_label_formats_and_defaults(relume: Relume) -> None:
+    words = " ".join(relume("study", "--help").out.replace("│", " ").split())
+    for part in ("image,x0,y0,x1,y1", "[default: (0.6)]", "original,gamma,original+machine"):
+        assert part in words
+
+
+def test_study_writes_inputs_past_a_broken_photo(relume: Relume, tmp_path: Path) -> None:
+    pictures = tmp_path / "photos"
+    pictures.mkdir()
+    picture().save(pictures / "a.png")
+    (pictures / "b.png").write_bytes(b"no picture")
+    result = relume("study", pictures, "--write-inputs", tmp_path / "dark", "--darken", 0.5)
+    assert (result.code, result.out) == (1, f"1 picture in {tmp_path / 'dark'}\n")
+    assert "b.png" in result.err
+    assert (tmp_path / "dark" / "k0.5" / "a.png").is_file()
+
+
 def test_study_wrong_options(relume: Relume, study_run: Recorder, tmp_path: Path) -> None:
     result = relume("study", "photos", "--darken", "1,dark")
     assert (result.code, study_run.calls) == (2, [])
@@ -169,5 +215,5 @@ def test_study_wrong_options(relume: Relume, study_run: Recorder, tmp_path: Path
     assert result.code == 2
     assert "'pictures'" in result.err
     study_run.error = KeyboardInterrupt()
-    result = relume("study", "photos")
+    result = relume("study", "photos", "--arms", "gamma", "--detectors", "haar")
     assert (result.code, result.err) == (130, "stopped; the same command goes on from here\n")

@@ -43,7 +43,7 @@ def test_an_unlabelled_folder_counts_pictures_with_a_face(make: MakePlan) -> Non
     assert versus is not None
     assert (versus.lost, versus.won) == (0, 2)
     assert versus.p == pytest.approx(0.5)
-    assert report.failures == report.left_out == 0
+    assert report.failures == report.table.left_out == 0
     assert report.index.is_file()
 
 
@@ -65,21 +65,24 @@ def test_views_looked_at_together_find_what_either_finds(make: MakePlan) -> None
 def test_a_failure_is_a_row_and_leaves_its_picture_out_of_all_arms(make: MakePlan) -> None:
     disc(make().pictures / "glaring.png", level=255)
     report = run(make(arms=("twice:protect_lit=no", "fussy"), examples=0), processes=1)
-    assert report.left_out == 1
+    assert report.failures == report.table.left_out == 1
     assert {cell.n for cell in report.table.cells} == {8}
     assert [(f.image, f.arm, f.error) for f in report.table.failures] == [
         ("glaring.png", "fussy", "too bright for me")
     ]
     rows = RowFile(report.folder / "rows.jsonl", rows_a_unit=6).read()
-    assert sum(row.error is not None for row in rows) == report.failures == 2
+    assert sum(row.error is not None for row in rows) == 2
     assert "1 left out of all arms" in report.index.read_text()
     assert "too bright for me" in (report.folder / "report.md").read_text()
 
 
 def test_a_broken_picture_is_left_out_and_named(make: MakePlan) -> None:
     (make().pictures / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
-    report = run(make(examples=0), processes=1)
-    assert report.left_out == 1
+    seen: list[Progress] = []
+    arms = ("twice:protect_lit=no", "gamma")
+    report = run(make(examples=0, arms=arms, darken=(1, 0.5)), processes=1, progress=seen.append)
+    # one photograph, whatever the number of arms and levels that it failed in
+    assert (report.failures, seen[-1].failures) == (1, 1)
     assert {failure.image for failure in report.table.failures} == {"torn.png"}
 
 
@@ -103,7 +106,6 @@ def test_broken_off_and_run_again_it_ends_with_the_same_report(make: MakePlan) -
     run(plan, progress=seen.append, processes=1)
     assert seen[0].done == 4
     assert (seen[-1].done, seen[-1].total, seen[-1].fresh) == (16, 16, 12)
-    assert seen[-1].eta_s == 0
     assert contents(plan.report) == whole
 
 
@@ -255,6 +257,24 @@ def test_results_of_another_program_come_in_by_name(make: MakePlan, tmp_path: Pa
         assert (versus.lost, versus.won) == (0, 0)
     with pytest.raises(OutputError):
         write_inputs(plan, theirs)
+
+
+def test_a_broken_picture_does_not_stop_the_writing_of_the_others(
+    make: MakePlan, tmp_path: Path
+) -> None:
+    plan, theirs = make(darken=(1.0, 0.5)), tmp_path / "theirs"
+    (plan.pictures / "more" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    failed: list[str] = []
+    written = write_inputs(plan, theirs, failed=lambda name, error: failed.append(name))
+    assert len(written) == 16
+    assert failed == ["more/a.png"]
+    # nobody can enhance what cannot be read: the study goes on without it
+    report = run(make(darken=(1.0, 0.5), arms=(f"same={theirs}",), examples=0), processes=1)
+    assert report.failures == 1
+    assert report.table.cell("discs", 0.5, "same").n == 8
+    with pytest.raises(UnreadableInput, match=r"a\.png"):
+        write_inputs(plan, tmp_path / "again")
+    assert len(list((tmp_path / "again").rglob("*.png"))) == 16
 
 
 def test_results_that_are_missing_or_of_another_size_are_named(

@@ -12,7 +12,7 @@ from relume.cli.options import QuietOption, VerboseOption, parse_list
 from relume.errors import ParameterError
 
 if TYPE_CHECKING:
-    from relume.study import Progress
+    from relume.study import Plan, Progress
 
 
 def study(
@@ -22,49 +22,61 @@ def study(
     ],
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report", "-o", help="The folder the report is written to.", show_default="report"
-        ),
+        typer.Option("--report", "-o", help="The report's folder.", show_default="report"),
     ] = None,
     arms: Annotated[
         str | None,
         typer.Option(
-            "--arms",
             metavar="A,B,...",
-            help="Methods with parameters (gamma:0.4), named if you like (soft=gamma:0.8), or "
-            "folders of results (name=DIR).",
+            help="Methods with parameters (gamma:0.4), views looked at together "
+            "(original+machine), named if you like (soft=gamma:0.8), or folders of results "
+            "(name=DIR).",
+            show_default="original,gamma,original+machine",
         ),
     ] = None,
-    detectors: Annotated[str | None, typer.Option("--detectors", metavar="A,B,...")] = None,
+    detectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="What looks for faces.",
+            show_default="yunet; haar where yunet's file cannot be had",
+        ),
+    ] = None,
     landmarks: Annotated[
-        str | None, typer.Option("--landmarks", metavar="NAME", help="Measure landmarks too.")
+        str | None,
+        typer.Option(metavar="NAME", help="Measure landmarks too ('peppa')."),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", help="Boxes or ellipses (CSV), or a folder of points."),
+        typer.Option(
+            help="The true faces: a CSV file of boxes (image,x0,y0,x1,y1) or ellipses "
+            "(image,major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px), a row a "
+            "face, or a folder of 68-point files (x,y) named like the pictures.",
+        ),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", help="Normal-light photographs of the same names.")
+        Path | None, typer.Option(help="Normal-light photographs of the same names.")
     ] = None,
     darken: Annotated[
-        str | None,
-        typer.Option("--darken", metavar="K,...", help="Exposures to darken to: 1,0.1,0.03."),
+        str | None, typer.Option(metavar="K,...", help="Exposures to darken to: 1,0.1,0.03.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Lowest score of a face that counts.")
+        float | None, typer.Option(help="Lowest score of a face that counts.", show_default="0.6")
     ] = None,
     iou: Annotated[
-        float | None, typer.Option("--iou", help="Lowest overlap with the label.")
+        float | None, typer.Option(help="Lowest overlap with the label.", show_default="0.5")
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option("--examples", help="Won and lost faces shown for each arm; 0: none."),
+        typer.Option(help="Won and lost faces shown for each arm; 0: none.", show_default="3"),
     ] = None,
     gt_mean: Annotated[
         bool | None,
-        typer.Option("--gt-mean", help="Also PSNR with the reference's mean.", show_default=False),
+        typer.Option(
+            "--gt-mean", help="Also PSNR with the reference's mean brightness.", show_default=False
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the darkening.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the darkening.", show_default="0")] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores"),
@@ -72,8 +84,7 @@ def study(
     write_inputs: Annotated[
         Path | None,
         typer.Option(
-            "--write-inputs",
-            help="Only write the darkened photographs here, for another program to enhance.",
+            help="Only write the darkened photographs here, for another program to enhance."
         ),
     ] = None,
     force: Annotated[
@@ -108,36 +119,62 @@ def study(
     if pictures.suffix == ".toml" and not pictures.is_dir():
         plan = Plan.load(pictures, overrides=given)
     else:
+        if write_inputs is None:
+            _fill_in(given, quiet=quiet)
         options = {name: value for name, value in given.items() if value is not None}
         plan = Plan(pictures=pictures, **({"report": Path("report")} | options))
     if write_inputs is not None:
-        from relume.study import write_inputs as write
-
-        written = write(plan, write_inputs)
-        console.out(f"{console.count(len(written), 'picture')} in {write_inputs.resolve()}")
+        _write_inputs(plan, write_inputs)
         return
     with console.progress_bar("study", quiet=quiet) as bar:
+
+        def show(p: Progress) -> None:
+            bar.show(p.done, p.total, f"{p.failures} failed" if p.failures else "")
+
         try:
-            done = run(
-                plan,
-                progress=lambda p: bar.show(p.done, p.total, _failures(p)),
-                processes=jobs,
-                force=force,
-            )
+            done = run(plan, progress=show, processes=jobs, force=force)
         except KeyboardInterrupt:
             console.say("stopped; the same command goes on from here")
             raise typer.Exit(console.INTERRUPTED) from None
-    if done.failures or done.left_out:
+    if done.failures:
         console.say(
-            f"{console.count(done.failures, 'failure')}; {console.count(done.left_out, 'picture')} "
-            "left out of every comparison (the report names them)"
+            f"{console.count(done.failures, 'photograph')} failed, left out of every comparison "
+            "(the report says why)"
         )
     console.out(done.answer)
     console.out(console.one_line(str(done.index.resolve())))
+    if done.failures:
+        raise typer.Exit(1)
 
 
-def _failures(progress: Progress) -> str:
-    return console.count(progress.failures, "failure") if progress.failures else ""
+def _fill_in(given: dict[str, Any], *, quiet: bool) -> None:
+    """Arms and detectors that were not named: what answers the question most people have."""
+    from relume.study.plan import DEFAULT_ARMS, default_detector
+
+    if given["arms"] is not None and given["detectors"] is not None:
+        return
+    detector, why = default_detector() if given["detectors"] is None else ("", "")
+    given["arms"] = given["arms"] or DEFAULT_ARMS
+    given["detectors"] = given["detectors"] or (detector,)
+    if not quiet:
+        arms, detectors = (", ".join(given[name]) for name in ("arms", "detectors"))
+        console.say(console.one_line(f"comparing {arms} with {detectors}{why}"))
+
+
+def _write_inputs(plan: Plan, folder: Path) -> None:
+    """The darkened photographs, with a line for each that cannot be read, and exit code 1 then."""
+    from relume.study import write_inputs
+
+    failed: list[str] = []
+
+    def fail(name: str, error: Exception) -> None:
+        failed.append(name)
+        console.fail(error, about=name)
+
+    written = write_inputs(plan, folder, failed=fail)
+    console.out(console.one_line(f"{console.count(len(written), 'picture')} in {folder.resolve()}"))
+    if failed:
+        raise typer.Exit(1)
 
 
 def _levels(text: str) -> tuple[float, ...]:

@@ -79,16 +79,6 @@ class Arm:
             )
         return image
 
-    def files(self, names: Sequence[str], level: float | None) -> dict[str, Path]:
-        """The files of a folder arm for these pictures; a level has a folder of its own in it.
-
-        Raises:
-            InputError: pictures without a file, by name.
-        """
-        assert self.folder is not None
-        folder = self.folder if level is None else self.folder / level_folder(level)
-        return dataset.match(folder, names, f"arm {self.name!r}")
-
 
 def parse(spec: str) -> Arm:
     """An arm from its spec; its name is the spec, or NAME of ``NAME=DIR`` and ``NAME=SPEC``.
@@ -133,11 +123,12 @@ def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
     if len(set(shown)) < len(shown):
         raise ParameterError(f"two arms have the same name: {', '.join(sorted(shown))}")
     found: dict[str, dict[Unit, Path]] = {}
-    for arm in (a for a in arms if a.folder is not None):
-        found[arm.name] = {}
-        for level in plan.levels:
-            files = arm.files(names, level)
-            dataset.check_sizes(plan.pictures, files, f"arm {arm.name!r}")
+    for arm in arms:
+        for level in plan.levels if arm.folder else ():
+            assert arm.folder is not None
+            folder = arm.folder if level is None else arm.folder / level_folder(level)
+            files = dataset.match(plan.pictures, names, folder, f"arm {arm.name!r}")
+            found.setdefault(arm.name, {})
             found[arm.name] |= {(name, level): file for name, file in files.items()}
     return found
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from relume.errors import InputError, UnreadableInput
+from relume.errors import InputError, RelumeError, UnreadableInput
 from relume.faces import box_around
 from relume.io import READABLE_SUFFIXES, read
 from relume.metrics.detection import ellipse_bounds
@@ -195,11 +195,14 @@ def find_pictures(folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def match(folder: Path, names: Sequence[str], what: str) -> dict[str, Path]:
+def match(pictures: Path, names: Sequence[str], folder: Path, what: str) -> dict[str, Path]:
     """The file in ``folder`` for each picture name: same path inside it, any picture ending.
 
+    A picture that cannot be read needs none: it fails by itself, as a row.
+
     Raises:
-        InputError: pictures without a file, by name; ``what`` says whose folder it is.
+        InputError: pictures without a file, or with one of another size, by name; ``what`` says
+            whose folder it is.
     """
     if not folder.is_dir():
         raise UnreadableInput(f"{what}: the folder {folder} is not there")
@@ -209,24 +212,25 @@ def match(folder: Path, names: Sequence[str], what: str) -> dict[str, Path]:
         if file.suffix.lower() in READABLE_SUFFIXES
     }
     stems = {name: str(PurePosixPath(name).with_suffix("")) for name in names}
-    missing = [name for name, stem in stems.items() if stem not in held]
+    missing = [n for n, stem in stems.items() if stem not in held and _is_readable(pictures / n)]
     if missing:
         raise InputError(
             f"{what}: {len(missing)} of {len(names)} pictures have no file in {folder}: "
             f"{name_some(missing)}"
         )
-    return {name: held[stem] for name, stem in stems.items()}
+    found = {name: held[stem] for name, stem in stems.items() if stem in held}
+    _check_sizes(pictures, found, what)
+    return found
 
 
-def check_sizes(pictures: Path, files: dict[str, Path], what: str) -> None:
-    """Hold every matched file to the size of its picture.
-
-    Raises:
-        InputError: files of another size, each by name with both sizes.
-    """
+def _check_sizes(pictures: Path, files: dict[str, Path], what: str) -> None:
     wrong = []
     for name, file in files.items():
-        wanted, got = size_px(pictures / name), size_px(file)
+        try:
+            wanted = size_px(pictures / name)
+        except RelumeError:
+            continue
+        got = size_px(file)
         if wanted != got:
             wrong.append(f"{name} ({got[0]}x{got[1]} instead of {wanted[0]}x{wanted[1]})")
     if wrong:
@@ -255,6 +259,14 @@ def load(file: Path) -> Image:
     """A picture's pixels."""
     image: Image = read(file).pixels
     return image
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        read(file)
+    except RelumeError:
+        return False
+    return True
 
 
 def _visible(file: Path, folder: Path) -> bool:

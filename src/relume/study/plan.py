@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relume import settings
-from relume.errors import ParameterError
+from relume.errors import ParameterError, WeightsError
 
 ORIGINAL = "original"
 """The arm that changes nothing; every study has it, every comparison is against it."""
+
+DEFAULT_ARMS = (ORIGINAL, "gamma", f"{ORIGINAL}+machine")
+"""What the command line compares where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +116,17 @@ def _beside(spec: str, folder: Path) -> str:
     """An arm NAME=DIR with its folder beside the recipe; other specs as they are."""
     name, rest = named(spec)
     return spec if rest is None or is_spec(rest) else f"{name}={folder / rest}"
+
+
+def default_detector() -> tuple[str, str]:
+    """``"yunet"``, or ``"haar"`` and why where yunet's weights cannot be had."""
+    from relume import weights
+
+    try:
+        weights.path("yunet")
+    except WeightsError as error:
+        return "haar", f"; not with yunet: {error}"
+    return "yunet", ""
 
 
 def split_arms(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 
 from relume import executor
-from relume.errors import InputError, ParameterError
+from relume.errors import InputError, ParameterError, RelumeError
 from relume.faces import landmarkers
 from relume.study import arms, dataset, provenance
 from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
@@ -28,7 +28,7 @@ from relume.study.table import Table, build
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a study is: units (a picture at a level) done of all, failed rows, seconds.
+    """How far a study is: units (a picture at a level) done of all, photographs that failed.
 
     ``fresh`` of the ``done`` units were done in this run; the rest was found in the folder.
     """
@@ -37,14 +37,6 @@ class Progress:
     total: int
     fresh: int
     failures: int
-    elapsed_s: float
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds left at the pace of this run, None before its first unit."""
-        if not self.fresh:
-            return None
-        return self.elapsed_s / self.fresh * (self.total - self.done)
 
 
 @dataclass(frozen=True)
@@ -52,14 +44,13 @@ class Report:
     """A finished study: where it is, what it found, and what it cost.
 
     ``seconds`` is what this run spent, by what it was spent on, added up over processes
-    (``"overhead"`` is the rest of their time); ``failures`` counts rows with an error,
-    ``left_out`` pictures that are in no comparison.
+    (``"overhead"`` is the rest of their time); ``failures`` counts the photographs that failed in
+    some arm, and so are left out of every comparison.
     """
 
     folder: Path
     table: Table
     failures: int
-    left_out: int
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -127,18 +118,22 @@ def prepare(plan: Plan) -> Inputs:
         raise InputError(f"no picture in {plan.pictures} has a label in {plan.labels}")
     references: dict[str, Path] = {}
     if plan.reference is not None:
-        references = dataset.match(plan.reference, names, "reference")
-        dataset.check_sizes(plan.pictures, references, "reference")
+        references = dataset.match(plan.pictures, names, plan.reference, "reference")
     return Inputs(plan, names, known, references, arms.check(plan, names))
 
 
-def write_inputs(plan: Plan, folder: Path) -> list[Path]:
+def write_inputs(
+    plan: Plan, folder: Path, *, failed: Callable[[str, RelumeError], None] | None = None
+) -> list[Path]:
     """Write the study's pictures, darkened to its levels, for somebody else's program to enhance.
 
     The results go back as the arm ``NAME=DIR``: the same names, in a folder of their own for each
-    level (``k0.1/``), as written here. PNG, so that nothing is lost.
+    level (``k0.1/``), as written here. PNG, so that nothing is lost. A photograph that cannot be
+    read is passed over: ``failed`` gets its name and the error.
 
     Raises:
+        RelumeError: the first photograph that could not be read, after all others are written,
+            if there is no ``failed``.
         OutputError: a file exists already or cannot be written.
     """
     from relume.io import write
@@ -148,11 +143,21 @@ def write_inputs(plan: Plan, folder: Path) -> list[Path]:
     inputs = prepare(plan)
     bench = Evaluator(inputs)
     written = []
+    errors: dict[str, RelumeError] = {}
     for name, level in inputs.units:
         home = folder if level is None else folder / level_folder(level)
         path = (home / name).with_suffix(".png")
+        try:
+            picture = bench.picture((name, level))
+        except RelumeError as error:
+            errors.setdefault(name, error)
+            continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        written.append(write(Photo(bench.picture((name, level))), path))
+        written.append(write(Photo(picture), path))
+    for name, problem in errors.items():
+        if failed is None:
+            raise problem
+        failed(name, problem)
     return written
 
 
@@ -202,15 +207,15 @@ def _work(
     """The rows of every unit that is not there yet, as they are done."""
     there = {row.unit for row in rows}
     todo = [unit for unit in inputs.units if unit not in there]
-    total, start = len(todo) + len(there), time.perf_counter()
-    failures, fresh = sum(row.error is not None for row in rows), 0
+    failed = {row.image for row in rows if row.error is not None}
+    fresh = 0
 
-    def tell() -> None:
+    def report() -> None:
         if progress is not None:
-            done = len(there) + fresh
-            progress(Progress(done, total, fresh, failures, time.perf_counter() - start))
+            total = len(todo) + len(there)
+            progress(Progress(len(there) + fresh, total, fresh, len(failed)))
 
-    tell()
+    report()
     if not todo:
         return
     workers = min(processes or executor.cores(), len(todo))
@@ -219,9 +224,9 @@ def _work(
         for outcome in outcomes:
             made, seconds = outcome.get()
             fresh += 1
-            failures += sum(row.error is not None for row in made)
+            failed.update(row.image for row in made if row.error is not None)
             yield made, seconds
-            tell()
+            report()
 
 
 def _worker(inputs: Inputs) -> Callable[[Unit], Done]:
@@ -253,10 +258,4 @@ def _finish(inputs: Inputs, rows: Sequence[Row], seconds: Mapping[str, float]) -
 
     table = build(rows, plan=inputs.plan, labels=inputs.labels)
     report.write(inputs, rows, table)
-    return Report(
-        inputs.plan.report,
-        table,
-        sum(row.error is not None for row in rows),
-        table.left_out,
-        dict(seconds),
-    )
+    return Report(inputs.plan.report, table, table.left_out, dict(seconds))
