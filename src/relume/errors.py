@@ -71,7 +71,7 @@ class MissingExtra(RelumeError):
 
     def __init__(self, what: str, extra: str, package: str) -> None:
         super().__init__(
-            f"{what} needs the package {package!r}, which is not installed; "
+            f"the package {package!r} is not installed; for {what}, "
             f"install it with: pip install 'relume[{extra}]'"
         )
         self.extra = extra

@@ -241,6 +241,6 @@ def test_one_line_says_what_to_install(
         fan() if name == "fan" else s3fd()
     kind = "landmarker" if name == "fan" else "detector"
     assert str(caught.value) == (
-        f"the {kind} '{name}' needs the package '{absent}', which is not installed; "
+        f"the package '{absent}' is not installed; for the {kind} '{name}', "
         "install it with: pip install 'relume[fan]'"
     )

@@ -98,15 +98,17 @@ def _fetch(entry: Entry, target: Path) -> Path:
             )
             return target
         except (OSError, ValueError) as error:
-            # requests' errors are OSErrors; a wrong sha256 is a ValueError. The first line says
-            # what happened, the rest repeats addresses.
-            failures.append(f"{url} ({_first_line(error)})")
+            # requests' errors are OSErrors; a wrong sha256 is a ValueError
+            failures.append(f"{url} ({_reason(error)})")
     raise WeightsError(
         f"the weights {entry.name} could not be fetched from {'; '.join(failures)}; "
         f"to go on without a network, put the file there by hand: {target}"
     )
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """What happened, without the addresses that requests repeats."""
+    if type(error).__name__ in ("ConnectionError", "ConnectTimeout", "ReadTimeout"):
+        return "no connection"
     text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:160]}" if text else type(error).__name__
+    return text[0].partition(" for url")[0][:80] if text else type(error).__name__
