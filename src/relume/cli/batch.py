@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -102,8 +103,11 @@ class Run:
                 for number, job in enumerate(self._allowed(jobs, passed=bar.advance)):
                     if number == 0:
                         self.work.prepare()
-                    self._do(job)
-                    bar.advance(console.one_line(job.source.name))
+                    name = console.one_line(job.source.name)
+                    with self._tiles_shown(bar, name) if not several else nullcontext():
+                        self._do(job)
+                    if several:
+                        bar.advance(name)
         except KeyboardInterrupt:
             console.say(
                 f"stopped: {self._ready()} {how_far}; the same command with --skip-existing goes on"
@@ -116,6 +120,17 @@ class Run:
         if not self.quiet:
             console.say(self._summary(time.monotonic() - began))
             self._tell_left_out()
+
+    @contextmanager
+    def _tiles_shown(self, bar: console.Bar, name: str) -> Iterator[None]:
+        """A single photo's progress: its tiles."""
+        from relume.image.tiles import on_tile
+
+        token = on_tile.set(lambda done, total: bar.show(done, total, f"tiles of {name}"))
+        try:
+            yield
+        finally:
+            on_tile.reset(token)
 
     def _ready(self) -> int:
         return len(self.done) + self.skipped

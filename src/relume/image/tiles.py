@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 from relume.errors import ParameterError
 from relume.photo import Image
+
+on_tile: ContextVar[Callable[[int, int], None] | None] = ContextVar("on_tile", default=None)
+"""Called after every tile with how many are done, and of how many: for a progress bar."""
 
 
 def run_tiled(
@@ -42,7 +46,8 @@ def run_tiled(
         return np.ascontiguousarray(result[:height, :width])
     halo = _up(halo_px, multiple)
     out: Image | None = None
-    for y0, x0 in product(range(0, full_height, tile_px), range(0, full_width, tile_px)):
+    corners = list(product(range(0, full_height, tile_px), range(0, full_width, tile_px)))
+    for number, (y0, x0) in enumerate(corners, 1):
         top, left = max(0, y0 - halo), max(0, x0 - halo)
         bottom = min(full_height, y0 + tile_px + halo)
         right = min(full_width, x0 + tile_px + halo)
@@ -51,6 +56,8 @@ def run_tiled(
             out = np.empty((height, width, result.shape[2]), result.dtype)
         y1, x1 = min(y0 + tile_px, height), min(x0 + tile_px, width)
         out[y0:y1, x0:x1] = result[y0 - top : y1 - top, x0 - left : x1 - left]
+        if (report := on_tile.get()) is not None:
+            report(number, len(corners))
     assert out is not None
     return out
 
