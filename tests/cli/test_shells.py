@@ -113,8 +113,10 @@ def test_serve(
 ) -> None:
     serve = Recorder()
     monkeypatch.setitem(vars(sys.modules["relume.web"]), "serve", serve)
-    assert relume("serve", "--port", 8123, "--no-browser", "--workers", 2).code == 0
+    options = ("--port", 8123, "--no-browser", "--workers", 2, "--allow-host", "relume.lan")
+    assert relume("serve", *options).code == 0
     expected = {"host": "127.0.0.1", "port": 8123, "browser": False, "workers": 2}
+    expected["allow_hosts"] = ["relume.lan"]
     ((args, given),) = serve.calls
     given.pop("on_ready")("http://127.0.0.1:8123")
     assert (args, given) == ((), expected)
