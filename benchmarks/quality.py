@@ -20,15 +20,15 @@ from relume.enhancers import methods
 from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr, psnr_gt_mean, ssim
 from relume.photo import quantise
-from relume.train.pairs import Pair, find, split_all
+from relume.train.data import Pair, find_pairs, split
 from relume.train.recipe import load
 
 
 def pairs_of(folder: Path, recipe: Path | None) -> list[Pair]:
     if recipe is not None:
         loaded = load(recipe)
-        return split_all([folder], loaded.data, loaded.seed)[1]
-    read = [(name, relume.read(low), relume.read(high)) for name, low, high in find(folder)]
+        return split([folder], loaded.data, loaded.seed)[1]
+    read = [(name, relume.read(low), relume.read(high)) for name, low, high in find_pairs(folder)]
     return [
         Pair(n, n, quantise(a.pixels, np.uint8), quantise(b.pixels, np.uint8)) for n, a, b in read
     ]

@@ -23,7 +23,6 @@ COMMANDS = (
     "study",
     "serve",
     "train",
-    "import-checkpoint",
 )
 
 

@@ -1,7 +1,8 @@
-"""The thin shells: train, import-checkpoint, study and serve hand their options on."""
+"""The thin shells: train, study and serve hand their options on."""
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import relume.train
 import relume.web  # noqa: F401  the shell looks its serve up here
 from relume import weights
 from relume.errors import MissingExtra, RecipeError, WeightsError
+from relume.train.interrupt import Interrupted
 
 from .conftest import Relume, picture
 
@@ -55,6 +57,7 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert (result.code, result.out) == (0, f"{tmp_path.resolve()}\n")
     ((recipe,), options) = run.calls[0]
     options.pop("progress")
+    options.pop("note")
     assert recipe == Path("recipes/tiny.toml")
     assert options == {
         "pairs": (Path("lol"),),
@@ -78,7 +81,9 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     [
         (RecipeError("r.toml: unknown key 'bath'"), 2, "error: r.toml: unknown key 'bath'\n"),
         (MissingExtra("training", "train", "torch"), 1, "relume[train]"),
-        (KeyboardInterrupt(), 130, "stopped; --resume goes on"),
+        (KeyboardInterrupt(), 130, "stopped: nothing was saved"),
+        (Interrupted("stopped; x holds step 3", signal.SIGINT), 130, "stopped; x holds step 3\n"),
+        (Interrupted("stopped; x holds step 3", signal.SIGTERM), 143, "stopped; x holds step 3\n"),
     ],
 )
 def test_train_that_stops(
@@ -96,16 +101,6 @@ def test_train_refuses_a_wrong_stop(relume: Relume, text: str) -> None:
     result = relume("train", "r.toml", "--pairs", "lol", "--stop-after", text)
     assert result.code == 2
     assert "PHASE:STEP" in result.err
-
-
-def test_import_checkpoint(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    convert = Recorder(result=[tmp_path / "port.onnx"])
-    module = SimpleNamespace(import_checkpoint=convert)
-    monkeypatch.setitem(sys.modules, "relume.train.convert", module)
-    result = relume("import-checkpoint", "d.tar", "r.tar", "-o", "port.onnx")
-    assert (result.code, result.out) == (0, f"{tmp_path / 'port.onnx'}\n")
-    expected = ((Path("d.tar"), Path("r.tar"), Path("port.onnx")), {"overwrite": False})
-    assert convert.calls == [expected]
 
 
 def test_serve(

@@ -18,7 +18,6 @@ from relume.cli.decompose import decompose
 from relume.cli.demo import demo
 from relume.cli.detect import detect, landmarks
 from relume.cli.enhance import enhance
-from relume.cli.import_checkpoint import import_checkpoint
 from relume.cli.methods import methods
 from relume.cli.options import VerboseOption
 from relume.cli.serve import EPILOG, serve
@@ -38,7 +37,6 @@ app.command(epilog=EPILOG)(serve)
 app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
     landmarks
 )
-app.command("import-checkpoint")(import_checkpoint)
 
 
 def _tell_version(asked: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,12 +65,12 @@ def train(
     """
     console.be_verbose(verbose)
     stop = None if stop_after is None else _phase_and_step(stop_after)
-    from relume.train import run
-
     into = out or Path("runs") / recipe.stem
-    leads = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
-    with console.progress_bar("training", quiet=quiet or not leads) as bar:
+    is_main = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
+    with console.progress_bar("training", quiet=quiet or not is_main) as bar:
         try:
+            from relume.train import run
+
             result = run(
                 recipe,
                 pairs=tuple(pairs),
@@ -79,19 +80,21 @@ def train(
                 start=start,
                 device=device.value,
                 precision=None if precision is Precision.auto else precision.value,
-                progress=lambda p: bar.show(p.step + 1, p.steps, _terms(p)),
+                progress=lambda p: bar.show(p.step + 1, p.steps, _note(p)),
+                note=lambda text: console.say(console.one_line(f"note: {text}")),
                 stop_after=stop,
             )
-        except KeyboardInterrupt:
-            console.say(f"stopped; --resume goes on from the last checkpoint in {into}")
-            raise typer.Exit(console.INTERRUPTED) from None
-    if leads:
+        except KeyboardInterrupt as error:
+            if is_main:
+                console.say(console.one_line(str(error) or "stopped: nothing was saved"))
+            raise typer.Exit(128 + getattr(error, "signum", signal.SIGINT)) from None
+    if is_main:
         console.out(console.one_line(str(result.resolve())))
 
 
-def _terms(progress: Progress) -> str:
-    terms = " ".join(f"{name} {value:.4f}" for name, value in progress.terms.items())
-    return f"{progress.phase}: {terms}"
+def _note(progress: Progress) -> str:
+    """Short, so that the line fits a terminal of 80 columns; log.jsonl has all terms."""
+    return f"{progress.phase} {progress.terms['total']:.4f}"
 
 
 def _phase_and_step(text: str) -> tuple[int, int]:

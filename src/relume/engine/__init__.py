@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from relume.engine.base import Array, Network, Runtime
+from relume.engine.base import Array, Inference, Network, Runtime
 from relume.errors import DeviceError, WeightsError
 
-__all__ = ["Array", "Network", "Runtime", "load"]
+__all__ = ["Array", "Inference", "Network", "Runtime", "load"]
 
 MAX_LOADED = 6
 """How many loaded networks a process keeps: the face pipelines need four at once."""

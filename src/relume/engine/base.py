@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from relume.errors import InputError, ParameterError
 
 Array = npt.NDArray[Any]
+Inference = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""What a :class:`Network` does: arrays by name in, arrays by name out."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "f32", "bf16")

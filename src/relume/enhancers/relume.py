@@ -16,7 +16,7 @@ import numpy as np
 
 from relume import weights as store
 from relume.catalog import Info, Parameter
-from relume.engine import Network, Runtime, load
+from relume.engine import Inference, Network, Runtime, load
 from relume.enhancers.base import Brightness
 from relume.errors import MissingExtra, WeightsError
 from relume.image.detail import half, restore_detail
@@ -61,6 +61,9 @@ class RelumeEnhancer:
     half_above_mp: float = 4.0
     tile_px: int = 2048
     runtime: Runtime = field(default_factory=Runtime)
+    picture: Inference | None = None
+    estimator: Inference | None = None
+    """Networks in place of the shipped ones: those under training, to be validated."""
 
     info: ClassVar[Info] = Info(
         name="relume",
@@ -94,7 +97,7 @@ class RelumeEnhancer:
     def _relit(self, image: Image) -> Image:
         """The photo, or a smaller copy of it, relit tile by tile, at the level wanted."""
         level = self.wanted(image)
-        told, network = np.array([[level]], np.float32), self._picture()
+        told, network = np.array([[level]], np.float32), self.picture or self._picture()
         context = _batch(thumbnail(image))
 
         def relight(tile: Image) -> Image:
@@ -111,7 +114,9 @@ class RelumeEnhancer:
 
     def chosen(self, image: Image) -> float:
         """The exposure estimator's guess of what a photographer would have chosen."""
-        estimator = load(store.path("relume-exposure"), runtime=Runtime(precision="f32"))
+        estimator = self.estimator or load(
+            store.path("relume-exposure"), runtime=Runtime(precision="f32")
+        )
         return float(estimator({"thumbnail": _batch(thumbnail(image))})["brightness"][0, 0])
 
     def _picture(self) -> Network:

@@ -14,7 +14,7 @@ import numpy as np
 
 from relume import weights as store
 from relume.catalog import Info, Parameter
-from relume.engine import Network, Runtime, load
+from relume.engine import Inference, Network, Runtime, load
 from relume.errors import MissingExtra, ParameterError, WeightsError
 from relume.image.denoise import METHODS, denoise_reflectance
 from relume.image.tiles import run_tiled
@@ -56,6 +56,8 @@ class RetinexNetEnhancer:
     weights: str = ""
     tile_px: int = 640
     runtime: Runtime = field(default_factory=Runtime)
+    inference: Inference | None = None
+    """A network in place of the shipped one: the one under training, to be validated."""
 
     info: ClassVar[Info] = Info(
         name="retinexnet",
@@ -124,7 +126,7 @@ class RetinexNetEnhancer:
     def _maps(self, image: Image) -> Image:
         """R, I and the relit I as five channels, (H, W, 5)."""
         check_image(image)
-        network = self.network()
+        network = self.inference or self.network()
 
         def split(tile: Image) -> Image:
             batch = np.ascontiguousarray(tile.transpose(2, 0, 1))[None]
@@ -134,8 +136,8 @@ class RetinexNetEnhancer:
 
         tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
         maps = run_tiled(split, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
-        if max(image.shape[:2]) > tile_px:
-            network.release_memory()  # a gigabyte, while the denoiser needs its own
+        if max(image.shape[:2]) > tile_px and self.inference is None:
+            self.network().release_memory()  # a gigabyte, while the denoiser needs its own
         return maps
 
     def _denoised(self, reflectance: Image, illumination: Image) -> Image:

@@ -27,7 +27,7 @@ class DistributedContext:
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes the files and shows the progress."""
         return self.rank == 0
 
@@ -37,6 +37,12 @@ class DistributedContext:
             return module
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(module, device_ids=ids)
+
+    def any(self, flag: bool) -> bool:
+        """Whether ``flag`` is true in one process at least."""
+        if self.world == 1:
+            return flag
+        return bool(self.mean(torch.tensor(float(flag), device=self.device)))
 
     def mean(self, value: torch.Tensor) -> torch.Tensor:
         """``value`` averaged over all processes."""
@@ -48,7 +54,7 @@ class DistributedContext:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[DistributedContext]:
+def distributed_context(device: str) -> Iterator[DistributedContext]:
     """Join the other processes of ``torchrun`` (gloo on CPU, NCCL on CUDA), if there are any.
 
     Raises:

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from relume.nets.picture import MULTIPLE, THUMBNAIL_PX
 from relume.nets.retinexnet import RetinexNet
-from relume.train.picture import RelumeNet
+from relume.train.phases import RelumeNet
 
 OPSET = 18
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from relume import settings
 
@@ -15,9 +16,11 @@ class Data:
 
     ``scenes`` is a CSV (``name,scene``), its path relative to the pairs' folder, or empty;
     ``validation_scenes`` whole scenes are kept for validation. ``exclude`` names pairs (without
-    ending) that are wrong. Besides, ``darkened`` bright photographs (-1: all) are darkened, with
-    k log-uniform in [``k_low``, ``k_high``]; the network relume has them darkened anew every
-    epoch of ``epoch_steps`` steps, as ``darkened_share`` of its batches.
+    ending) that are wrong; ``exclude_hashes`` is a file, beside the recipe, of hashes of pictures
+    that must not be trained on (:class:`relume.train.data.ExcludedHashes`). Besides, ``darkened``
+    bright photographs (-1: all), at most ``longest_px`` long, are darkened, with k log-uniform in
+    [``k_low``, ``k_high``]; the network relume has them darkened anew every epoch of
+    ``epoch_steps`` steps, as ``darkened_share`` of its batches.
     """
 
     patch_px: int = 48
@@ -25,6 +28,7 @@ class Data:
     scenes: str = ""
     validation_scenes: int = 14
     exclude: tuple[str, ...] = ()
+    exclude_hashes: Path | None = None
     darkened: int = 0
     k_low: float = 0.02
     k_high: float = 0.3
@@ -59,8 +63,8 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """How often (in epochs) validation figures, panels are made; checkpoints in seconds."""
+class Schedule:
+    """Epochs between validations and between panels; seconds between checkpoints."""
 
     validate_epochs: int = 20
     panels_epochs: int = 20
@@ -78,7 +82,7 @@ class Recipe:
     data: Data
     phases: tuple[Phase, ...]
     precision: str = "f32"
-    watch: Watch = Watch()
+    watch: Schedule = Schedule()
 
 
 def load(path: Path) -> Recipe:
@@ -88,3 +92,28 @@ def load(path: Path) -> Recipe:
         RecipeError: the file cannot be read, is not TOML, or does not fit :class:`Recipe`.
     """
     return settings.load(Recipe, path)
+
+
+def flatten(recipe: Recipe) -> dict[str, Any]:
+    """What decides the result of a run, as plain values: ``{"phases[0].epochs": 3, ...}``.
+
+    How often a run is looked at, and where the hashes are kept, is left out.
+    """
+    flat: dict[str, Any] = {}
+
+    def add(key: str, value: Any) -> None:
+        if is_dataclass(value):
+            for entry in fields(value):
+                if entry.name not in ("watch", "exclude_hashes"):
+                    add(f"{key}.{entry.name}".lstrip("."), getattr(value, entry.name))
+        elif isinstance(value, Mapping):
+            for name, inner in value.items():
+                add(f"{key}.{name}", inner)
+        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+            for number, inner in enumerate(value):
+                add(f"{key}[{number}]", inner)
+        else:
+            flat[key] = list(value) if isinstance(value, tuple) else value
+
+    add("", recipe)
+    return flat

@@ -1,113 +1,194 @@
-"""Batches for relume's networks: patches with the thumbnail and brightness of the whole photo.
+"""Batches: what a training step sees, by its number alone.
 
-The exposure estimator gets the thumbnails only. Two sources share a batch: real pairs, and bright
-photographs darkened anew every epoch. As with :class:`relume.train.pairs.Patches`, a batch is a
-function of its number alone.
+Sampling keeps no state that matters: a batch is a function of (seed, phase, step, place). So a
+resumed run is an unbroken one, several processes share a batch by taking every n-th of its
+places, and batches can be made ahead by threads.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.image.color import REC601
 from relume.image.darken import Camera, darken, reexposed, uneven_light
 from relume.photo import quantise
-from relume.train.pairs import Pair, Pixels
+from relume.train.data import BrightPhotos, Floats, Pair, Pixels
 from relume.train.recipe import Data, Phase
 
-Floats = npt.NDArray[np.float32]
+T = TypeVar("T")
 GAIN_JITTER = 0.4
 """Inputs are made brighter or darker by up to exp(0.4): patches half of the time."""
 SMALLEST_CROP = 0.85
-"""Side of the smallest part of a thumbnail that the exposure estimator is shown in its place."""
+"""Side of the smallest part of a thumbnail that the exposure estimator is given as a whole."""
 DARKEST_AIM = 0.12
 """A reference that is asked for darker has at least this share of its light."""
+DARKENED_PX = 288
+"""Side of the part of a bright photograph that is darkened, at least: the whole costs more."""
+CACHE_BYTES = 400_000_000
+"""Darkened photographs kept until the next epoch."""
+
+
+class BatchSource(Protocol):
+    """Where batches come from. Called from several threads at once."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in an epoch."""
+
+    def batch(self, phase: int, step: int, *, rank: int = 0, world: int = 1) -> tuple[Floats, ...]:
+        """Process ``rank``'s part of the batch of a step, by its number alone."""
+
+
+def prefetch(make: Callable[[int], T], steps: range, threads: int = 0) -> Generator[T, None, None]:
+    """``make(step)`` of every step in order, a few made ahead in threads (0: two at most)."""
+    threads = threads or min(2, os.cpu_count() or 1)
+    ahead: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
+        try:
+            for step in steps:
+                ahead.append(pool.submit(make, step))
+                if len(ahead) > 2 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class PairPatches:
+    """Aligned random patches of pairs, flipped and turned: dark and bright, (B, 3, P, P) each."""
+
+    def __init__(self, pairs: Sequence[Pair], data: Data, seed: int) -> None:
+        self.pairs, self.data, self.seed = pairs, data, seed
+        _refuse_small(pairs, data.patch_px)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the pairs; the last one is filled up from the start."""
+        return -(-len(self.pairs) // self.data.batch)
+
+    def batch(self, phase: int, step: int, *, rank: int = 0, world: int = 1) -> tuple[Floats, ...]:
+        """Dark and bright patches of a step; see :class:`BatchSource`."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng([self.seed, phase, epoch]).permutation(len(self.pairs))
+        size = self.data.batch
+        places = range(position * size + rank, (position + 1) * size, world)
+        cut = [self._patch(int(order[p % len(order)]), (phase, epoch, p)) for p in places]
+        return tuple(np.stack(side) for side in zip(*cut, strict=True))
+
+    def _patch(self, index: int, key: tuple[int, int, int]) -> tuple[Floats, Floats]:
+        rng = np.random.default_rng([self.seed, *key])
+        pair = self.pairs[index]
+        window = _random_window(rng, pair.low, self.data.patch_px)
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        return _turned(pair.low[window], turn, flip), _turned(pair.high[window], turn, flip)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A pair with what the network is told of the whole: thumbnail and wanted brightness."""
+    """A pair with what the networks get of the whole: its thumbnail and its target brightness."""
 
     low: Pixels
     high: Pixels
     thumbnail: Floats
     brightness: float
 
+    @classmethod
+    def of(cls, low: Pixels, high: Pixels) -> Sample:
+        """A pair whose target brightness is the bright photo's mean grey level."""
+        return cls(low, high, thumbnail(_floats(low)), _mean_grey(_floats(high)))
 
-def sample_of(low: Pixels, high: Pixels) -> Sample:
-    """A pair as a :class:`Sample`; the wanted brightness is the bright photo's mean grey level."""
-    return Sample(low, high, thumbnail(_floats(low)), _level(_floats(high)))
+    @property
+    def nbytes(self) -> int:
+        """Memory taken."""
+        return self.low.nbytes + self.high.nbytes + self.thumbnail.nbytes
 
 
-class _Photographs(ABC):
-    """Real pairs, and bright photographs darkened anew every epoch, to draw samples from."""
+class PhotoSampler(ABC):
+    """Samples from real pairs, and from bright photographs that are darkened when drawn.
+
+    A photograph is darkened once an epoch, as a function of (seed, phase, epoch, index).
+    """
+
+    keeps_pixels = True
 
     def __init__(
-        self,
-        pairs: Sequence[Pair],
-        bright: Sequence[Pixels],
-        data: Data,
-        phase: Phase,
-        seed: int,
+        self, pairs: Sequence[Pair], bright: BrightPhotos, data: Data, phase: Phase, seed: int
     ) -> None:
         self.data, self.phase, self.seed = data, phase, seed
         self.patch_px = phase.patch_px or data.patch_px
         self.size = phase.batch or data.batch
-        self.real = [sample_of(p.low, p.high) for p in pairs]
-        self.bright = list(bright)
-        self.share = data.darkened_share if self.bright else 0.0
-        if not self.real and not self.bright:
+        self.pairs = pairs
+        self.bright = bright.at_least(self.patch_px) if self.keeps_pixels else bright
+        if not pairs and not len(self.bright):
             raise InputError("expected pairs or bright photographs to train on, got none")
-        self._made: tuple[tuple[int, int], list[Sample]] | None = None
+        if self.keeps_pixels:
+            _refuse_small(pairs, self.patch_px)
+        share = data.darkened_share if len(self.bright) else 0.0
+        self.darkened_places = round(share * self.size) if pairs else self.size
+        self._real: dict[int, Sample] = {}
+        self._darkened: OrderedDict[tuple[int, int, int], Sample] = OrderedDict()
+        self._darkened_bytes = 0
+        self._lock = threading.Lock()
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps after which all photographs are darkened anew."""
+        """Steps after which photographs are darkened anew."""
         return self.data.epoch_steps
 
     def batch(self, phase: int, step: int, *, rank: int = 0, world: int = 1) -> tuple[Floats, ...]:
-        """Process ``rank``'s part of the batch of a step: what is drawn, stacked part by part."""
-        drawn = [self._draw(phase, step, place) for place in range(rank, self.size, world)]
+        """What is drawn for a step, stacked part by part; see :class:`BatchSource`."""
+        drawn = []
+        for place in range(rank, self.size, world):
+            rng = np.random.default_rng([self.seed, phase, step, place])
+            if place < self.darkened_places:
+                index = int(rng.integers(len(self.bright)))
+                sample = self.darkened_sample(phase, step // self.data.epoch_steps, index)
+                drawn.append(self._draw(rng, sample, True))
+            else:
+                sample = self._real_sample(int(rng.integers(len(self.pairs))))
+                drawn.append(self._draw(rng, sample, False))
         return tuple(np.stack(part) for part in zip(*drawn, strict=True))
 
     @abstractmethod
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
-        """The parts of the example at a place of a batch."""
+    def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
+        """One place of a batch; ``dark`` tells that the sample was darkened by us."""
 
-    def _sample(
-        self, phase: int, step: int, place: int
-    ) -> tuple[np.random.Generator, Sample, bool]:
-        """The sample at a place of a batch, whether it is a darkened one, and how to go on."""
-        rng = np.random.default_rng([self.seed, phase, step, place])
-        dark = place < round(self.share * self.size) or not self.real
-        pool = self._darkened(phase, step // self.data.epoch_steps) if dark else self.real
-        return rng, pool[int(rng.integers(len(pool)))], dark
+    def _real_sample(self, index: int) -> Sample:
+        if index not in self._real:
+            self._real[index] = Sample.of(self.pairs[index].low, self.pairs[index].high)
+        return self._real[index]
 
-    def _darkened(self, phase: int, epoch: int) -> list[Sample]:
-        """All bright photographs, darkened for this epoch (kept until the next)."""
-        if self._made is None or self._made[0] != (phase, epoch):
-            samples = []
-            for index, photo in enumerate(self.bright):
-                rng = np.random.default_rng([self.seed, phase, epoch, index, 9])
-                samples.append(self._dark_sample(photo, rng))
-            self._made = ((phase, epoch), samples)
-        return self._made[1]
+    def darkened_sample(self, phase: int, epoch: int, index: int) -> Sample:
+        """Bright photograph ``index`` as it is darkened in an epoch."""
+        key = (phase, epoch, index)
+        with self._lock:
+            if key in self._darkened:
+                return self._darkened[key]
+        sample = self._darken(self.bright[index], np.random.default_rng([self.seed, *key, 9]))
+        with self._lock:
+            if key not in self._darkened:  # another thread may have been as fast
+                self._darkened[key] = sample
+                self._darkened_bytes += sample.nbytes
+            while self._darkened_bytes > CACHE_BYTES:
+                self._darkened_bytes -= self._darkened.popitem(last=False)[1].nbytes
+        return sample
 
-    def _dark_sample(self, photo: Pixels, rng: np.random.Generator) -> Sample:
+    def _darken(self, photo: Pixels, rng: np.random.Generator) -> Sample:
         """One photograph darkened; the part of it that is used is cut out first, to save time."""
-        limit = max(self.patch_px, 288)
-        height, width = photo.shape[:2]
-        y = int(rng.integers(0, max(1, height - limit + 1)))
-        x = int(rng.integers(0, max(1, width - limit + 1)))
-        part = photo[y : y + limit, x : x + limit]
+        part = photo[_random_window(rng, photo, max(self.patch_px, DARKENED_PX))]
         k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
         clean = _floats(part)
         light = None
@@ -117,60 +198,72 @@ class _Photographs(ABC):
             wanted = np.sqrt(light / light.max())
             part = np.asarray(quantise(reexposed(clean, 1.0, light=wanted), np.uint8))
         dark = darken(clean, k, rng, camera=Camera.draw_real(rng), light=light)
-        return sample_of(np.asarray(quantise(dark, np.uint8)), part)
+        sample = Sample.of(np.asarray(quantise(dark, np.uint8)), part)
+        if self.keeps_pixels:
+            return sample
+        none = np.empty((0, 0, 3), np.uint8)
+        return Sample(none, none, sample.thumbnail, sample.brightness)
 
 
-class PictureSupply(_Photographs):
-    """Batches of dark and bright patches (B, 3, P, P), with thumbnail and brightness of the whole.
-
-    These are (B, 3, 96, 96) and (B, 1).
+class PatchSampler(PhotoSampler):
+    """Dark and bright patches (B, 3, P, P), thumbnails of the whole (B, 3, 96, 96) and its
+    target brightness (B, 1).
     """
 
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
-        rng, sample, dark = self._sample(phase, step, place)
-        side = self.patch_px
-        y, x = (int(rng.integers(0, n - side + 1)) for n in sample.low.shape[:2])
-        parts = [s[y : y + side, x : x + side] for s in (sample.low, sample.high)]
+    def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
+        window = _random_window(rng, sample.low, self.patch_px)
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        low, high = (_turned(p, turn, flip) for p in parts)
+        low, high = (_turned(side[window], turn, flip) for side in (sample.low, sample.high))
         small = _turned(sample.thumbnail, turn, flip)
         if not dark and rng.random() < 0.5:
             gain = _jitter(rng)
             low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
-        level = sample.brightness
+        brightness = sample.brightness
         if rng.random() < self.phase.aim_share:
             aim = float(np.exp(rng.uniform(np.log(DARKEST_AIM), 0)))
             high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
             # a sixteenth of the pixels is plenty for a mean
-            level = _level(reexposed(_floats(sample.high[::4, ::4]), aim))
-        return low, high, small, np.array([level], np.float32)
+            brightness = _mean_grey(reexposed(_floats(sample.high[::4, ::4]), aim))
+        return low, high, small, np.array([brightness], np.float32)
 
 
-class ExposureSupply(_Photographs):
-    """Batches of thumbnails (B, 3, 96, 96) with the brightness (B, 1) wanted for each.
+class ThumbnailSampler(PhotoSampler):
+    """Thumbnails (B, 3, 96, 96) with the target brightness (B, 1) of each.
 
     They stay upright, as where the light comes from tells a scene.
     """
 
-    def _draw(self, phase: int, step: int, place: int) -> tuple[Floats, ...]:
-        rng, sample, dark = self._sample(phase, step, place)
-        whole = sample.thumbnail.shape[0]
-        side = int(rng.integers(round(SMALLEST_CROP * whole), whole + 1))
-        y, x = (int(rng.integers(0, whole - side + 1)) for _ in range(2))
-        small = np.asarray(
-            cv2.resize(sample.thumbnail[y : y + side, x : x + side], (whole, whole)), np.float32
-        )
-        small = _turned(small, 0, bool(rng.integers(2)))
+    keeps_pixels = False
+
+    def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
+        side_px = sample.thumbnail.shape[0]
+        crop_px = int(rng.integers(round(SMALLEST_CROP * side_px), side_px + 1))
+        crop = sample.thumbnail[_random_window(rng, sample.thumbnail, crop_px)]
+        small = _turned(np.asarray(cv2.resize(crop, (side_px, side_px))), 0, bool(rng.integers(2)))
         if not dark:
             small = np.minimum(small * _jitter(rng), 1)
         return small, np.array([sample.brightness], np.float32)
 
 
-def _floats(photo: Pixels | Floats) -> Floats:
-    return np.asarray(photo, np.float32) / np.float32(255)
+def _refuse_small(pairs: Sequence[Pair], side_px: int) -> None:
+    small = [p.name for p in pairs if min(p.low.shape[:2]) < side_px]
+    if small:
+        raise InputError(f"expected pairs of at least {side_px} px, {small[0]} is smaller")
 
 
-def _level(photo: Floats) -> float:
+def _random_window(
+    rng: np.random.Generator, photo: Pixels | Floats, side_px: int
+) -> tuple[slice, slice]:
+    """A square window of a photo, or its whole height or width where that is smaller."""
+    y, x = (int(rng.integers(0, max(1, n - side_px + 1))) for n in photo.shape[:2])
+    return slice(y, y + side_px), slice(x, x + side_px)
+
+
+def _floats(photo: Pixels) -> Floats:
+    return photo.astype(np.float32) / np.float32(255)
+
+
+def _mean_grey(photo: Floats) -> float:
     """The mean grey level of a photo in [0, 1], at least one step of 8 bit."""
     return max(float(np.dot(REC601, photo.mean(axis=(0, 1), dtype=np.float64))), 1 / 255)
 
@@ -180,6 +273,7 @@ def _jitter(rng: np.random.Generator) -> np.float32:
 
 
 def _turned(part: Pixels | Floats, quarter_turns: int, flip: bool) -> Floats:
+    """``(P, P, 3)`` turned and flipped, as ``(3, P, P)`` in [0, 1]."""
     turned = np.rot90(part, quarter_turns)
     if flip:
         turned = turned[:, ::-1]

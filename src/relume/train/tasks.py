@@ -13,38 +13,39 @@ from torch import nn
 
 from relume.errors import RecipeError
 from relume.nets.retinexnet import RetinexNet
-from relume.train import picture, retinex, validate
+from relume.train import validate
+from relume.train.data import BrightPhotos, Pair, darkened_pairs, read_bright, split
 from relume.train.export import export_relume, export_retinexnet
-from relume.train.loop import BatchSource
-from relume.train.pairs import Pair, Patches, Pixels, darkened, read_bright, split_all
-from relume.train.picture import RelumeNet
+from relume.train.phases import PHASES, RelumeNet, with_defaults
 from relume.train.recipe import Phase, Recipe
-from relume.train.sampler import ExposureSupply, PictureSupply
+from relume.train.sampler import BatchSource, PairPatches, PatchSampler, ThumbnailSampler
+
+Note = Callable[[str], None]
 
 
 class Task(Protocol):
     """A network and all that its training needs to know of it."""
 
-    @property
-    def net(self) -> nn.Module:
-        """What is trained."""
+    net: nn.Module
+    """What is trained."""
 
-    @property
-    def training(self) -> Sequence[Pair]:
-        """The pairs trained on."""
+    training: Sequence[Pair]
+    """The pairs trained on."""
 
-    @property
-    def validation(self) -> Sequence[Pair]:
-        """The pairs of scenes that are never trained on."""
+    validation: Sequence[Pair]
+    """The pairs of scenes that are never trained on."""
 
-    def module(self, phase: Phase, *, bf16: bool) -> nn.Module:
-        """What maps a batch of the phase to loss terms."""
+    bright: BrightPhotos
+    """The bright photographs that are darkened during training."""
 
-    def supply(self, phase: Phase) -> BatchSource:
+    def epoch_steps(self, phase: Phase) -> int:
+        """Steps in an epoch of the phase."""
+
+    def source(self, phase: Phase) -> BatchSource:
         """Where the phase's batches come from."""
 
     def figures(self, net: nn.Module) -> dict[str, float]:
-        """Validation figures of ``net``."""
+        """Validation figures of ``net``, on whole photos."""
 
     def panels(self, net: nn.Module, pairs: Sequence[Pair], path: Path) -> None:
         """A picture of what ``net`` does with some validation photos."""
@@ -56,31 +57,36 @@ class Task(Protocol):
 class RetinexTask:
     """Retinex-Net: Decom-Net, then Enhance-Net, on patches of pairs."""
 
-    phases = retinex.PHASES
+    def __init__(
+        self, recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note
+    ) -> None:
+        data, seed = recipe.data, recipe.seed
+        training, validation = split(pairs, data, seed, note=note)
+        if data.darkened:
+            training += darkened_pairs(read_bright(bright, data, note=note), data, seed)
+        self.training: Sequence[Pair] = training
+        self.validation: Sequence[Pair] = validation
+        self.bright = BrightPhotos([])
+        self.net: nn.Module = RetinexNet()
+        self.patches = PairPatches(training, data, seed)
 
-    def __init__(self, recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path]) -> None:
-        self.recipe = recipe
-        training, self.validation = split_all(pairs, recipe.data, recipe.seed)
-        made = darkened(bright, recipe.data, recipe.seed) if recipe.data.darkened else []
-        self.training = training + made
-        self.net = RetinexNet()
+    def epoch_steps(self, phase: Phase) -> int:
+        """One pass over the pairs."""
+        del phase
+        return self.patches.steps_per_epoch
 
-    def module(self, phase: Phase, *, bf16: bool) -> nn.Module:
-        """The loss module of "decom" or "enhance"."""
-        return self.phases[phase.name](self.net, phase.weights, bf16=bf16)
-
-    def supply(self, phase: Phase) -> BatchSource:
+    def source(self, phase: Phase) -> BatchSource:
         """Aligned patches of all pairs."""
         del phase
-        return Patches(self.training, self.recipe.data, self.recipe.seed)
+        return self.patches
 
     def figures(self, net: nn.Module) -> dict[str, float]:
         """PSNR and SSIM of the results, and how good the decomposition is."""
-        return validate.validate(cast(RetinexNet, net), self.validation)
+        return validate.validate_retinexnet(cast(RetinexNet, net), self.validation)
 
     def panels(self, net: nn.Module, pairs: Sequence[Pair], path: Path) -> None:
-        """input | R | I | relit I | result | reference, a row a photo."""
-        validate.write_panels(cast(RetinexNet, net), pairs, path)
+        """Input | R | I | relit I | result | reference, a row a photo."""
+        validate.write_retinexnet_panels(cast(RetinexNet, net), pairs, path)
 
     def export(self, net: nn.Module, folder: Path) -> list[Path]:
         """retinexnet.safetensors and retinexnet.onnx."""
@@ -90,33 +96,32 @@ class RetinexTask:
 class PictureTask:
     """relume's own network: the picture network, then the exposure estimator."""
 
-    phases = picture.PHASES
-
-    def __init__(self, recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path]) -> None:
+    def __init__(
+        self, recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note
+    ) -> None:
         self.recipe = recipe
-        self.training, self.validation = split_all(pairs, recipe.data, recipe.seed)
-        self.bright: list[Pixels] = read_bright(bright, recipe.data) if bright else []
-        self.net = RelumeNet()
+        training, validation = split(pairs, recipe.data, recipe.seed, note=note)
+        self.training: Sequence[Pair] = training
+        self.validation: Sequence[Pair] = validation
+        self.bright = read_bright(bright, recipe.data, note=note)
+        self.net: nn.Module = RelumeNet()
 
-    def module(self, phase: Phase, *, bf16: bool) -> nn.Module:
-        """The loss module of "picture" or "exposure"."""
-        return self.phases[phase.name](self.net, phase.weights, bf16=bf16)
+    def epoch_steps(self, phase: Phase) -> int:
+        """As the recipe says."""
+        del phase
+        return self.recipe.data.epoch_steps
 
-    def supply(self, phase: Phase) -> BatchSource:
+    def source(self, phase: Phase) -> BatchSource:
         """Patches, or thumbnails, of pairs and of photographs darkened anew every epoch."""
-        data, seed = self.recipe.data, self.recipe.seed
-        if phase.name == "exposure":
-            return ExposureSupply(self.training, self.bright, data, phase, seed)
-        side = phase.patch_px or data.patch_px
-        bright = [p for p in self.bright if min(p.shape[:2]) >= side]
-        return PictureSupply(self.training, bright, data, phase, seed)
+        kind = ThumbnailSampler if phase.name == "exposure" else PatchSampler
+        return kind(self.training, self.bright, self.recipe.data, phase, self.recipe.seed)
 
     def figures(self, net: nn.Module) -> dict[str, float]:
-        """PSNR and SSIM told the reference's brightness, and with the estimated one."""
+        """PSNR and SSIM with the reference's brightness given, and with the estimated one."""
         return validate.validate_relume(cast(RelumeNet, net), self.validation)
 
     def panels(self, net: nn.Module, pairs: Sequence[Pair], path: Path) -> None:
-        """input | result at the reference's brightness | at the estimated one | reference."""
+        """Input | result at the reference's brightness | at the estimated one | reference."""
         validate.write_relume_panels(cast(RelumeNet, net), pairs, path)
 
     def export(self, net: nn.Module, folder: Path) -> list[Path]:
@@ -124,11 +129,10 @@ class PictureTask:
         return export_relume(cast(RelumeNet, net), folder)
 
 
-_TASKS: dict[str, Callable[[Recipe, Sequence[Path], Sequence[Path]], Task]] = {
+_TASKS: dict[str, Callable[[Recipe, Sequence[Path], Sequence[Path], Note], Task]] = {
     "retinexnet": RetinexTask,
     "relume": PictureTask,
 }
-_PHASES = {"retinexnet": retinex.PHASES, "relume": picture.PHASES}
 
 
 def check(recipe: Recipe, bright: Sequence[Path]) -> None:
@@ -137,14 +141,16 @@ def check(recipe: Recipe, bright: Sequence[Path]) -> None:
     Raises:
         RecipeError: they do not fit.
     """
-    if recipe.network not in _TASKS:
-        known = ", ".join(_TASKS)
+    if recipe.network not in PHASES:
+        known = ", ".join(PHASES)
         raise RecipeError(f"{recipe.name}: expected network among {known}, got {recipe.network!r}")
-    known_phases = _PHASES[recipe.network]
-    unknown = [p.name for p in recipe.phases if p.name not in known_phases]
+    phases = PHASES[recipe.network]
+    unknown = [p.name for p in recipe.phases if p.name not in phases]
     if unknown or not recipe.phases:
-        known = ", ".join(known_phases)
+        known = ", ".join(phases)
         raise RecipeError(f"{recipe.name}: expected phases among {known}, got {unknown or 'none'}")
+    for phase in recipe.phases:
+        with_defaults(phases[phase.name].defaults, phase.weights, phase.name)
     if recipe.data.darkened and not bright:
         raise RecipeError(
             f"{recipe.name} darkens bright photographs: name their folders with --bright DIR, "
@@ -152,6 +158,6 @@ def check(recipe: Recipe, bright: Sequence[Path]) -> None:
         )
 
 
-def create(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path]) -> Task:
+def create(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
     """The task of a recipe, with its data read."""
-    return _TASKS[recipe.network](recipe, pairs, bright)
+    return _TASKS[recipe.network](recipe, pairs, bright, note)

@@ -1,45 +1,68 @@
-"""Watching a training run: validation figures, decomposition panels, loss curves."""
+"""Validation of a net under training: figures, panels, loss curves.
+
+Whole photos go through the enhancers of ``relume.enhancers``, with the net in place of the
+shipped one; so the figures are those of what users will get.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from relume.enhancers.relume import thumbnail
+from relume.engine import Array, Inference
+from relume.enhancers.relume import RelumeEnhancer
+from relume.enhancers.retinexnet import OUTPUTS, Decomposition, RetinexNetEnhancer
 from relume.errors import MissingExtra
 from relume.image import draw
+from relume.image.exposure import mean_level
 from relume.io import write
 from relume.metrics.quality import psnr, ssim
-from relume.nets.picture import MULTIPLE
 from relume.nets.retinexnet import RetinexNet
 from relume.photo import Image, Photo
-from relume.train.pairs import Pair, Pixels
-from relume.train.picture import RelumeNet
-from relume.train.sampler import sample_of
-
-CAPTIONS = ("input", "R", "I", "relit I", "result", "reference")
+from relume.train.data import Pair, Pixels
+from relume.train.phases import RelumeNet
 
 
-def planes(net: RetinexNet, low: Pixels) -> tuple[Image, Image, Image, Image]:
-    """R, I, I_hat (grey as three channels) and the clamped result of one whole photo."""
-    device = next(net.parameters()).device
-    height, width = low.shape[:2]
-    padded = np.pad(low, ((0, -height % 8), (0, -width % 8), (0, 0)), mode="reflect")
-    batch = torch.from_numpy(padded).to(device).permute(2, 0, 1)[None].float() / 255
-    with torch.no_grad():
-        reflectance, illumination, relit = net(batch)
-        result = (reflectance * relit).clamp(0, 1)
-    parts = (reflectance, illumination, relit.clamp(0, 1), result)
-    arrays = [p[0].permute(1, 2, 0).float().cpu().numpy()[:height, :width] for p in parts]
-    r, i, i_hat, out = (np.repeat(a, 3, 2) if a.shape[2] == 1 else a for a in arrays)
-    return r, i, i_hat, out
+def inference(module: torch.nn.Module, *outputs: str) -> Inference:
+    """A torch module as enhancers call networks: NumPy arrays by name in and out."""
+    device = next(module.parameters()).device
+
+    def call(inputs: Mapping[str, Array]) -> dict[str, Array]:
+        with torch.inference_mode():
+            results = module(**{k: torch.from_numpy(v).to(device) for k, v in inputs.items()})
+        results = results if isinstance(results, tuple) else (results,)
+        arrays = (result.float().cpu().numpy() for result in results)
+        return dict(zip(outputs, arrays, strict=True))
+
+    return call
 
 
-def validate(net: RetinexNet, pairs: Sequence[Pair]) -> dict[str, float]:
+def decompose(net: RetinexNet, low: Pixels) -> Decomposition:
+    """One photo taken apart by a net under training, its reflectance not denoised."""
+    enhancer = RetinexNetEnhancer(denoise="none", inference=inference(net, *OUTPUTS))
+    return enhancer.decompose(_image(low))
+
+
+def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Image, float]:
+    """One photo relit by a net under training, in [0, 1], and the brightness that was aimed at.
+
+    Without a brightness the net's own exposure estimator chooses it.
+    """
+    enhancer = RelumeEnhancer(
+        brightness="auto" if brightness is None else brightness,
+        picture=inference(net.picture, "photo"),
+        estimator=inference(net.exposure, "brightness"),
+    )
+    image = _image(low)
+    return np.clip(enhancer(image), 0, 1), enhancer.wanted(image)
+
+
+def validate_retinexnet(net: RetinexNet, pairs: Sequence[Pair]) -> dict[str, float]:
     """Mean raw PSNR and SSIM of the relit validation photos, not denoised.
 
     Beside them what judges the *decomposition* (from Decom-Net alone): ``reconstruction``, the
@@ -47,113 +70,140 @@ def validate(net: RetinexNet, pairs: Sequence[Pair]) -> dict[str, float]:
     """
     rows = []
     for pair in pairs:
-        r_low, i_low, _, result = planes(net, pair.low)
-        r_high = planes(net, pair.high)[0]
-        low, high = (s.astype(np.float32) / np.float32(255) for s in (pair.low, pair.high))
+        low, high = decompose(net, pair.low), decompose(net, pair.high)
+        result = np.clip(low.enhanced, 0, 1)
+        relit_as_it_was = low.reflectance * low.illumination[:, :, None]
         rows.append(
             (
-                psnr(result, high),
-                ssim(result, high),
-                255 * float(np.abs(r_low * i_low - low).mean()),
-                255 * float(np.abs(r_low - r_high).mean()),
+                psnr(result, high.image),
+                ssim(result, high.image),
+                255 * float(np.abs(relit_as_it_was - low.image).mean()),
+                255 * float(np.abs(low.reflectance - high.reflectance).mean()),
             )
         )
-    means = np.mean(rows, axis=0)
-    names = ("psnr_db", "ssim", "reconstruction_levels", "consistency_levels")
-    return {name: round(float(m), 4) for name, m in zip(names, means, strict=True)}
-
-
-def write_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) -> None:
-    """One row a photo: input | R | I | relit I | result | reference."""
-    rows = []
-    for pair in pairs:
-        low, high = (s.astype(np.float32) / np.float32(255) for s in (pair.low, pair.high))
-        rows.append(draw.panels([low, *planes(net, pair.low), high], CAPTIONS, height_px=220))
-    _write_rows(rows, path)
-
-
-def relit(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Image, float]:
-    """The clamped result of relume's network on a whole photo, and the brightness it was told.
-
-    Without a brightness the exposure estimator's is used.
-    """
-    device = next(net.parameters()).device
-    height, width = low.shape[:2]
-    pads = ((0, -height % MULTIPLE), (0, -width % MULTIPLE), (0, 0))
-    padded = torch.from_numpy(np.pad(low, pads, mode="reflect")).to(device)
-    image = padded.permute(2, 0, 1)[None].float() / 255
-    whole = thumbnail(low.astype(np.float32) / np.float32(255))
-    small = torch.from_numpy(whole).to(device).permute(2, 0, 1)[None]
-    with torch.no_grad():
-        told = net.exposure(small) if brightness is None else image.new_full((1, 1), brightness)
-        result = net.picture(image, small, told).clamp(0, 1)
-    array = result[0].permute(1, 2, 0).float().cpu().numpy()[:height, :width]
-    return np.ascontiguousarray(array), float(told)
+    return _means(("psnr_db", "ssim", "reconstruction_levels", "consistency_levels"), rows)
 
 
 def validate_relume(net: RelumeNet, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Mean raw PSNR and SSIM, told the reference's brightness and with the estimated one.
+    """Mean raw PSNR and SSIM with the estimated brightness, and with the reference's given.
 
     ``exposure_rms`` is the error of the log brightness, ``constant_rms`` that of the best
     constant, which an estimator has to beat.
     """
-    rows, errors, levels = [], [], []
+    rows, errors, logs = [], [], []
     for pair in pairs:
-        high = pair.high.astype(np.float32) / np.float32(255)
-        wanted = sample_of(pair.low, pair.high).brightness
-        told, _ = relit(net, pair.low, wanted)
-        guessed, guess = relit(net, pair.low, None)
-        rows.append((psnr(told, high), ssim(told, high), psnr(guessed, high), ssim(guessed, high)))
+        high = _image(pair.high)
+        wanted = max(mean_level(high), 1 / 255)
+        given, _ = relight(net, pair.low, wanted)
+        estimated, guess = relight(net, pair.low, None)
+        rows.append(
+            (psnr(given, high), ssim(given, high), psnr(estimated, high), ssim(estimated, high))
+        )
         errors.append(np.log(guess / wanted))
-        levels.append(np.log(wanted))
-    names = ("told_psnr_db", "told_ssim", "psnr_db", "ssim")
-    figures = {n: round(float(v), 4) for n, v in zip(names, np.mean(rows, axis=0), strict=True)}
+        logs.append(np.log(wanted))
+    figures = _means(("given_psnr_db", "given_ssim", "psnr_db", "ssim"), rows)
     figures["exposure_rms"] = round(float(np.sqrt(np.mean(np.square(errors)))), 4)
-    figures["constant_rms"] = round(float(np.std(levels)), 4)
+    figures["constant_rms"] = round(float(np.std(logs)), 4)
     return figures
 
 
-def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> None:
-    """One row a photo: input | told the reference's brightness | estimated | reference."""
+def write_retinexnet_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) -> None:
+    """One row a photo: input | R | I | relit I | result | reference."""
+    captions = ("input", "R", "I", "relit I", "result", "reference")
     rows = []
     for pair in pairs:
-        low, high = (s.astype(np.float32) / np.float32(255) for s in (pair.low, pair.high))
-        told, _ = relit(net, pair.low, sample_of(pair.low, pair.high).brightness)
-        guessed, _ = relit(net, pair.low, None)
-        captions = ("input", "brightness told", "brightness estimated", "reference")
-        rows.append(draw.panels([low, told, guessed, high], captions, height_px=260))
+        parts = decompose(net, pair.low)
+        maps = (parts.illumination, np.clip(parts.relit_illumination, 0, 1))
+        lights = [np.repeat(m[:, :, None], 3, axis=2) for m in maps]
+        result = np.clip(parts.enhanced, 0, 1)
+        panels = [parts.image, parts.reflectance, *lights, result, _image(pair.high)]
+        rows.append(draw.panels(panels, captions, height_px=220))
     _write_rows(rows, path)
+
+
+def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> None:
+    """One row a photo: input | at the reference's brightness | at the estimated one | reference."""
+    captions = ("input", "brightness given", "brightness estimated", "reference")
+    rows = []
+    for pair in pairs:
+        high = _image(pair.high)
+        given, _ = relight(net, pair.low, mean_level(high))
+        estimated, _ = relight(net, pair.low, None)
+        panels = [_image(pair.low), given, estimated, high]
+        rows.append(draw.panels(panels, captions, height_px=260))
+    _write_rows(rows, path)
+
+
+def write_curves(log: Path, path: Path) -> None:
+    """Loss terms against steps, one plot a phase, with validation PSNR where it was measured.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("drawing loss curves", "train", "matplotlib") from None
+    rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+    phases = list(dict.fromkeys((row["number"], row["phase"]) for row in rows))
+    figure = Figure(figsize=(6 * max(1, len(phases)), 4.5), layout="constrained")
+    for column, (number, name) in enumerate(phases):
+        axes = figure.add_subplot(1, len(phases), column + 1)
+        own = [r for r in rows if r["number"] == number]
+        losses = [r for r in own if "loss" in r]
+        for term in losses[0]["loss"] if losses else ():
+            axes.plot([r["step"] for r in losses], [r["loss"][term] for r in losses], label=term)
+        axes.set(title=name, xlabel="step", ylabel="loss", yscale="log")
+        _label_log_axis(axes)
+        lines = axes.get_lines()
+        figures = [r for r in own if "validation" in r]
+        if figures:
+            right = axes.twinx()
+            values = [r["validation"]["psnr_db"] for r in figures]
+            right.plot([r["step"] for r in figures], values, "k.--", label="PSNR, dB (right)")
+            right.set_ylabel("validation PSNR, dB")
+            lines = [*lines, *right.get_lines()]
+        # below the axes, where it covers nothing
+        axes.legend(
+            handles=lines,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.16),
+            ncols=4,
+            fontsize="small",
+        )
+        axes.grid(alpha=0.3)
+    partial = path.with_name(path.stem + ".part.png")
+    figure.savefig(partial, dpi=110)
+    partial.replace(path)
+
+
+def _label_log_axis(axes: Any) -> None:
+    """Plain numbers (0.02, 0.05, 0.1) on a logarithmic axis, at least three of them."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
+    low, high = axes.get_ylim()
+    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    ticks = [d * 10.0**e for e in exponents for d in (1, 2, 5) if low <= d * 10.0**e <= high]
+    if len(ticks) < 3:
+        ticks = [t for t in MaxNLocator(5).tick_values(low, high) if low <= t <= high]
+    elif len(ticks) > 9:
+        ticks = [10.0**e for e in exponents]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(low, high)
+
+
+def _image(photo: Pixels) -> Image:
+    return photo.astype(np.float32) / np.float32(255)
+
+
+def _means(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, float]:
+    means = np.mean(rows, axis=0)
+    return {name: round(float(m), 4) for name, m in zip(names, means, strict=True)}
 
 
 def _write_rows(rows: Sequence[Image], path: Path) -> None:
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
     write(Photo(np.concatenate(padded)), path, overwrite=True)
-
-
-def write_curves(log: Path, path: Path) -> None:
-    """Loss terms against steps, one plot a phase, with validation PSNR where it was measured."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("drawing loss curves", "train", "matplotlib") from None
-    rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
-    names = list(dict.fromkeys(row["phase"] for row in rows))
-    figure = Figure(figsize=(6 * max(1, len(names)), 4), layout="constrained")
-    for number, name in enumerate(names):
-        axes = figure.add_subplot(1, len(names), number + 1)
-        lines = [r for r in rows if r["phase"] == name and "loss" in r]
-        for term in lines[0]["loss"] if lines else ():
-            axes.plot([r["step"] for r in lines], [r["loss"][term] for r in lines], label=term)
-        axes.set(title=name, xlabel="step", ylabel="loss", yscale="log")
-        figures = [r for r in rows if r["phase"] == name and "validation" in r]
-        if figures:
-            right = axes.twinx()
-            values = [r["validation"]["psnr_db"] for r in figures]
-            right.plot([r["step"] for r in figures], values, "k.--", label="validation PSNR")
-            right.set_ylabel("PSNR, dB")
-        axes.legend(loc="upper right", fontsize="small")
-        axes.grid(alpha=0.3)
-    partial = path.with_name(path.stem + ".part.png")
-    figure.savefig(partial, dpi=110)
-    partial.replace(path)

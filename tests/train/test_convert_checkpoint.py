@@ -1,3 +1,7 @@
+import importlib.util
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +10,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from relume.errors import InputError, OutputError  # noqa: E402
-from relume.train.convert import DECOM_NAMES, RELIGHT_NAMES, import_checkpoint  # noqa: E402
 
+from relume.errors import InputError, OutputError  # noqa: E402
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_checkpoint.py"
+_spec = importlib.util.spec_from_file_location("convert_checkpoint", SCRIPT)
+assert _spec
+assert _spec.loader
+script = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(script)
+convert, DECOM_NAMES, RELIGHT_NAMES = script.convert, script.DECOM_NAMES, script.RELIGHT_NAMES
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "weights" / "retinexnet_port"
 
 
@@ -47,7 +58,7 @@ def test_the_converted_network_computes_what_the_port_does(
 ) -> None:
     from torch.nn import functional as F
 
-    import_checkpoint(*port, tmp_path / "authors.onnx")
+    convert(*port, tmp_path / "authors.onnx")
     image = np.random.default_rng(0).random((1, 3, 24, 32), np.float32)
     reflectance, illumination, _ = run_onnx(tmp_path / "authors.onnx", image)
     # the port's Decom-Net, written out: the maximum comes first
@@ -68,7 +79,7 @@ def test_the_converted_network_computes_what_the_port_does(
 
 def test_swapped_files_are_named(port: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="swapped"):
-        import_checkpoint(port[1], port[0], tmp_path / "authors.onnx")
+        convert(port[1], port[0], tmp_path / "authors.onnx")
 
 
 def test_pickles_that_hold_more_than_tensors_are_refused(
@@ -76,27 +87,43 @@ def test_pickles_that_hold_more_than_tensors_are_refused(
 ) -> None:
     torch.save({"net1_conv0.weight": Path("/")}, tmp_path / "evil.tar")
     with pytest.raises(InputError, match="plain tensors"):
-        import_checkpoint(tmp_path / "evil.tar", port[1], tmp_path / "authors.onnx")
+        convert(tmp_path / "evil.tar", port[1], tmp_path / "authors.onnx")
     (tmp_path / "text.tar").write_text("not a checkpoint")
     with pytest.raises(InputError, match="plain tensors"):
-        import_checkpoint(tmp_path / "text.tar", port[1], tmp_path / "authors.onnx")
+        convert(tmp_path / "text.tar", port[1], tmp_path / "authors.onnx")
     with pytest.raises(InputError, match="cannot read"):
-        import_checkpoint(tmp_path / "none.tar", port[1], tmp_path / "authors.onnx")
+        convert(tmp_path / "none.tar", port[1], tmp_path / "authors.onnx")
+
+
+def test_the_wrong_file_is_named_for_what_it_is(port: tuple[Path, Path], tmp_path: Path) -> None:
+    torch.save({"net": {}, "optimiser": None}, tmp_path / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"got net, optimiser \(a run of relume needs no"):
+        convert(tmp_path / "checkpoint.pt", port[1], tmp_path / "authors.onnx")
+
+
+def test_a_pickle_is_refused_in_one_line(port: tuple[Path, Path], tmp_path: Path) -> None:
+    """torch itself warns of a pickle's protocol first."""
+    (tmp_path / "p.tar").write_bytes(pickle.dumps({"a": [1, 2]}, protocol=4))
+    command = [sys.executable, SCRIPT, tmp_path / "p.tar", port[1], "-o", tmp_path / "a.onnx"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: expected a checkpoint")
 
 
 def test_existing_files_are_kept(port: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "authors.onnx").write_text("mine")
     with pytest.raises(OutputError, match="exists"):
-        import_checkpoint(*port, tmp_path / "authors.onnx")
+        convert(*port, tmp_path / "authors.onnx")
     assert (tmp_path / "authors.onnx").read_text() == "mine"
     with pytest.raises(OutputError, match="file ending in"):
-        import_checkpoint(*port, tmp_path / "authors.bin")
+        convert(*port, tmp_path / "authors.bin")
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the port's checkpoints are not on this machine")
 def test_the_real_checkpoints_load(tmp_path: Path) -> None:
     files = [SHARED / f"ckpts__{name}__9200.tar" for name in ("Decom", "Relight")]
-    import_checkpoint(*files, tmp_path / "authors.onnx")
+    convert(*files, tmp_path / "authors.onnx")
     image = np.full((1, 3, 32, 32), 0.1, np.float32)
     reflectance, _, relit = run_onnx(tmp_path / "authors.onnx", image)
     assert np.isfinite(reflectance * relit).all()

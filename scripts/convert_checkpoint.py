@@ -1,5 +1,8 @@
 """Foreign Retinex-Net checkpoints, made ours: read as plain tensors, written as ONNX.
 
+    python scripts/convert_checkpoint.py DECOM.tar RELIGHT.tar -o port.onnx
+    relume study photos/ --arms original,retinexnet:weights=port.onnx
+
 A well-known public PyTorch port of Retinex-Net concatenates its skips, pads by replication and
 puts the maximum channel first. Its two checkpoints become one ONNX file with the interface of
 our own, for the "authors' enhancement" arm of a study.
@@ -7,13 +10,15 @@ our own, for the "authors' enhancement" arm of a study.
 
 from __future__ import annotations
 
-import pickle
+import argparse
+import sys
+import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from relume.errors import InputError, OutputError
+from relume.errors import InputError, OutputError, RelumeError
 from relume.nets.retinexnet import RetinexNet
 from relume.train.export import export_retinexnet
 
@@ -33,9 +38,7 @@ RELIGHT_NAMES = {
 }
 
 
-def import_checkpoint(
-    decom: Path, relight: Path, out: Path, *, overwrite: bool = False
-) -> list[Path]:
+def convert(decom: Path, relight: Path, out: Path, *, overwrite: bool = False) -> list[Path]:
     """Convert the port's two checkpoints to ``out`` (.onnx) and a .safetensors file beside it.
 
     Returns the files written. Nothing but tensors is read from the checkpoints
@@ -67,13 +70,19 @@ def import_checkpoint(
 
 def _tensors(path: Path) -> State:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of a pickle before it refuses it
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # torch raises a dozen kinds for what is not its own
         raise InputError(f"expected a checkpoint of plain tensors in {path}, got none") from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise InputError(f"expected a dictionary of tensors in {path}, got {type(state).__name__}")
+        what = ", ".join(map(str, state)) if isinstance(state, dict) else type(state).__name__
+        raise InputError(
+            f"expected a checkpoint of the public port in {path}, tensors by name, got {what} (a "
+            "run of relume needs no conversion: it writes ONNX itself)"
+        )
     return dict(state)
 
 
@@ -85,3 +94,24 @@ def _renamed(state: State, names: dict[str, str], path: Path) -> State:
             raise InputError(f"unexpected tensor {key!r} in {path}: are the two files swapped?")
         renamed[f"{names[stem]}.{kind}"] = tensor
     return renamed
+
+
+def main() -> int:
+    """Convert as the command line says; 1 if that fails."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("decom", type=Path, help="the checkpoint of Decom-Net")
+    parser.add_argument("relight", type=Path, help="the checkpoint of the relighting net")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx to write")
+    parser.add_argument("--overwrite", action="store_true")
+    given = parser.parse_args()
+    try:
+        files = convert(given.decom, given.relight, given.output, overwrite=given.overwrite)
+    except RelumeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(*files, sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

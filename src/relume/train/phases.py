@@ -1,0 +1,163 @@
+"""The phases of training as modules: a batch in, loss terms out.
+
+Each is what data-parallel training wraps. Its forward takes the parts of a batch, as its sampler
+makes them, and returns the terms by name, ``total`` last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from relume.errors import RecipeError
+from relume.nets.picture import ExposureNet, PictureNet
+from relume.nets.retinexnet import RetinexNet
+from relume.train import losses
+
+LossTerms = dict[str, Tensor]
+
+
+class RelumeNet(nn.Module):
+    """What is trained and shipped together: the picture network and the exposure estimator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.picture = PictureNet()
+        self.exposure = ExposureNet()
+
+
+class DecomPhase(nn.Module):
+    """Phase 1, Decom-Net: L = L_recon + 0.01 L_ir + 0.1 L_is (Wei et al., eq. 2-5)."""
+
+    defaults: ClassVar[dict[str, float]] = {
+        "cross": 0.001,
+        "consistency": 0.01,
+        "smoothness": 0.1,
+        "gradient": 10.0,
+    }
+
+    def __init__(self, net: RetinexNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__()
+        self.decom = net.decom
+        self.weights = with_defaults(self.defaults, weights, "decom")
+        self.bf16 = bf16
+
+    def forward(self, low: Tensor, high: Tensor) -> LossTerms:
+        """Loss terms of patches (B, 3, P, P); both go through the same weights at once."""
+        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+            # (2 B, 3, P, P), (2 B, 1, P, P)
+            reflectance, illumination = self.decom(torch.cat([low, high]))
+        r_low, r_high = reflectance.float().chunk(2)
+        i_low, i_high = illumination.float().chunk(2)
+        w = self.weights
+        recon = losses.reconstruction_all((r_low, r_high), (i_low, i_high), (low, high), w["cross"])
+        consistency = losses.reflectance_consistency(r_low, r_high)
+        smooth = losses.smoothness(i_low, r_low, w["gradient"])
+        smooth = smooth + losses.smoothness(i_high, r_high, w["gradient"])
+        total = recon + w["consistency"] * consistency + w["smoothness"] * smooth
+        return {"recon": recon, "consistency": consistency, "smoothness": smooth, "total": total}
+
+
+class EnhancePhase(nn.Module):
+    """Phase 2, Enhance-Net: L = |R_low I_hat - S_normal|_1 + 3 L_is(I_hat, R_low), Decom frozen."""
+
+    defaults: ClassVar[dict[str, float]] = {"smoothness": 3.0, "gradient": 10.0}
+
+    def __init__(self, net: RetinexNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__()
+        self.decom = net.decom.requires_grad_(False)
+        self.enhance = net.enhance
+        self.weights = with_defaults(self.defaults, weights, "enhance")
+        self.bf16 = bf16
+
+    def forward(self, low: Tensor, high: Tensor) -> LossTerms:
+        """Loss terms of patches (B, 3, P, P)."""
+        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+            with torch.no_grad():
+                reflectance, illumination = self.decom(low)  # (B, 3, P, P), (B, 1, P, P)
+            relit = self.enhance(reflectance, illumination)  # (B, 1, P, P)
+        reflectance, relit = reflectance.float(), relit.float()
+        recon = losses.relit(reflectance, relit, high)
+        smooth = losses.smoothness(relit, reflectance, self.weights["gradient"])
+        total = recon + self.weights["smoothness"] * smooth
+        return {"recon": recon, "smoothness": smooth, "total": total}
+
+
+class PicturePhase(nn.Module):
+    """The picture network, with the reference's mean grey level given."""
+
+    defaults: ClassVar[dict[str, float]] = {
+        "l1": 1.0,
+        "ssim": 0.25,
+        "gradient": 0.3,
+        "colour": 0.3,
+        "log": 0.02,
+    }
+
+    def __init__(self, net: RelumeNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__()
+        self.picture = net.picture
+        self.weights = with_defaults(self.defaults, weights, "picture")
+        self.bf16 = bf16
+
+    def forward(
+        self, low: Tensor, high: Tensor, thumbnail: Tensor, brightness: Tensor
+    ) -> LossTerms:
+        """Loss terms of patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
+        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+            out = self.picture(low, thumbnail, brightness)  # (B, 3, P, P)
+        out = out.float()
+        terms = {
+            "l1": (out - high).abs().mean(),
+            "ssim": 1 - losses.ssim(out, high),
+            "gradient": losses.gradient_difference(out, high),
+            "colour": losses.colour_difference(out, high),
+            "log": losses.log_error(out, high),
+        }
+        total = sum((self.weights[k] * v for k, v in terms.items()), start=low.new_zeros(()))
+        return {**terms, "total": total}
+
+
+class ExposurePhase(nn.Module):
+    """The exposure estimator: each member's own error of the log brightness (Huber)."""
+
+    defaults: ClassVar[dict[str, float]] = {}
+
+    def __init__(self, net: RelumeNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__()
+        self.exposure = net.exposure
+        with_defaults(self.defaults, weights, "exposure")
+        self.bf16 = bf16
+
+    def forward(self, thumbnail: Tensor, brightness: Tensor) -> LossTerms:
+        """Loss terms of thumbnails (B, 3, 96, 96) and their target brightness (B, 1)."""
+        with torch.autocast(thumbnail.device.type, torch.bfloat16, enabled=self.bf16):
+            guesses = self.exposure.guesses(thumbnail)  # (B, members)
+        wanted = (brightness / self.exposure.usual).log().expand_as(guesses)
+        return {"total": F.smooth_l1_loss(guesses.float(), wanted, beta=0.1)}
+
+
+PHASES: dict[str, dict[str, Any]] = {
+    "retinexnet": {"decom": DecomPhase, "enhance": EnhancePhase},
+    "relume": {"picture": PicturePhase, "exposure": ExposurePhase},
+}
+"""The phases of a recipe's network, by name."""
+
+
+def with_defaults(
+    defaults: Mapping[str, float], given: Mapping[str, float], phase: str
+) -> dict[str, float]:
+    """The given loss weights over the defaults.
+
+    Raises:
+        RecipeError: a weight of an unknown term.
+    """
+    unknown = sorted(given.keys() - defaults.keys())
+    if unknown:
+        known = ", ".join(defaults)
+        raise RecipeError(f"phase {phase}: unknown loss weight {unknown[0]!r}; known: {known}")
+    return {**defaults, **given}
