@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -36,6 +37,8 @@ XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 # Photoshop's image resource 0x0404, without a name
 IPTC_PREFIX = b"Photoshop 3.0\x008BIM\x04\x04\0\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
+# fill bytes may stand before a marker; a file of nothing else is not looked through
+MARKER = re.compile(rb"\xff{1,1000}([^\xff])", re.DOTALL)
 SEGMENT_BYTES = 65533
 """The most a segment holds beside its marker and length."""
 
@@ -61,10 +64,10 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file, or one whose end is missing.
         TooLarge: more pixels than allowed.
     """
-    picture = open_header(data)
-    check_size(*picture.size, max_megapixels)
     if not is_complete(data):
         raise UnreadableInput("truncated JPEG: the end is missing")
+    picture = open_header(data)
+    check_size(*picture.size, max_megapixels)
     how = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(picture.mode)
     pixels = None if how is None else decode_opencv(data, how | cv2.IMREAD_IGNORE_ORIENTATION)
     # CMYK, and what OpenCV refuses: Pillow knows why
@@ -88,12 +91,12 @@ def is_complete(data: bytes) -> bool:
     (one with a thumbnail, perhaps) that are skipped here; so a marker found is the picture's own.
     Decoders take a missing end for granted, and grey for what lies behind a copy that broke off.
     """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xDA:
+    found = MARKER.match(data, 2)
+    while found is not None:
+        at = found.end()
+        if found[1] == b"\xda":
             return data.find(b"\xff\xd9", at) >= 0
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        found = MARKER.match(data, at + int.from_bytes(data[at : at + 2], "big"))
     return False
 
 

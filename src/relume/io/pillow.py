@@ -15,6 +15,9 @@ from relume.photo import Meta
 WEBP_QUALITY = 92
 AVIF_QUALITY = 85
 LOSSLESS_EFFORT = 75
+MOST_CHUNKS = 100
+"""Before a WebP's first picture."""
+
 IPTC_RESOURCE = 0x0404
 
 
@@ -29,7 +32,7 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     check_size(*picture.size, max_megapixels)
     raster = load(picture)
     if picture.format == "WEBP":
-        raster.describe(lossless=_is_lossless(data))
+        raster.describe(lossless=is_lossless(data))
     if picture.format == "AVIF" and _is_deep_avif(data):
         raster.note("the picture had more than 8 bits a channel; Pillow reads 8 of them")
     note_frames(raster, int(getattr(picture, "n_frames", 1)))
@@ -107,10 +110,10 @@ def packets(meta: Meta) -> dict[str, bytes]:
     return {key: value for key, value in given.items() if value}
 
 
-def _is_lossless(webp: bytes) -> bool:
+def is_lossless(webp: bytes) -> bool:
     """Whether the first picture of a WebP is in a chunk "VP8L"."""
     at = 12
-    while at + 8 <= len(webp):
+    for _ in range(MOST_CHUNKS):
         kind, size = webp[at : at + 4], int.from_bytes(webp[at + 4 : at + 8], "little")
         if kind in (b"VP8 ", b"VP8L"):
             return kind == b"VP8L"

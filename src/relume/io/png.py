@@ -197,7 +197,10 @@ def _metadata_chunks(meta: Meta) -> bytes:
     if meta.xmp:
         out += _chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + meta.xmp)
     for keyword, text in meta.text:
-        key = keyword.encode("latin-1", "replace")[:79]
+        key = " ".join(keyword.split()).encode("latin-1", "replace")[:79].strip()
+        text = text.replace("\0", "")
+        if not key:
+            continue
         try:
             out += _chunk(b"tEXt", key + b"\0" + text.encode("latin-1"))
         except UnicodeEncodeError:

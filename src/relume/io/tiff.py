@@ -17,6 +17,9 @@ import numpy as np
 
 from relume.errors import OutputError, UnreadableInput
 from relume.io.exif import (
+    DESCRIPTIVE,
+    EXIF_DIRECTORY,
+    GPS_DIRECTORY,
     Directory,
     Field,
     directories,
@@ -35,11 +38,6 @@ COMPRESSION = 3
 DEFLATE, DIFFERENCES, UNASSOCIATED_ALPHA, INCH = 8, 2, 2, 2
 LARGEST_BYTES = (1 << 32) - (1 << 20)
 
-# what describes pixels or their place: an EXIF's own values belong to another file
-STRUCTURE = frozenset(
-    {*range(254, 260), 262, 266, 273, 274, *range(277, 282), 284, 317, 320, *range(322, 326)}
-    | {330, 338, 339, 513, 514, *range(529, 533), 700, 33723, 34675}
-)
 RESOLUTION = frozenset((282, 283, 296))
 ICC, XMP, IPTC = 34675, 700, 33723
 # dtype, bits a sample, sample format (1 whole numbers, 3 floats)
@@ -65,6 +63,8 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     else:
         picture = open_header(data)
         check_size(*picture.size, max_megapixels)
+        # it would read the EXIF, which is done below
+        picture.load_end = lambda: None  # type: ignore[method-assign]
         raster = load(picture)
         note_frames(raster, int(getattr(picture, "n_frames", 1)))
         white_is_zero = first is not None and first.number(data, 262) == 0
@@ -196,11 +196,12 @@ def _base(meta: Meta) -> tuple[bytes, list[bytes]]:
         first = None
     if first is None:
         return b"II*\0" + bytes(4), []
-    dropped = STRUCTURE | (RESOLUTION if meta.dpi else frozenset())
+    tags = DESCRIPTIVE | {EXIF_DIRECTORY, GPS_DIRECTORY}
+    tags |= frozenset() if meta.dpi else RESOLUTION
     kept = [
         meta.exif[entry.at : entry.at + 12]
-        for entry in first.entries.values()
-        if entry.tag not in dropped
+        for tag, entry in first.entries.items()
+        if tag in tags and tag_bytes(meta.exif, first, tag) is not None
     ]
     return meta.exif, kept
 
