@@ -392,6 +392,42 @@ def test_a_file_without_an_ending_goes_by_its_content(relume: Relume, night: Pat
     assert names(bare.parent) == ["bare", f"bare{MARK}.jpg"]
 
 
+def test_a_wrong_ending_goes_by_its_content(relume: Relume, night: Path) -> None:
+    named = night.rename(night.with_name("night.png"))
+    assert relume("enhance", named, *GAMMA).code == 0
+    assert names(night.parent) == ["night.png", f"night{MARK}.jpg"]
+
+
+def test_what_a_format_cannot_hold_is_noted(relume: Relume, night: Path) -> None:
+    with Pil.open(night) as image:
+        image.putalpha(128)
+        image.save(night.with_name("clear.png"))
+    target = night.with_name("flat.jpg")
+    result = relume("enhance", night.with_name("clear.png"), *GAMMA, "-o", target)
+    assert result.code == 0
+    assert "note: " in result.err
+    assert "JPEG has no transparency: the picture is laid on white\n" in result.err
+
+
+def test_overwrite_never_writes_through_a_link(relume: Relume, night: Path) -> None:
+    """A link in the output folder may lead to an original elsewhere."""
+    other, out = night.with_name("other.jpg"), night.with_name("out")
+    other.write_bytes(night.read_bytes())
+    out.mkdir()
+    (out / "night.jpg").symlink_to(other)
+    before = other.read_bytes()
+    assert relume("enhance", night, *GAMMA, "-o", f"{out}/", "--overwrite").code == 0
+    assert other.read_bytes() == before
+    assert not (out / "night.jpg").is_symlink()
+    assert mean(out / "night.jpg") > 2 * mean(other)
+
+
+def test_a_private_photo_gets_a_private_result(relume: Relume, night: Path) -> None:
+    night.chmod(0o600)
+    assert relume("enhance", night, *GAMMA).code == 0
+    assert night.with_name(f"night{MARK}.jpg").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_dry_run_promises_nothing_that_is_not_there(relume: Relume, night: Path) -> None:
     missing = night.with_name("nonexist.jpg")
     result = relume("enhance", missing, night, "-n")

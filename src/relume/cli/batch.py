@@ -154,14 +154,14 @@ class Run:
 
     def _do(self, job: Job) -> None:
         """One job. What concerns this photo alone is a failure; what concerns all is raised."""
-        from relume.io import read, write
+        from relume.io import format_of, losses, read, write
 
         try:
             photo = read(job.source, max_megapixels=self.max_megapixels)
         except Exception as error:
             return self._fail(job, error)
         if not self.quiet:
-            for note in photo.meta.notes:
+            for note in (*photo.meta.notes, *losses(photo, format_of(job.target))):
                 console.say(console.one_line(f"note: {job.source}: {note}"))
         try:
             result = self.work(photo)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relume.errors import InputError, OutputError, ParameterError
-from relume.io.formats import FORMATS, READABLE_SUFFIXES, format_of, result_format, sniff
+from relume.io import format_in, special_file
+from relume.io.formats import FORMATS, READABLE_SUFFIXES, format_of, result_format
 
 MARK = ".relume"
 """Stands before the ending of results written beside their photo; folder runs skip such files."""
@@ -149,18 +149,10 @@ def _walk(folder: Path, recursive: bool, avoided: Path | None, found: Found) -> 
                 found.earlier.append(path)
             elif path.suffix.lower() not in READABLE_SUFFIXES:
                 found.others.append(path)
-            elif _is_special(path):
+            elif special_file(path):
                 found.special.append(path)
             else:
                 found.pictures.append(Picture(path, path.relative_to(folder)))
-
-
-def _is_special(path: Path) -> bool:
-    """Whether it is a FIFO, a device or a socket; what cannot be asked is told when it is read."""
-    try:
-        return not stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return False
 
 
 def plan(
@@ -244,18 +236,15 @@ def _none_replaces_an_input(jobs: Sequence[Job]) -> list[Job]:
 
 
 def written_format(path: Path, format: str | None) -> str:
-    """The format a result of the picture ``path`` gets: what is asked for, else by its ending.
+    """The format a result of the picture ``path`` gets: what is asked for, else by its content.
 
-    A file whose ending names no picture goes by its first bytes.
+    What cannot be looked into, or is no picture, goes by its ending.
     """
     if format is not None:
         return format
     suffix = path.suffix.lower()
-    own = next((name for name, known in FORMATS.items() if suffix in known.suffixes), None)
-    if own is None and path.is_file():
-        with suppress(OSError), path.open("rb") as file:
-            own = sniff(file.read(256), path.name)
-    return result_format(own or "png")
+    named = next((name for name, known in FORMATS.items() if suffix in known.suffixes), "png")
+    return result_format(format_in(path) or named)
 
 
 def leave_results_file(folder: Path, inputs: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -89,22 +90,19 @@ def write(
 
 def format_in(path: Path) -> str | None:
     """The format of a file by its content; None if it cannot be read, or is no picture."""
-    try:
-        if special_file(path):
-            return None
-        with path.open("rb") as file:
-            return sniff(file.read(HEAD_BYTES), path.name)
-    except (OSError, ValueError):
-        return None
+    with suppress(OSError, ValueError):
+        if special_file(path) is None:
+            with path.open("rb") as file:
+                return sniff(file.read(HEAD_BYTES), path.name)
+    return None
 
 
 def special_file(path: Path) -> str | None:
-    """What is not read by its name: "a pipe", "a device", "a socket", or None if it is.
-
-    Raises:
-        OSError: nothing is there, or it may not be looked at.
-    """
-    mode = path.stat().st_mode
+    """What is not read by its name: "a pipe", "a device", "a socket"; else None."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None  # whoever reads it will say why not
     if stat.S_ISFIFO(mode):
         return "a pipe"
     if stat.S_ISSOCK(mode):
