@@ -67,10 +67,7 @@ def test_faces_on_both_sides(page: Any, portrait: bytes) -> None:
     wait_for_result(page, CHEAP)
     page.evaluate("document.getElementById('detector').value = 'haar'")
     page.locator("#faces").check()
-    page.wait_for_function(
-        "() => document.getElementById('faces-told').textContent.includes('After')"
-        " && document.querySelectorAll('#boxes-after .face').length > 0"
-    )
+    page.wait_for_function("() => document.querySelectorAll('#boxes-after .face').length > 0")
     score = float(page.locator("#boxes-after .face span").first.inner_text())
     assert 0.5 <= score <= 1
     box = page.locator("#boxes-after .face").first.bounding_box()
@@ -125,7 +122,7 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
         assert opened(archive.read("trip/day 2/b.relume.png")).size == (200, 300)
     page.click("#album-list button.look >> text=b.png")
     wait_for_result(page, CHEAP)
-    assert page.locator("#facts").inner_text().startswith("b.png · 200 × 300")
+    assert page.locator("#facts").inner_text().startswith("b.png · brightness ")
     # the broken picture's answer is an error on the network, and none of the page's
     page.complaints[:] = [text for text in page.complaints if "status of 4" not in text]
 
@@ -179,7 +176,7 @@ def test_brightness_is_for_methods_that_take_it(page: Any, portrait: bytes) -> N
         slider.fill("0.3")
         slider.dispatch_event("change")
     wait_for_result(page, CHEAP)
-    assert not page.locator("#brightness-auto").is_checked()
+    assert page.locator("#brightness-told").inner_text() == "0.30"
     with page.expect_request(lambda r: "method=gamma" in r.url) as asked:
         page.select_option("#method", "gamma")
     wait_for_result(page, "gamma")
@@ -214,7 +211,7 @@ def test_pictures_of_the_documentation(page: Any, portrait: bytes) -> None:
     wait_for_result(page, DEFAULT_METHOD)
     page.locator("#faces").check()
     page.wait_for_function(
-        "() => document.getElementById('faces-told').textContent.includes('After')"
+        "() => document.getElementById('faces-told').textContent.includes('face')"
         " && document.getElementById('working').hidden"
     )
     page.locator("#divider").evaluate(  # through the face: both scores show

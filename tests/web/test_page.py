@@ -37,9 +37,6 @@ CONTRAST = """() => {
 }"""
 
 
-TOLD = "() => document.getElementById('faces-told').textContent.includes('After 0')"
-
-
 def only_the_network_complained(page: Any) -> None:
     """A refusal is an error on the network, and none of the page's."""
     page.complaints[:] = [text for text in page.complaints if "Failed to load" not in text]
@@ -84,8 +81,9 @@ def test_the_label_does_not_promise_what_is_not_there(page: Any, portrait: bytes
     held.pop().continue_()
     wait_for_result(page, CHEAP)
     assert label.inner_text() == "After"
+    held.clear()  # the small results to choose from
     page.select_option("#method", "gamma")
-    until(page, lambda: held)
+    until(page, lambda: [r for r in held if "method=gamma" in r.request.url])
     held.pop().abort()
     page.wait_for_selector("#alert:not([hidden])")
     assert "Is relume serve still running?" in page.locator("#alert-text").inner_text()
@@ -98,24 +96,41 @@ def test_the_label_does_not_promise_what_is_not_there(page: Any, portrait: bytes
     only_the_network_complained(page)
 
 
-def test_each_side_is_looked_at_as_it_is_unless_asked(page: Any, portrait: bytes) -> None:
+FACES = {
+    "photo": "a", "width": 100, "height": 100, "views": ["original", "machine"],
+    "faces": [
+        {"box": {"x0": 10, "y0": 10, "x1": 30, "y1": 30}, "score": 0.9, "view": "original+machine",
+         "landmarks": None},
+        {"box": {"x0": 60, "y0": 60, "x1": 80, "y1": 80}, "score": 0.7, "view": "machine",
+         "landmarks": None},
+    ],
+}  # fmt: skip
+
+
+def test_the_dark_parts_are_searched_by_default(page: Any, portrait: bytes) -> None:
+    """Both views in one search of the photo itself; each side shows what it shows."""
     asked: list[str] = []
-    empty = {"photo": "a", "width": 4, "height": 4, "views": [], "faces": []}
 
     def answer(route: Any) -> None:
         asked.append(route.request.url)
-        route.fulfill(json=empty)
+        route.fulfill(json=FACES)
 
     page.route("**/v1/detect*", answer)
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
     page.locator("#faces").check()
-    page.wait_for_function(TOLD)
-    assert len(asked) == 2
-    assert all("views=original" in url for url in asked)
-    page.locator("#second-look").check()
-    until(page, lambda: len(asked) == 4)
-    assert not any("views=" in url for url in asked[2:])
+    page.wait_for_function("() => document.getElementById('faces-told').innerText.includes('2')")
+    told = page.locator("#faces-told").inner_text().split()
+    assert " ".join(told) == "2 faces 1 in the photo as it is 1 more in its dark parts"
+    assert page.locator("#boxes-before .face").count() == 1
+    assert page.locator("#boxes-after .face").count() == 2
+    assert page.locator("#boxes-after .face.dark").count() == 1
+    assert len(asked) == 1
+    assert "views=" not in asked[0]
+    keep(page, "two-faces")
+    page.locator("#second-look").uncheck()
+    until(page, lambda: len(asked) == 2)
+    assert "views=original" in asked[1]
 
 
 def test_the_views_by_keyboard(page: Any, portrait: bytes) -> None:
@@ -137,7 +152,17 @@ def test_the_views_by_keyboard(page: Any, portrait: bytes) -> None:
         if at not in ("", "divider"):  # the divider's handle has it; "" is a link, or the end
             assert page.evaluate(outline) != "none", at
         seen.add(at)
-    wanted = {"open", "theme", "divider", "peek", "zoom", "method", "strength", "brightness"}
+    wanted = {
+        "open",
+        "theme",
+        "divider",
+        "peek",
+        "zoom-fit",
+        "zoom-200",
+        "method",
+        "strength",
+        "brightness",
+    }
     assert wanted | {"faces", "format", "quality", "download"} <= seen
     page.locator("#divider").focus()
     page.keyboard.press("Home")

@@ -1,40 +1,87 @@
 // A folder of pictures: a list, a progress bar, an archive at the end.
 
-import { byId, enhance } from "./api.js";
-import { make } from "./settings.js";
+import { byId, make } from "./dom.js";
+import { relitName, save, smaller } from "./files.js";
+import { loaded } from "./viewer.js";
 import { zip } from "./zip.js";
-import { relitName, save } from "./files.js";
+
+const THUMB_PX = 160;
+const NAMED = 5; // of the files that were left out
 
 export class Album extends EventTarget {
-  constructor(settings, fail) {
+  constructor(engine, settings, fail) {
     super();
+    this.engine = engine;
     this.settings = settings;
     this.fail = fail;
     this.items = [];
     this.stop = null;
+    this.skipped = [];
+    this.previews = Promise.resolve(); // one after the other
     byId("album-start").addEventListener("click", () => (this.stop ? this.stop.abort() : this.run()));
     byId("album-save").addEventListener("click", () => this.save());
+    this.tell();
   }
 
-  // files: [{ file, path }]
-  add(files) {
-    for (const { file, path } of files) this.items.push(this.item(file, path));
+  // files: [{ file, path }]; others: the paths of those that are no pictures.
+  add(files, others = []) {
+    this.items.push(...files.map(({ file, path }) => this.item(file, path)));
+    this.items.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
+    byId("album-list").replaceChildren(...this.items.map((item) => item.row));
+    this.skipped.push(...others);
     this.tell();
+  }
+
+  // The photo before or after this one, if there is one.
+  beside(file, step) {
+    const at = this.items.findIndex((item) => item.file === file);
+    return at < 0 ? undefined : this.items[at + step];
+  }
+
+  // The photo that the other views show.
+  mark(file) {
+    for (const item of this.items) item.row.classList.toggle("chosen", item.file === file);
   }
 
   item(file, path) {
     const state = make("span", { className: "state" }, "waiting");
-    const before = make("span", { className: "thumb" }, thumbnail(URL.createObjectURL(file)));
+    const before = make("span", { className: "thumb" });
     const after = make("span", { className: "thumb" });
     const keep = make("button", { className: "quiet", hidden: true, ariaLabel: `Download ${path}` }, "Save");
-    const look = make("button", { className: "look", title: "Look at it" }, path);
-    look.addEventListener("click", () => this.dispatchEvent(new CustomEvent("look", { detail: file })));
-    const name = make("span", { className: "name" }, look, state);
-    const row = make("li", {}, before, after, name, keep);
-    byId("album-list").append(row);
+    const look = make("button", { className: "look", title: "Compare before and after" }, before, after,
+      make("span", { className: "text" }, make("span", { className: "name" }, path), state));
+    const row = make("li", {}, look, keep);
     const item = { file, path, row, state, after, keep, blob: null, failed: false, asked: "" };
+    look.addEventListener("click", () => this.dispatchEvent(new CustomEvent("look", { detail: item })));
     keep.addEventListener("click", () => save(item.blob, relitName(path.split("/").pop(), item.blob)));
+    this.thumbnail(before, file);
     return item;
+  }
+
+  // One after the other; what the browser cannot read (HEIC, camera raw) the engine shows it.
+  thumbnail(place, file) {
+    this.previews = this.previews.then(async () => {
+      const url = URL.createObjectURL(file);
+      try {
+        await this.draw(place, url);
+      } catch {
+        const { blob } = await this.engine.enhance(file, [["method", "original"], ["format", "jpeg"]]);
+        const shown = URL.createObjectURL(blob);
+        await this.draw(place, shown).finally(() => URL.revokeObjectURL(shown));
+      } finally {
+        URL.revokeObjectURL(url);
+      }
+    }).catch(() => {}); // what nobody can read says so when it is relit
+  }
+
+  async draw(place, url) {
+    await loaded(url);
+    const small = await smaller(url, THUMB_PX);
+    const own = small ? URL.createObjectURL(small) : url;
+    const image = make("img", { alt: "", src: own });
+    await image.decode();
+    if (small) URL.revokeObjectURL(own);
+    place.replaceChildren(image);
   }
 
   async run() {
@@ -61,9 +108,9 @@ export class Album extends EventTarget {
   async relight(item, query, signal) {
     item.state.textContent = "working …";
     try {
-      const { blob, seconds } = await enhance(item.file, query, signal);
+      const { blob, seconds } = await this.engine.enhance(item.file, query, signal);
       item.blob = blob;
-      item.after.replaceChildren(thumbnail(URL.createObjectURL(blob)));
+      this.thumbnail(item.after, new File([blob], item.file.name, { type: blob.type }));
       item.keep.hidden = false;
       item.state.textContent = `done in ${seconds.toFixed(2)} s`;
     } catch (error) {
@@ -83,6 +130,9 @@ export class Album extends EventTarget {
     byId("album-told").textContent = count
       ? `${done} of ${count} relit${failed ? `, ${failed} failed` : ""}`
       : "Drop a folder, or several pictures at once.";
+    byId("album-skipped").hidden = this.skipped.length === 0;
+    const [named, rest] = [this.skipped.slice(0, NAMED).join(", "), this.skipped.length - NAMED];
+    byId("album-skipped").textContent = `Not pictures, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`;
     byId("album-start").textContent = this.stop ? "Stop" : "Relight all";
     byId("album-start").disabled = count === 0;
     byId("album-save").disabled = done === 0 || Boolean(this.stop);
@@ -103,12 +153,4 @@ export class Album extends EventTarget {
       this.fail(error);
     }
   }
-}
-
-// What the browser cannot show (HEIC, camera raw) leaves its place empty.
-function thumbnail(url) {
-  const image = make("img", { alt: "", loading: "lazy", src: url });
-  image.addEventListener("load", () => URL.revokeObjectURL(url));
-  image.addEventListener("error", () => image.remove());
-  return image;
 }

@@ -1,20 +1,26 @@
 // The page: a photo, its relit version, and the views of both.
 
-import { byId, detect, enhance, menu as fetchMenu } from "./api.js";
 import { Album } from "./album.js";
-import { isPicture, relitName, save, smaller, takePictures } from "./files.js";
-import { Settings, capital, make, usable } from "./settings.js";
-import { Viewer, loaded } from "./viewer.js";
+import { Compare } from "./compare.js";
+import { byId, make } from "./dom.js";
+import { isPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
+import { engine } from "./http.js";
+import { Levels } from "./levels.js";
+import { Settings, usable } from "./settings.js";
+import { Viewer, isSeen, loaded } from "./viewer.js";
 
 const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
-const KEPT = 8;
+const LEVEL_PX = 320;
+const KEPT = 12;
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif"];
 
 const viewer = new Viewer();
 let settings;
 let album;
-let photo = null; // { file, url, shown, results, faces, preview }
+let levels;
+let compare;
+let photo = null; // { file, url, native, results, faces, previews }
 let task = new AbortController();
 
 function fail(error) {
@@ -22,31 +28,35 @@ function fail(error) {
   byId("alert-text").textContent = error.message;
   byId("alert").hidden = false;
 }
-byId("alert-close").addEventListener("click", () => { byId("alert").hidden = true; });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") byId("alert").hidden = true; });
+
+const dismiss = () => { byId("alert").hidden = true; };
+byId("alert-close").addEventListener("click", dismiss);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") dismiss(); });
 
 // A new task ends the one before: only the last answer counts.
 function begin() {
   task.abort();
   task = new AbortController();
-  byId("alert").hidden = true;
+  dismiss();
   return task.signal;
 }
 
 async function take(files, intoAlbum = false) {
   const pictures = files.filter(({ file }) => isPicture(file));
+  const others = files.filter(({ file }) => !isPicture(file)).map(({ path }) => path);
   if (pictures.length === 0) {
     fail(new Error(files.length === 1 ? `${files[0].file.name} is not a picture.` : "There are no pictures among these files."));
     return;
   }
   atWork(true);
-  if (intoAlbum || pictures.length > 1 || files[0].path.includes("/")) {
-    album.add(pictures);
+  if (intoAlbum || files.length > 1 || files[0].path.includes("/")) {
+    album.add(pictures, others);
     show("album");
     // the other views show the first of them that can be shown
-    for (let index = 0; !photo && index < Math.min(pictures.length, 5); index += 1) {
-      await open(pictures[index].file, () => {});
+    for (let index = 0; !photo && index < Math.min(album.items.length, 5); index += 1) {
+      await open(album.items[index].file, () => {});
     }
+    tellTurn();
   } else {
     show("photo");
     await open(pictures[0].file);
@@ -56,39 +66,44 @@ async function take(files, intoAlbum = false) {
 // The page with its tools, or the welcome.
 function atWork(on) {
   byId("welcome").hidden = on;
-  byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = !on;
+  byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = byId("title").hidden = !on;
   if (!on) for (const name of TABS) byId(`view-${name}`).hidden = true;
 }
 
 // A photo that cannot be read leaves the one before it where it is.
 async function open(file, failed = fail) {
   const signal = begin();
-  viewer.work(true);
+  viewer.work("Opening …");
   try {
     const next = await read(file, signal);
     forget(photo);
     photo = next;
+    levels.forget();
     byId("facts").textContent = file.name;
+    byId("title").textContent = file.name;
+    document.title = `${file.name} · relume`;
     await viewer.showBefore(photo.url);
+    tellTurn();
     await refresh();
   } catch (error) {
     if (signal.aborted) return;
     failed(error);
     if (!photo && !album.items.length) atWork(false);
   } finally {
-    if (!signal.aborted) viewer.work(false);
+    if (!signal.aborted) viewer.work(null);
   }
 }
 
 async function read(file, signal) {
-  const next = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), shown: file };
+  const next = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), previews: new Map() };
+  next.native = SHOWN.includes(file.type);
   try {
     await loaded(next.url).catch(async () => {
-      // TIFF, HEIC, camera raw: the service shows the browser what it cannot read
+      // TIFF, HEIC, camera raw: the engine shows the browser what it cannot read
       URL.revokeObjectURL(next.url);
-      const { blob } = await enhance(file, [["method", "original"], ["format", "png"]], signal);
+      const { blob } = await engine.enhance(file, [["method", "original"], ["format", "png"]], signal);
       next.url = URL.createObjectURL(blob);
-      next.shown = null;
+      next.native = false;
     });
     signal.throwIfAborted();
     return next;
@@ -105,14 +120,13 @@ function forget(one) {
   }
 }
 
-const native = () => photo.shown !== null && SHOWN.includes(photo.file.type);
-const forLooking = (query) => (native() ? query : [...query, ["format", "png"]]);
+const forLooking = (query) => (photo.native ? query : [...query, ["format", "png"]]);
 
 async function relit(query, signal, file = photo.file) {
   const key = JSON.stringify([query, file.name, file.size]);
   const { results } = photo;
   if (!results.has(key)) {
-    const answer = await enhance(file, query, signal);
+    const answer = await engine.enhance(file, query, signal);
     results.set(key, { ...answer, url: URL.createObjectURL(answer.blob) });
     if (results.size > KEPT + usable(settings.menu.enhancers).length) {
       const [oldest, { url }] = results.entries().next().value;
@@ -126,128 +140,110 @@ async function relit(query, signal, file = photo.file) {
 async function refresh() {
   if (!photo) return;
   const signal = begin();
-  viewer.work(true);
+  viewer.work("Relighting …");
   viewer.name("Relighting …");
   try {
     const result = await relit(forLooking(settings.query()), signal);
     await viewer.showAfter(result.url, settings.strength);
     viewer.name("After");
-    tellFacts(result.seconds);
+    viewer.work(null);
+    settings.found(result.after);
+    tellFacts(result);
     if (current() === "methods") await compareMethods();
+    await fillLevels(result.after, signal);
     await showFaces();
   } catch (error) {
     fail(error);
     if (!signal.aborted && byId("after-label").textContent !== "After") {
       viewer.showNothing(); // what was there belongs to other settings
-      viewer.showFaces("after", null);
       viewer.name("No result");
     }
   } finally {
-    if (!signal.aborted) viewer.work(false);
+    if (!signal.aborted) viewer.work(null);
   }
 }
 
-function tellFacts(seconds) {
+function cancel() {
+  if (byId("cancel").textContent !== "Cancel") {
+    refresh();
+    return;
+  }
+  begin();
+  if (photo) {
+    viewer.stop();
+    viewer.name("Stopped");
+  } else {
+    viewer.work(null);
+    if (!album.items.length) atWork(false);
+  }
+}
+
+function tellFacts({ seconds, before, after }) {
   const { width, height } = viewer.size;
-  const facts = [`${width} × ${height}`, `${((width * height) / 1e6).toFixed(1)} MP`, `${settings.method} in ${seconds.toFixed(2)} s`];
+  const facts = after >= 0 ? [`brightness ${before.toFixed(2)} → ${after.toFixed(2)}`] : [];
+  facts.push(`${settings.method} in ${seconds.toFixed(2)} s`);
+  facts.push(`${width} × ${height}, ${((width * height) / 1e6).toFixed(1)} MP`);
   byId("facts").replaceChildren(make("b", {}, photo.file.name), ` · ${facts.join(" · ")}`);
+}
+
+// The small copy's own level may differ by a hundredth from what the whole photo came to.
+async function fillLevels(level, signal) {
+  const base = settings.query(settings.method, null);
+  const file = await preview(LEVEL_PX);
+  const known = settings.brightness === null ? level : NaN;
+  await levels.fill(JSON.stringify(base), known, (more) =>
+    relit([...base, ...more, ...(file === photo.file ? forLooking([]) : [])], signal, file));
 }
 
 async function showFaces() {
   if (!byId("faces").checked) {
-    viewer.showFaces("before", null);
-    viewer.showFaces("after", null);
+    viewer.showFaces(null);
     return;
   }
   const { signal } = task;
   const query = settings.faceQuery();
-  byId("faces-told").textContent = "Looking …";
-  viewer.work(true);
+  const key = JSON.stringify(query);
+  const told = byId("faces-told");
   try {
-    const shown = settings.strength === 1
-      ? forLooking(settings.query())
-      : forLooking([...settings.query(), ["strength", String(settings.strength)]]);
-    const result = await relit(shown, signal);
-    const find = async (file, key) => {
-      const whole = JSON.stringify([key, query]);
-      if (!photo.faces.has(whole)) photo.faces.set(whole, await detect(file, query, signal));
-      return photo.faces.get(whole);
-    };
-    const before = await find(photo.file, "before");
-    const after = await find(result.blob, shown);
-    viewer.showFaces("before", before);
-    viewer.showFaces("after", after);
-    byId("faces-told").replaceChildren("Before ", make("b", {}, String(before.faces.length)),
-      " · After ", make("b", {}, String(after.faces.length)));
+    if (!photo.faces.has(key)) {
+      told.textContent = "Searching …";
+      viewer.work("Searching for faces …");
+      photo.faces.set(key, await engine.detect(photo.file, query, signal));
+    }
+    viewer.showFaces(photo.faces.get(key));
+    told.replaceChildren(...tally(photo.faces.get(key).faces));
   } catch (error) {
-    if (error.name !== "AbortError") byId("faces-told").textContent = "";
+    if (error.name !== "AbortError") told.textContent = "";
     throw error;
   } finally {
-    if (!signal.aborted) viewer.work(false);
+    if (!signal.aborted) viewer.work(null);
   }
 }
 
-async function preview() {
-  photo.preview ??= (await smaller(photo.url, PREVIEW_PX)) ?? photo.file;
-  return photo.preview;
+// "6 faces: 2 as it is, 4 in the dark parts", each with the colour of its boxes.
+function tally(faces) {
+  const seen = faces.filter(isSeen).length;
+  const count = make("b", {}, `${faces.length || "No"} face${faces.length === 1 ? "" : "s"}`);
+  if (!faces.length) return [count, " found"];
+  const part = (number, text, kind) => make("span", { className: `dot ${kind}` }, make("b", {}, String(number)), ` ${text}`);
+  return [count, part(seen, "in the photo as it is", "seen"), part(faces.length - seen, "more in its dark parts", "dark")];
 }
 
-function chips() {
-  const entries = usable(settings.menu.enhancers).filter((entry) => entry.name !== "original");
-  byId("method-chips").replaceChildren(...entries.map((entry, index) => {
-    const input = make("input", { type: "checkbox", value: entry.name, checked: index < 5 });
-    input.addEventListener("change", () => compareMethods().catch(fail));
-    return make("label", { title: capital(entry.summary) }, input, make("span", {}, entry.name));
-  }));
+// The photo no longer than this, for looking at many results at once.
+async function preview(sidePx) {
+  const { previews } = photo;
+  if (!previews.has(sidePx)) previews.set(sidePx, (await smaller(photo.url, sidePx)) ?? photo.file);
+  return previews.get(sidePx);
 }
 
 async function compareMethods() {
   if (!photo) return;
   const { signal } = task;
-  const file = await preview();
-  byId("methods-hint").textContent = file === photo.file
-    ? "Choose one to work with it." : `Shown at ${PREVIEW_PX} px. Choose one to work with it.`;
-  const names = [...byId("method-chips").querySelectorAll(":checked")].map((input) => input.value);
-  const figures = names.map((name) => figure(name));
-  byId("method-grid").replaceChildren(...[original(), ...figures.map((one) => one.element)]);
-  for (const [index, name] of names.entries()) {
-    const query = [...settings.query(name), ...(file === photo.file ? forLooking([]) : [])];
-    try {
-      figures[index].done(await relit(query, signal, file));
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      figures[index].failed(error);
-    }
-  }
-}
-
-function original() {
-  const image = make("img", { src: photo.url, alt: "The original" });
-  return make("figure", {}, make("div", { className: "room" }, image), make("figcaption", {}, "original"));
-}
-
-function figure(name) {
-  const time = make("small", {});
-  const choose = make("button", { className: "room", ariaLabel: `Work with ${name}` });
-  const element = make("figure", { className: "busy" }, choose, make("figcaption", {}, name, time));
-  element.classList.toggle("chosen", name === settings.method);
-  choose.addEventListener("click", () => {
-    settings.choose(name);
-    show("photo");
-    refresh();
-  });
-  return {
-    element,
-    done: ({ url, seconds }) => {
-      element.classList.remove("busy");
-      choose.append(make("img", { src: url, alt: `Relit by ${name}` }));
-      time.textContent = `${seconds.toFixed(2)} s`;
-    },
-    failed: (error) => {
-      element.classList.remove("busy");
-      choose.replaceWith(make("div", { className: "room failed" }, error.message));
-    },
-  };
+  const file = await preview(PREVIEW_PX);
+  const whole = file === photo.file;
+  const hint = `${whole ? "" : `Shown at ${PREVIEW_PX} px. `}Choose one to work with it.`;
+  await compare.show(photo.url, hint, (name) =>
+    relit([...settings.query(name), ...(whole ? forLooking([]) : [])], signal, file));
 }
 
 const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");
@@ -259,13 +255,42 @@ function show(tab) {
     byId(`tab-${name}`).tabIndex = chosen ? 0 : -1;
     byId(`view-${name}`).hidden = !chosen;
   }
+  byId("main").dataset.tab = tab;
   byId("stage").scrollTop = 0;
+  scrollTo(0, 0); // a phone scrolls the whole page
   if (tab === "methods") compareMethods().catch(fail);
+}
+
+// The photo among those of the album, and which one Download is for.
+function tellTurn() {
+  const item = album.items.find((one) => one.file === photo?.file);
+  byId("turn").hidden = !item || album.items.length < 2;
+  byId("previous").disabled = !album.beside(photo?.file, -1);
+  byId("next").disabled = !album.beside(photo?.file, 1);
+  byId("download").textContent = album.items.length && photo ? `Download ${photo.file.name}` : "Download";
+  album.mark(photo?.file);
+}
+
+function turn(step) {
+  const item = album.beside(photo?.file, step);
+  if (item) open(item.file);
+}
+
+async function download() {
+  if (!photo) return;
+  byId("download").disabled = true;
+  try {
+    const { blob } = await relit(settings.finalQuery(), undefined);
+    save(blob, relitName(photo.file.name, blob));
+  } catch (error) {
+    fail(error);
+  } finally {
+    byId("download").disabled = false;
+  }
 }
 
 function listen() {
   takePictures((files, intoAlbum) => take(files, intoAlbum).catch(fail));
-  byId("save-here").addEventListener("click", () => byId("download").click());
   for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => show(name));
   byId("tabs").addEventListener("keydown", (event) => {
     const at = TABS.indexOf(current());
@@ -277,34 +302,30 @@ function listen() {
   });
   settings.addEventListener("change", refresh);
   settings.addEventListener("strength", () => viewer.blend(settings.strength));
-  settings.addEventListener("strength-set", () => showFaces().catch(fail));
-  settings.addEventListener("faces", () => showFaces().catch(fail));
-  byId("download").addEventListener("click", async () => {
-    if (!photo) return;
-    byId("download").disabled = true;
-    try {
-      const { blob } = await relit(settings.finalQuery(), undefined);
-      save(blob, relitName(photo.file.name, blob));
-    } catch (error) {
-      fail(error);
-    } finally {
-      byId("download").disabled = false;
-    }
+  settings.addEventListener("faces", () => { if (photo) showFaces().catch(fail); });
+  compare.addEventListener("change", () => compareMethods().catch(fail));
+  compare.addEventListener("choose", ({ detail }) => {
+    settings.choose(detail);
+    show("photo");
+    refresh();
   });
+  album.addEventListener("look", ({ detail }) => {
+    show("photo");
+    open(detail.file);
+  });
+  byId("cancel").addEventListener("click", cancel);
+  byId("previous").addEventListener("click", () => turn(-1));
+  byId("next").addEventListener("click", () => turn(1));
+  byId("download").addEventListener("click", download);
+  byId("save-here").addEventListener("click", download);
 }
 
 try {
-  settings = new Settings(await fetchMenu());
-  album = new Album(settings, fail);
-  album.tell();
-  album.addEventListener("look", ({ detail }) => {
-    show("photo");
-    open(detail);
-  });
-  if (!settings.menu.formats.some((format) => format.name === "heif")) {
-    byId("kinds").textContent = byId("kinds").textContent.replace(", HEIC", "");
-  }
-  chips();
+  settings = new Settings(await engine.methods());
+  useFormats(settings.menu);
+  album = new Album(engine, settings, fail);
+  levels = new Levels(settings);
+  compare = new Compare(settings);
   listen();
   document.documentElement.dataset.ready = "true";
 } catch (error) {

@@ -1,19 +1,25 @@
 // Pictures in: dropped, pasted, chosen, from the camera. Files out: downloads.
 
-import { byId } from "./api.js";
+import { byId } from "./dom.js";
 
-const SUFFIX = {
-  "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp",
-  "image/tiff": "tif", "image/avif": "avif", "image/heif": "heic",
-};
-const LOOKS_LIKE = /\.(jpe?g|jpe|jfif|png|webp|tiff?|avif|hei[cf]|hif|bmp|gif|dng|arw|cr[23]|nef|raf|orf|rw2)$/i;
+let readable = []; // endings of what the engine reads
+let suffixes = new Map(); // media type -> ending of what it writes
 
-export const isPicture = (file) => file.type.startsWith("image/") || LOOKS_LIKE.test(file.name);
+export function useFormats({ readable_suffixes, formats }) {
+  readable = readable_suffixes;
+  suffixes = new Map(formats.map((format) => [format.media_type, format.suffix]));
+  for (const id of ["file", "more"]) byId(id).accept = ["image/*", ...readable].join(",");
+  const names = formats.map(({ name }) => ({ webp: "WebP", heif: "HEIC" }[name] ?? name.toUpperCase()));
+  byId("kinds").textContent = [...names, "camera raw"].join(", ");
+}
+
+export const isPicture = ({ type, name }) =>
+  type.startsWith("image/") || readable.some((suffix) => name.toLowerCase().endsWith(suffix));
 
 // night.jpg -> night.relume.png: the original's name, as the command line writes it
 export function relitName(name, blob) {
   const stem = name.replace(/\.[^.]+$/, "") || "photo";
-  return `${stem}.relume.${SUFFIX[blob.type] ?? "png"}`;
+  return `${stem}.relume${suffixes.get(blob.type) ?? ".png"}`;
 }
 
 export function save(blob, name) {

@@ -1,6 +1,6 @@
-// The panel on the right: what is asked of the service, built from its own menu.
+// The panel: what is asked of the engine, built from its own menu.
 
-import { byId } from "./api.js";
+import { byId, capital, fillTrack, make } from "./dom.js";
 
 export const usable = (entries) => entries.filter((entry) => entry.available);
 
@@ -9,6 +9,7 @@ export class Settings extends EventTarget {
     super();
     this.menu = menu;
     this.values = {};
+    this.brightness = null; // automatic
     this.fill();
     this.listen();
     this.choose(menu.default);
@@ -19,8 +20,8 @@ export class Settings extends EventTarget {
   get strength() { return Number(byId("strength").value); }
   get format() { return byId("format").value; }
 
-  // The query for /v1/enhance, without strength: the page blends that itself while one looks.
-  query(method = this.method) {
+  // What enhance is asked, without strength: the page blends that itself while one looks.
+  query(method = this.method, brightness = this.brightness) {
     const entry = this.menu.enhancers.find((one) => one.name === method);
     const query = [["method", method]];
     for (const parameter of entry.parameters) {
@@ -29,9 +30,7 @@ export class Settings extends EventTarget {
         query.push(["param", `${parameter.name}=${value}`]);
       }
     }
-    if (entry.takes_brightness && !byId("brightness-auto").checked) {
-      query.push(["brightness", byId("brightness").value]);
-    }
+    if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
     return query;
   }
@@ -50,7 +49,6 @@ export class Settings extends EventTarget {
     const query = [["detector", byId("detector").value], ["threshold", byId("threshold").value]];
     const landmarker = usable(this.menu.landmarkers)[0];
     if (byId("landmarks").checked && landmarker) query.push(["landmarks", landmarker.name]);
-    // each side as it is, so that before and after can be compared; or as the service would look
     if (!byId("second-look").checked) query.push(["views", "original"]);
     return query;
   }
@@ -59,12 +57,23 @@ export class Settings extends EventTarget {
     byId("method").value = method;
     const entry = this.entry;
     byId("method-summary").textContent = capital(entry.summary);
-    const part = byId("brightness-part");
-    const takes = entry.takes_brightness;
-    byId("brightness").disabled = byId("brightness-auto").disabled = !takes;
-    part.classList.toggle("off", !takes);
-    part.title = takes ? "" : `${method} cannot be asked for a brightness`;
+    byId("brightness").disabled = !entry.takes_brightness;
+    byId("brightness-part").classList.toggle("off", !entry.takes_brightness);
     this.showParameters(entry);
+  }
+
+  // A mean grey level, or null for automatic.
+  setBrightness(level) {
+    this.brightness = level;
+    if (level !== null) byId("brightness").value = level;
+    this.tell();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // The level that the automatic brightness came to: where the slider starts.
+  found(level) {
+    if (this.brightness === null && level >= 0) byId("brightness").value = level;
+    this.tell();
   }
 
   fill() {
@@ -94,12 +103,9 @@ export class Settings extends EventTarget {
     byId("settings").addEventListener("input", () => this.tell());
     byId("method").addEventListener("change", () => { this.choose(this.method); say("change"); });
     byId("strength").addEventListener("input", () => say("strength"));
-    byId("strength").addEventListener("change", () => say("strength-set"));
-    for (const id of ["brightness-auto", "protect_lit"]) {
-      byId(id).addEventListener("change", () => say("change"));
-    }
+    byId("protect_lit").addEventListener("change", () => say("change"));
     byId("brightness").addEventListener("input", () => {
-      byId("brightness-auto").checked = false;
+      this.brightness = Number(byId("brightness").value);
       this.tell();
     });
     byId("brightness").addEventListener("change", () => say("change"));
@@ -116,14 +122,14 @@ export class Settings extends EventTarget {
 
   tell() {
     byId("strength-told").textContent = `${Math.round(this.strength * 100)} %`;
-    const auto = byId("brightness-auto").checked;
-    byId("brightness-part").classList.toggle("auto", auto);
-    const level = auto ? "auto" : Number(byId("brightness").value).toFixed(2);
-    byId("brightness-told").textContent = this.entry.takes_brightness ? level : "not with this method";
+    const level = Number(byId("brightness").value).toFixed(2);
+    byId("brightness-told").textContent = !this.entry?.takes_brightness
+      ? "not with this method" : this.brightness === null ? `${level} · automatic` : level;
     byId("threshold-told").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
     for (const range of document.querySelectorAll("input[type=range]")) fillTrack(range);
+    this.dispatchEvent(new Event("told"));
   }
 
   showParameters(entry) {
@@ -140,45 +146,36 @@ export class Settings extends EventTarget {
 
 function control(parameter, value, changed) {
   const id = `parameter-${parameter.name}`;
-  const part = document.createElement("div");
-  const title = capital(parameter.name.replaceAll("_", " ").replace(/ px$/, ""));
+  const text = make("span", {}, capital(parameter.summary));
   if (typeof parameter.default === "boolean") {
     const input = make("input", { type: "checkbox", id, checked: String(value) === "true" });
     input.addEventListener("change", () => changed(input.checked));
-    part.append(make("label", { className: "check", title: parameter.summary }, input, make("span", {}, title)));
-    return part;
+    return make("label", { className: "check" }, input, text);
   }
-  const label = make("label", { className: "row", htmlFor: id }, make("span", {}, title));
-  part.append(label);
+  const output = make("output", {}, String(value));
+  const label = make("label", { className: "row", htmlFor: id }, text);
   if (parameter.choices.length) {
-    const select = make("select", { id, title: parameter.summary });
+    const select = make("select", { id });
     options(select, parameter.choices.map((name) => ({ name, label: name })));
     select.value = value;
     select.addEventListener("change", () => changed(select.value));
-    part.append(select);
-    return part;
+    return make("div", {}, label, select);
   }
-  const word = parameter.also[0];
-  const whole = Number.isInteger(parameter.default) && Number.isInteger(parameter.low) && parameter.high - parameter.low > 2;
-  const step = whole ? 1 : Math.max((parameter.high - parameter.low) / 200, 0.01);
-  const output = make("output", {}, String(value));
-  label.append(output);
-  const start = value === word ? parameter.low : value;
-  const input = make("input", { type: "range", id, min: parameter.low, max: parameter.high, step, title: parameter.summary });
-  input.value = start;
-  const show = () => { output.textContent = String(Number(Number(input.value).toFixed(2))); };
-  if (value !== word) show();
-  input.addEventListener("input", show);
-  input.addEventListener("change", () => changed(input.value));
-  part.append(input);
-  part.append(make("p", { className: "hint" }, capital(parameter.summary)));
-  return part;
+  const input = number(parameter, id);
+  if (value !== parameter.also[0]) input.value = value;
+  else if (input.type === "range") input.value = parameter.low;
+  if (input.type === "range") label.append(output);
+  input.addEventListener("input", () => { output.textContent = input.value; });
+  input.addEventListener("change", () => { if (input.reportValidity()) changed(input.value); });
+  return make("div", {}, label, input);
 }
 
-export function make(tag, properties, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
+// A slider whose steps meet the default; a field where the range is too wide for one.
+function number({ default: standard, low, high, also }, id) {
+  const whole = Number.isInteger(standard) && Number.isInteger(low) && high - low > 2;
+  if (high - low > 200) return make("input", { type: "number", id, min: low, max: high, step: "any", placeholder: also[0] ?? "" });
+  const step = whole ? 1 : [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1].find((one) => (high - low) / one <= 200) ?? 1;
+  return make("input", { type: "range", id, min: low, max: high, step });
 }
 
 function options(select, entries) {
@@ -187,10 +184,3 @@ function options(select, entries) {
     return make("option", { value: entry.name, disabled: entry.available === false }, label);
   }));
 }
-
-export function fillTrack(range) {
-  const share = (range.value - range.min) / (range.max - range.min || 1);
-  range.style.setProperty("--fill", `${share * 100}%`);
-}
-
-export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,49 +1,82 @@
 // Before and after, one over the other, with a divider between them.
 
-import { byId } from "./api.js";
-import { make } from "./settings.js";
+import { byId, make } from "./dom.js";
+import { Zoom } from "./zoom.js";
 
 // iBUG's 68 points as lines: jaw, brows, nose, eyes and lips (the latter closed)
 const CONTOURS = [
   [0, 16], [17, 21], [22, 26], [27, 30], [31, 35],
   [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true],
 ];
+const NEAR_PX = 24; // so far from the divider it is still taken
+const PATIENCE_MS = 1000;
 
 export class Viewer {
   constructor() {
     this.frame = byId("frame");
     this.size = { width: 1, height: 1 };
+    this.zoom = new Zoom(this.frame);
+    this.pointers = new Map();
     const divider = byId("divider");
     divider.addEventListener("input", () => this.place(Number(divider.value)));
+    divider.addEventListener("keydown", (event) => this.key(event));
     this.frame.addEventListener("pointerdown", (event) => this.grab(event));
-    this.frame.addEventListener("pointermove", (event) => {
-      if (this.frame.hasPointerCapture(event.pointerId)) this.follow(event);
-    });
-    const zoom = byId("zoom");
-    zoom.addEventListener("click", () => {
-      const actual = this.frame.classList.toggle("actual");
-      zoom.setAttribute("aria-pressed", String(actual));
-    });
+    this.frame.addEventListener("pointermove", (event) => this.move(event));
+    for (const kind of ["pointerup", "pointercancel"]) {
+      this.frame.addEventListener(kind, (event) => this.pointers.delete(event.pointerId));
+    }
     const peek = byId("peek");
-    const look = (on) => {
-      this.frame.classList.toggle("peek", on);
+    peek.addEventListener("click", () => {
+      const on = this.frame.classList.toggle("peek");
       peek.setAttribute("aria-pressed", String(on));
-    };
-    peek.addEventListener("click", () => look(!this.frame.classList.contains("peek")));
+    });
     this.place(50);
   }
 
+  // One finger moves the divider, or the photo if it is zoomed; two zoom it.
   grab(event) {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || event.target.closest("button")) return;
     this.frame.setPointerCapture(event.pointerId);
-    this.follow(event);
+    const box = this.frame.getBoundingClientRect();
+    const away = Math.abs(event.clientX - box.left - (box.width * byId("divider").value) / 100);
+    this.slides = this.zoom.scale === null || away < NEAR_PX;
+    this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (this.slides && this.pointers.size === 1) this.follow(event);
     byId("divider").focus({ preventScroll: true });
     event.preventDefault();
+  }
+
+  move(event) {
+    const last = this.pointers.get(event.pointerId);
+    if (!last) return;
+    const now = { x: event.clientX, y: event.clientY };
+    this.pointers.set(event.pointerId, now);
+    if (this.pointers.size > 1) {
+      const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+      const apart = (point) => Math.hypot(point.x - other.x, point.y - other.y) || 1;
+      this.zoom.by(apart(now) / apart(last), (now.x + other.x) / 2, (now.y + other.y) / 2);
+      if (this.zoom.scale) this.zoom.pan((now.x - last.x) / 2, (now.y - last.y) / 2);
+    } else if (this.slides) {
+      this.follow(event);
+    } else {
+      this.zoom.pan(now.x - last.x, now.y - last.y);
+    }
   }
 
   follow(event) {
     const box = this.frame.getBoundingClientRect();
     this.place(((event.clientX - box.left) / box.width) * 100);
+  }
+
+  key(event) {
+    const arrow = { ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40] }[event.key];
+    const button = { 0: "zoom-fit", 1: "zoom-100", 2: "zoom-200" }[event.key];
+    const factor = { "+": 1.25, "=": 1.25, "-": 0.8 }[event.key];
+    if (arrow && event.shiftKey && this.zoom.scale) this.zoom.pan(...arrow);
+    else if (button) byId(button).click();
+    else if (factor) this.zoom.by(factor);
+    else return;
+    event.preventDefault();
   }
 
   place(percent) {
@@ -58,13 +91,12 @@ export class Viewer {
     const image = await loaded(url);
     this.size = { width: image.naturalWidth, height: image.naturalHeight };
     this.frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
-    this.frame.style.setProperty("--actual", `${image.naturalWidth / devicePixelRatio}px`);
     byId("before").src = url;
     byId("before-under").src = url;
     this.frame.classList.add("filled");
+    this.zoom.show(this.size);
     this.showNothing();
-    this.showFaces("before", null);
-    this.showFaces("after", null);
+    this.showFaces(null);
   }
 
   async showAfter(url, strength) {
@@ -78,41 +110,69 @@ export class Viewer {
     byId("after").style.opacity = 0;
   }
 
-  // The service blends in the same values, so this is what will be in the file.
+  // The engine blends in the same values, so this is what will be in the file.
   blend(strength) {
     if (byId("after").getAttribute("src")) byId("after").style.opacity = strength;
   }
 
-  work(on) {
-    byId("working").hidden = !on;
-    byId("nothing").textContent = on ? "Opening …" : "No photo is open.";
+  // What is being done, or null; after a second the time it has taken is shown, too.
+  work(text) {
+    clearInterval(this.clock);
+    byId("working").hidden = !text;
+    byId("progress").hidden = true;
+    byId("nothing").textContent = text ?? "No photo is open.";
+    if (!text) return;
+    const began = performance.now();
+    byId("cancel").textContent = "Cancel";
+    this.clock = setInterval(() => {
+      byId("progress").hidden = false;
+      byId("progress-text").textContent = `${text} ${Math.round((performance.now() - began) / 1000)} s`;
+    }, PATIENCE_MS);
+  }
+
+  // It was cancelled: the button goes on.
+  stop() {
+    this.work(null);
+    byId("progress-text").textContent = "Stopped";
+    byId("cancel").textContent = "Relight";
+    byId("progress").hidden = false;
   }
 
   // What the right side is: the label must not promise what is not there yet.
   name(text) { byId("after-label").textContent = text; }
 
-  showFaces(side, found) {
-    const layer = byId(`boxes-${side}`);
-    layer.replaceChildren();
-    if (!found) return;
-    const { width, height } = found;
-    for (const face of found.faces) {
-      const { x0, y0, x1, y1 } = face.box;
-      const room = side === "before" ? x0 : width - x1; // for the score, beside the box
-      const box = make("div", { className: room < width * 0.14 ? "face edge" : "face" },
-        make("span", {}, face.score.toFixed(2)));
-      Object.assign(box.style, {
-        left: `${(x0 / width) * 100}%`, top: `${(y0 / height) * 100}%`,
-        width: `${((x1 - x0) / width) * 100}%`, height: `${((y1 - y0) / height) * 100}%`,
-      });
-      layer.append(box);
-    }
-    const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    drawing.setAttribute("preserveAspectRatio", "none");
-    for (const face of found.faces) if (face.landmarks) drawing.append(...landmarks(face.landmarks));
-    layer.append(drawing);
+  // Before: the faces that the photo shows as it is; after: all.
+  showFaces(found) {
+    const all = found?.faces ?? [];
+    draw(byId("boxes-before"), found, all.filter(isSeen));
+    draw(byId("boxes-after"), found, all);
   }
+}
+
+// Whether the photo shows the face as it is, and not only its relit copy.
+export const isSeen = (face) => face.view.split("+").includes("original");
+
+function draw(layer, found, faces) {
+  layer.replaceChildren();
+  if (!faces.length) return;
+  const { width, height } = found;
+  for (const face of faces) {
+    const { x0, y0, x1, y1 } = face.box;
+    const room = layer.id === "boxes-before" ? x0 : width - x1; // for the score, beside the box
+    const box = make("div", { className: "face" }, make("span", {}, face.score.toFixed(2)));
+    box.classList.toggle("edge", room < width * 0.14);
+    box.classList.toggle("dark", !isSeen(face));
+    Object.assign(box.style, {
+      left: `${(x0 / width) * 100}%`, top: `${(y0 / height) * 100}%`,
+      width: `${((x1 - x0) / width) * 100}%`, height: `${((y1 - y0) / height) * 100}%`,
+    });
+    layer.append(box);
+  }
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  drawing.setAttribute("preserveAspectRatio", "none");
+  for (const face of faces) if (face.landmarks) drawing.append(...landmarks(face.landmarks));
+  layer.append(drawing);
 }
 
 function landmarks(points) {

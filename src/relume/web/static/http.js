@@ -1,10 +1,18 @@
-// The service, as functions. Every failure is an Error whose message a person can read.
+// The engine behind the page, over HTTP. Whatever implements these three functions can take its
+// place: methods(), enhance(file, query, signal), detect(file, query, signal).
+// A query is a list of [name, value]. Every failure is an Error whose message a person can read.
 
-export const byId = (id) => document.getElementById(id);
+import { byId } from "./dom.js";
 
 let token = sessionStorage.getItem("relume-token") ?? "";
+const given = new URLSearchParams(location.hash.slice(1)).get("token"); // relume serve's own link
+if (given) {
+  token = given;
+  sessionStorage.setItem("relume-token", token);
+  history.replaceState(null, "", location.pathname);
+}
 
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, message, retryAfterS) {
     super(message);
     this.status = status;
@@ -74,19 +82,26 @@ function form(file, name = file.name) {
   return data;
 }
 
-export async function menu() {
-  return (await call("/v1/methods")).json();
-}
+const level = (response, name) => Number(response.headers.get(`X-Relume-Brightness-${name}`) ?? NaN);
 
-// { blob, seconds } of the relit picture; query is a list of [name, value].
-export async function enhance(file, query, signal) {
-  const response = await call("/v1/enhance", { query, body: form(file), signal });
-  const timing = response.headers.get("Server-Timing") ?? "";
-  const steps = [...timing.matchAll(/(\w+);dur=([\d.]+)/g)].filter((step) => step[1] !== "queue");
-  const seconds = steps.reduce((sum, step) => sum + Number(step[2]) / 1000, 0);
-  return { blob: await response.blob(), seconds };
-}
+export const engine = {
+  // What can be asked for: entries with their parameters, options, formats, limits.
+  async methods() {
+    return (await call("/v1/methods")).json();
+  },
 
-export async function detect(file, query, signal) {
-  return (await call("/v1/detect", { query, body: form(file, "photo"), signal })).json();
-}
+  // { blob, seconds, before, after }: the picture relit, how long that took, the mean grey levels.
+  async enhance(file, query, signal) {
+    const response = await call("/v1/enhance", { query, body: form(file), signal });
+    const timing = response.headers.get("Server-Timing") ?? "";
+    const steps = [...timing.matchAll(/(\w+);dur=([\d.]+)/g)].filter((step) => step[1] !== "queue");
+    const seconds = steps.reduce((sum, step) => sum + Number(step[2]) / 1000, 0);
+    const [before, after] = [level(response, "Before"), level(response, "After")];
+    return { blob: await response.blob(), seconds, before, after };
+  },
+
+  // { width, height, faces: [{ box, score, view, landmarks }] }
+  async detect(file, query, signal) {
+    return (await call("/v1/detect", { query, body: form(file), signal })).json();
+  },
+};
