@@ -165,8 +165,9 @@ class Table:
 
 
 def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
-    """The table of a study's rows. Pure: nothing is read, nothing is drawn from chance but the
-    bootstrap, which the plan's seed fixes.
+    """The table of a study's rows, from them alone.
+
+    Nothing is drawn from chance but the bootstrap, which the plan's seed fixes.
     """
     rows = list(rows)
     observed = Results(rows, plan=plan, labels=labels)
