@@ -15,6 +15,7 @@ import typer
 
 from relume.cli import console
 from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.io.formats import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from relume.cli.jobs import Found, Job
@@ -63,7 +64,7 @@ class Run:
     quality: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
-    max_megapixels: float = 200.0
+    max_megapixels: float = MAX_MEGAPIXELS
     quiet: bool = False
     done: list[Job] = field(default_factory=list)
     levels: list[tuple[float, float]] = field(default_factory=list)

@@ -20,6 +20,7 @@ from relume.cli.options import (
     parse_method,
     parse_runtime,
 )
+from relume.io.formats import MAX_MEGAPIXELS
 
 METHOD = "retinexnet"
 CAPTIONS = ("input", "reflectance R", "illumination I", "relit I", "result")
@@ -39,7 +40,7 @@ def decompose(
         int, typer.Option("--height", min=32, help="Of the panels, pixels.")
     ] = 400,
     overwrite: OverwriteOption = False,
-    max_megapixels: MegapixelsOption = 200.0,
+    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     verbose: VerboseOption = False,

@@ -25,6 +25,7 @@ from relume.cli.options import (
     parse_list,
 )
 from relume.errors import InputError, OutputError, ParameterError
+from relume.io.formats import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from relume.faces import Detection
@@ -88,7 +89,7 @@ def detect(
         typer.Option("--output", "-o", metavar="FILE|-", help="Write JSON lines, one a photo."),
     ] = None,
     overwrite: OverwriteOption = False,
-    max_megapixels: MegapixelsOption = 200.0,
+    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:

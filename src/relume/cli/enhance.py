@@ -25,15 +25,16 @@ from relume.cli.options import (
     Precision,
     PrecisionOption,
     ProtectLitOption,
+    QualityOption,
     QuietOption,
     StrengthOption,
     VerboseOption,
-    check_range,
     parse_method,
     parse_runtime,
 )
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
+from relume.io.formats import MAX_MEGAPIXELS, QUALITY
 
 if TYPE_CHECKING:
     from relume.catalog import Value
@@ -69,18 +70,13 @@ def enhance(
         bool, typer.Option("--no-denoise", help="Switch the method's denoising off.")
     ] = False,
     format: FormatOption = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            "--quality", help="Of lossy formats, 1 to 100.", show_default="like the photo's"
-        ),
-    ] = None,
+    quality: QualityOption = None,
     overwrite: OverwriteOption = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what is done already, to go on.")
     ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into folders below folders.")] = True,
-    max_megapixels: MegapixelsOption = 200.0,
+    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
     device: DeviceOption = Device.auto,
     precision: PrecisionOption = Precision.auto,
     dry_run: Annotated[
@@ -96,7 +92,8 @@ def enhance(
     A photo that fails is one line on stderr; the others are done, and the exit code is 1.
     """
     console.be_verbose(verbose)
-    check_range("--quality", quality, 1, 100)
+    if quality is not None:
+        QUALITY.check(quality)
     if overwrite and skip_existing:
         raise ParameterError("--overwrite and --skip-existing contradict each other")
     work = _work(

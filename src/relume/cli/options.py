@@ -10,7 +10,7 @@ import typer
 
 from relume.enhancers.options import BRIGHTNESS, DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import ParameterError
-from relume.io.formats import WRITABLE
+from relume.io.formats import QUALITY, WRITABLE
 
 if TYPE_CHECKING:
     from relume.catalog import Parameter, Value
@@ -92,9 +92,11 @@ BrightnessOption = Annotated[
     ),
 ]
 ProtectLitOption = Annotated[bool, typer.Option(help=_words(PROTECT_LIT))]
+QualityOption = Annotated[
+    int | None, typer.Option("--quality", help=_words(QUALITY), show_default="like the photo's")
+]
 MegapixelsOption = Annotated[
-    float,
-    typer.Option("--max-megapixels", help="Refuse pictures with more pixels than this."),
+    float, typer.Option("--max-megapixels", help="Refuse pictures with more pixels than this.")
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that exist already.")

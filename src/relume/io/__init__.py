@@ -12,10 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from relume.errors import InputError, OutputError, ParameterError, RelumeError, UnreadableInput
+from relume.errors import InputError, OutputError, RelumeError, UnreadableInput
 from relume.io.atomic import check_writable, write_atomic
 from relume.io.formats import (
     FORMATS,
+    MAX_MEGAPIXELS,
+    QUALITY,
     READABLE_SUFFIXES,
     WRITABLE,
     describe,
@@ -43,7 +45,7 @@ HEAD_BYTES = 512
 """Enough to tell what a file holds."""
 
 
-def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = 200.0) -> Photo:
+def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
     """The photo in a file, named by its path, open, or as its bytes.
 
     Raises:
@@ -110,7 +112,7 @@ def special_file(path: Path) -> str | None:
     return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
 
 
-def decode(data: bytes, *, name: str = "input", max_megapixels: float = 200.0) -> Photo:
+def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
     """The photo in ``data``; ``name`` stands for it in errors, and its ending names camera raw.
 
     The pixels are upright, in the depth and colour space of the file (a wide-gamut profile is
@@ -161,8 +163,8 @@ def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
     found = WRITABLE.get(format)
     if found is None or found.writer is None:
         raise OutputError(f"cannot write the format {format!r}; expected {', '.join(WRITABLE)}")
-    if quality is not None and not 1 <= quality <= 100:
-        raise ParameterError(f"quality must be 1 to 100, got {quality}")
+    if quality is not None:
+        QUALITY.check(quality)
     try:
         data: bytes = _function(found.writer)(from_photo(photo, found, quality))
     except (RelumeError, MemoryError):

@@ -119,4 +119,4 @@ def _refused(path: Path, error: OSError) -> OutputError:
 
 
 def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path} exists already: name another output, or allow --overwrite")
+    return OutputError(f"{path} exists already: name another output, or allow overwriting")

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relume.catalog import Parameter
 from relume.errors import OutputError
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ FORMATS: dict[str, Format] = {format.name: format for format in _TABLE}
 
 WRITABLE: dict[str, Format] = {name: f for name, f in FORMATS.items() if f.writer}
 """The formats that are written, too."""
+
+QUALITY = Parameter("quality", "of lossy formats; else as good as the input", 92, 1, 100)
+
+MAX_MEGAPIXELS = 200.0
+"""Larger pictures are refused, unless the caller knows better."""
 
 READABLE_SUFFIXES = frozenset(suffix for format in _TABLE for suffix in format.suffixes)
 

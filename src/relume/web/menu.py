@@ -11,7 +11,7 @@ from relume.catalog import Info
 from relume.enhancers import DEFAULT_METHOD, methods
 from relume.enhancers.options import OPTIONS
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
-from relume.io.formats import READABLE_SUFFIXES, WRITABLE
+from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
 
@@ -29,7 +29,7 @@ def menu(settings: Settings) -> dict[str, Any]:
         "enhancers": [_entry(info) for info in methods()],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],
-        "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, query.QUALITY)],
+        "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, QUALITY)],
         "formats": [
             {"name": name, "media_type": format.media_type, "suffix": format.suffixes[0]}
             for name, format in WRITABLE.items()

@@ -23,7 +23,7 @@ from relume.enhancers.options import OPTIONS, check_options
 from relume.errors import ParameterError, RelumeError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.faces.views import parse_views
-from relume.io.formats import WRITABLE
+from relume.io.formats import QUALITY, WRITABLE
 
 Entry = TypeVar("Entry")
 
@@ -32,7 +32,6 @@ OPERATORS = frozenset({"tile_px", "upsample"})
 """Parameters that decide how much memory one request takes: not a stranger's choice."""
 
 FORMAT = Parameter("format", "file type; else the upload's own", "", choices=(*WRITABLE,))
-QUALITY = Parameter("quality", "of lossy formats; else as good as the upload", 92, 1, 100)
 THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.name == "threshold")
 
 
