@@ -330,12 +330,14 @@ def test_trying_levels_right_after_the_first(relume: Relume, night: Path) -> Non
 
 
 def test_several_levels_make_a_strip_to_choose_from(relume: Relume, night: Path) -> None:
+    night.chmod(0o600)
     result = relume("enhance", night, "--brightness", "0.2,0.35,0.5")
     strip = night.with_name("night.relume-strip.jpg")
     first, hint = result.err.splitlines()
     assert result.code == 0
     assert re.fullmatch(rf"{re.escape(f'{night} -> {strip}')} \(.* s\)", first)
     assert hint == f"to get one of them: relume enhance {night} --brightness 0.35"
+    assert strip.stat().st_mode == night.stat().st_mode, "who may not see the photo sees the strip"
     with Pil.open(strip) as image:
         panels = np.array_split(np.asarray(image.convert("L")).astype(float), 4, axis=1)
     middles = [np.median(panel[-20:, 10:-10]) for panel in panels]

@@ -235,7 +235,8 @@ class Strip:
         height_px = min(photo.pixels.shape[0], STRIP_PX)
         panels = [photo.pixels, *(choice(photo).pixels for choice in self.choices)]
         captions = ["original", *(str(choice.options["brightness"]) for choice in self.choices)]
-        meta = Meta(format=photo.meta.format, icc=photo.meta.icc)
+        kept = photo.meta
+        meta = Meta(format=kept.format, icc=kept.icc, file_mode=kept.file_mode)
         return Picture(draw.panels(panels, captions, height_px=max(height_px, 64)), meta=meta)
 
     def prepare(self) -> None:
