@@ -206,9 +206,7 @@ class PhotoSampler(ABC):
 
 
 class PatchSampler(PhotoSampler):
-    """Dark and bright patches (B, 3, P, P), thumbnails of the whole (B, 3, 96, 96) and its
-    target brightness (B, 1).
-    """
+    """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightnesses (B, 1)."""
 
     def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
         window = _random_window(rng, sample.low, self.patch_px)
