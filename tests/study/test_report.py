@@ -6,12 +6,13 @@ import dataclasses
 import json
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from relume.study import Report, run
-from relume.study.plots import folded
+from relume.study.plots import _name_lines, folded
 
 from .conftest import MakePlan, grid, small_plan
 
@@ -124,6 +125,51 @@ def test_examples_show_what_was_lost_and_won(report: Report) -> None:
     assert any(name.startswith("lost-") for name in names)
     alts = [image["alt"] for image in Page(report.index.read_text()).images]
     assert any("found by discs: original none found; twice" in alt for alt in alts)
+
+
+def test_a_verdict_is_short_and_stands_beside_the_arm(report: Report) -> None:
+    page = report.index.read_text(encoding="utf-8")
+    heads = page[page.index("All figures at") :]
+    assert heads.index("against the original") < heads.index("95 % interval")
+    # the long sentence stands below the table, once for all arms that it is true of
+    row = heads[heads.index('<th scope="row">twice') : heads.index("</tr>", heads.index("twice"))]
+    assert "could" not in row.partition("title=")[0] + row.rpartition('">')[2]
+    assert "What could have been shown" in heads
+
+
+def test_pictures_are_listed_by_arm(report: Report) -> None:
+    page = report.index.read_text(encoding="utf-8")
+    listed = page[page.index("Picture by picture") : page.index("The pictures themselves")]
+    assert listed.count('<th scope="row">') == report.table.pictures
+    # p1 is found by nobody at k = 0.3, and twice as bright only at k = 1
+    cells = listed[listed.index("p1.png") :].split("</tr>")[0]
+    assert [part.split("<")[0] for part in cells.split('">')[1:]] == ["0 of 2", "1 of 2", "0 of 2"]
+    means = page[page.index("The pictures themselves") :]
+    assert means[: means.index("</table>")].count("<tr>") == 1 + len(report.table.arms)
+
+
+def test_a_landmark_table_without_figures_says_why(report: Report) -> None:
+    assert any(cell.nme is None for cell in report.table.landmarks)
+    for name in ("index.html", "report.md"):
+        text = (report.folder / name).read_text(encoding="utf-8")
+        assert "no face was found in every arm" in text
+
+
+def test_lines_have_names_that_do_not_overlap(make: MakePlan) -> None:
+    arms = tuple(f"a{i}=gamma:0.{i}" for i in range(1, 10))
+    plan = make(arms=arms, darken=(1.0, 0.3), examples=0)
+    table = run(plan, processes=1).table
+    seen: list[float] = []
+
+    class Axes:
+        def get_yaxis_transform(self) -> None: ...
+        def annotate(self, _: str, __: object, xytext: tuple[float, float], **___: object) -> None:
+            seen.append(xytext[1])
+
+    _name_lines(Axes(), [(0.3, 1.0, arm, "red", False) for arm in table.arms], 1.02)
+    assert len(seen) == 10
+    assert max(seen) <= 1.02
+    assert min(b - a for a, b in pairwise(sorted(seen))) > 0.05
 
 
 def test_without_examples_there_are_no_photographs(make: MakePlan) -> None:

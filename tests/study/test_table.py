@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +80,14 @@ def test_the_course_projects_p_values_and_verdicts() -> None:
     )
 
 
-def ladder(found: dict[str, dict[float, int]], n: int = 60) -> Table:
+def ladder(found: Mapping[str, Mapping[float | None, int]], n: int = 60) -> Table:
     levels = next(iter(found.values()))
     plan = Plan(
         pictures=Path("in"),
         report=Path("out"),
         arms=tuple(arm for arm in found if arm != "original"),
         detectors=("yunet",),
-        darken=tuple(levels),
+        darken=tuple(level for level in levels if level is not None),
     )
     names = [f"{i}.jpg" for i in range(n)]
     rows = []
@@ -107,8 +108,9 @@ def test_arms_that_do_the_same_are_named_together() -> None:
     original = {1.0: 60, 0.1: 50, 0.01: 5}
     table = ladder({"original": original, "gamma": same, "lime": original, "clahe": same})
     assert table.answer == (
-        "On 60 pictures darkened to k = 1, 0.1 and 0.01, with yunet: gamma and clahe help at "
-        "k = 0.01 and hurt at k = 0.1; no difference was shown for lime at any level."
+        "On 60 pictures darkened to k = 1, 0.1 and 0.01, yunet finds 40 of 60 faces with gamma at "
+        "k = 0.01, 5 in the original (35 won, 0 lost); gamma and clahe help at k = 0.01 and hurt "
+        "at k = 0.1; no difference was shown for lime at any level."
     )
 
 
@@ -121,13 +123,42 @@ def test_a_ladder_says_where_an_arm_starts_to_help() -> None:
         }
     )
     assert table.answer == (
-        "On 60 pictures darkened to k = 1, 0.1 and 0.01, with yunet: gamma:0.5 helps at k = 0.01 "
-        "and hurts at k = 0.1; no difference was shown for clahe at any level."
+        "On 60 pictures darkened to k = 1, 0.1 and 0.01, yunet finds 40 of 60 faces with gamma:0.5 "
+        "at k = 0.01, 5 in the original (35 won, 0 lost); gamma:0.5 helps at k = 0.01 and hurts at "
+        "k = 0.1; no difference was shown for clahe at any level."
     )
     crossings = {crossing.arm: crossing for crossing in table.crossings}
     # 20 faces behind at 0.1, 35 ahead at 0.01: crossed after 20/55 of the way
     assert crossings["gamma:0.5"].k == pytest.approx(0.1 * 10 ** (-20 / 55))
     assert crossings["gamma:0.5"].darker == "above"
+
+
+ARMS = ("machine", *(f"gamma:0.{i}" for i in range(1, 10)))
+
+
+def test_ten_pictures_are_too_few_and_the_answer_leads_with_the_best_arm() -> None:
+    few = {1.0: 10, 0.03: 3}
+    table = ladder(
+        {"original": few} | dict.fromkeys(ARMS, few) | {"machine": {1.0: 10, 0.03: 10}}, 10
+    )
+    # ten comparisons: 2 x 2**-9 is the first below 0.05 / 10
+    assert table.answer == (
+        "On 10 pictures darkened to k = 1 and 0.03, yunet finds 10 of 10 faces with machine at "
+        "k = 0.03, 3 in the original (7 won, 0 lost). 10 faces are too few to show it: 9 wins "
+        "would be needed."
+    )
+    (best,) = [table.best("yunet")]
+    assert best is not None
+    assert (best.arm, best.level) == ("machine", 0.03)
+
+
+def test_a_gain_that_could_have_been_shown_is_not_blamed_on_their_number() -> None:
+    found = {"original": {None: 40}, "machine": {None: 44}, "gamma": {None: 38}}
+    assert ladder(found).answer == (
+        "On 60 pictures yunet finds 40 of 60 faces in the originals (66.7%), 44 with machine "
+        "(4 won, 0 lost); no difference was shown for gamma (38). It takes more to show a gain: "
+        "7 wins would be needed."
+    )
 
 
 def test_a_picture_that_failed_once_is_in_no_comparison() -> None:

@@ -162,12 +162,8 @@ def _changed(
     """The pictures of a level on which the arm lost (won) something that was (not) found."""
     units = []
     for name in observed.names:
-        if observed.has_truth:
-            before = [j is not None for j in observed.taken(name, level, ORIGINAL, detector)]
-            after = [j is not None for j in observed.taken(name, level, arm, detector)]
-        else:
-            before = [bool(observed.sure(name, level, ORIGINAL, detector))]
-            after = [bool(observed.sure(name, level, arm, detector))]
+        before = observed.found_in(name, level, ORIGINAL, detector)
+        after = observed.found_in(name, level, arm, detector)
         pairs = zip(before, after, strict=True)
         wanted = (True, False) if kind == "lost" else (False, True)
         if wanted in pairs:

@@ -1,7 +1,8 @@
 """The plots of a report, as SVG: drawn from the table alone, the same bytes for the same table.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; every arm has its own marker and
-line style too.
+Every arm has a colour and a marker of its own (the first seven colours are Okabe and Ito's, told
+apart by colour-blind readers) and its name beside its line; the original and the arm that gained
+most are drawn strong, with their intervals.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from relume.errors import MissingExtra
 from relume.study.plan import ORIGINAL, level_name
 from relume.study.table import CURVE_NME, Cell, LandmarkCell, Table
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#7A5FB0")
-MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">")
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5FB0"),
+    *("#8C6D00", "#A30034", "#5B6B7A", "#3A7D0A", "#C2187E"),
+)
+MARKERS = ("s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "*", "d")
 DASHES = ("-", "--", "-.", ":")
 INK, PALE = "#1b1f24", "#d7dbe0"
 STYLE: dict[str, Any] = {
@@ -42,6 +47,8 @@ STYLE: dict[str, Any] = {
 }
 
 
+LABEL_GAP = 0.052
+"""Height of a line's name over that of the axes."""
 LONGEST_LABEL = 18
 """Letters of an arm's name that a legend shows in one line."""
 
@@ -76,12 +83,15 @@ def draw(table: Table) -> list[Plot]:
 
 
 def _found(table: Table, detector: str, cells: Sequence[Cell]) -> Plot:
-    what = "Faces found" if table.things == "faces" else "Pictures with a face found"
+    what = "Faces found" if table.unit_noun == "faces" else "Pictures with a face found"
     title = f"{what} by {detector}"
     if len(table.levels) > 1:
-        alt = f"{title} against darkness, with 95 % row_blocks. " + _read_out(table, cells)
+        bands = "95 % intervals of the original and of the arm that gained most"
+        alt = f"{title} against darkness, with {bands}. {_read_out(table, cells)}"
+        rates, best = [_rates(cells, arm) for arm in table.arms], table.best(detector)
+        focus = best.arm if best is not None else None
         return _plot(f"found-{_slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
-            fig, table, title, [_rates(cells, arm) for arm in table.arms], "share found", 1.02
+            fig, table, title, rates, "share found", 1.02, focus
         ))  # fmt: skip
     alt = f"{title} in each arm, with 95 % intervals. " + _read_out(table, cells)
     height = 1.4 + 0.5 * len(cells)
@@ -148,19 +158,24 @@ def _ladder(
     series: Sequence[Sequence[Point]],
     label: str,
     top: float,
+    best: str | None = None,
 ) -> None:
-    """One line an arm over the darkness levels, with its band where it has one."""
+    """One line an arm over the darkness levels, named at its end; bands for two of them."""
     axes = figure.add_subplot()
     numbers = [level for level in table.levels if level is not None]
+    ends = []
     for i, (arm, points) in enumerate(zip(table.arms, series, strict=True)):
         # side by side by a hair, so that equal arms do not hide each other
-        aside = 1.025 ** ((len(table.arms) - 1) / 2 - i)
+        aside = 1.02 ** ((len(table.arms) - 1) / 2 - i)
         x = [k * aside for k, *_ in points if k is not None]
-        look = _look(arm, i)
-        if points and points[0][2] is not None:
+        look, strong = _look(arm, i), arm in (ORIGINAL, best)
+        if strong and points and points[0][2] is not None:
             low, high = [p[2] for p in points], [p[3] for p in points]
             axes.fill_between(x, low, high, color=look["color"], alpha=0.12, linewidth=0)
-        axes.plot(x, [point[1] for point in points], label=arm, **look)
+        look |= {} if strong else {"linewidth": 1.1, "markersize": 4.5, "alpha": 0.9}
+        axes.plot(x, [point[1] for point in points], zorder=3 if strong else 2, **look)
+        if points:
+            ends.append((x[-1], points[-1][1], arm, look["color"], strong))
     axes.set_xscale("log")
     axes.set_xlim(max(numbers) * 1.15, min(numbers) / 1.15)
     axes.set_xticks(numbers, [f"{k:g}" for k in numbers])
@@ -172,8 +187,30 @@ def _ladder(
     if top <= 1.05:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_title(title)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles, map(folded, labels), loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for k in set(numbers) - {k for points in series for k, *_ in points}:
+        why = "no face found in every arm"
+        axes.text(k, top / 2, why, rotation=90, ha="center", va="center", color="#59636e")
+    _name_lines(axes, ends, top)
+
+
+def _name_lines(axes: Any, ends: Sequence[tuple[float, float, str, str, bool]], top: float) -> None:
+    """Each line's name at its right end, as near to its height as the others allow."""
+    ends = sorted(ends, key=lambda end: end[1])
+    lines = [folded(end[2]).count("\n") + 1 for end in ends]
+    gaps = [LABEL_GAP * top * (a + b) / 2 for a, b in pairwise(lines)]
+    heights = [end[1] for end in ends]
+    for i, gap in enumerate(gaps):  # up from the lowest, then down from the top
+        heights[i + 1] = max(heights[i + 1], heights[i] + gap)
+    heights[-1:] = [min(height, top) for height in heights[-1:]]
+    for i in reversed(range(len(gaps))):
+        heights[i] = min(heights[i], heights[i + 1] - gaps[i])
+    for (x, y, arm, color, strong), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            folded(arm), (x, y), xytext=(1.04, height), textcoords=axes.get_yaxis_transform(),
+            color=color, va="center", fontsize=9.5, weight="bold" if strong else "normal",
+            annotation_clip=False, linespacing=1.0,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "linestyle": ":"},
+        )  # fmt: skip
 
 
 def folded(arm: str) -> str:

@@ -24,8 +24,9 @@ from relume.study.plan import ORIGINAL, level_name
 from relume.study.results import Results
 from relume.study.rows import Row
 from relume.study.table import Table
-from relume.study.wording import p_words
+from relume.study.wording import Verdict, p_words
 
+LIKENESS = ("psnr", "ssim", "psnr_gt_mean")
 SHOWN_METRICS = (
     "found_rate",
     "recall",
@@ -37,11 +38,11 @@ SHOWN_METRICS = (
     "failure_rate_8",
     "failure_rate_10",
     "auc_8",
-    "psnr",
-    "ssim",
-    "psnr_gt_mean",
+    *LIKENESS,
 )
 MARKS = {"helps": "▲ helps", "hurts": "▼ hurts", "none": "– no difference shown"}
+MOST_LISTED = 200
+"""Pictures that the report lists one by one."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
         OutputError: the folder cannot be written.
     """
     folder = inputs.plan.report
-    parts = Parts(plots.draw(table), *_photographs(inputs, rows))
+    results = Results(rows, plan=inputs.plan, labels=inputs.labels)
+    parts = Parts(plots.draw(table), *_photographs(inputs, results))
     files = {f"plots/{plot.name}": plot.svg for plot in parts.plots}
     strips = [*parts.strips, *([parts.light] if parts.light else [])]
     files |= {f"pictures/{strip.name}": strip.jpeg for strip in strips}
-    values = _context(inputs, table, parts)
+    values = _context(inputs, results, table, parts)
     files["table.json"] = as_json(table).encode()
     files["report.md"] = _rendered("report.md.j2", values, html=False).encode()
     files["index.html"] = _rendered("index.html.j2", values, html=True).encode()
@@ -94,9 +96,8 @@ def as_json(table: Table) -> str:
     return json.dumps({**table.as_json(), "metrics": metrics}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _photographs(inputs: Inputs, rows: Sequence[Row]) -> tuple[Figure | None, list[Figure]]:
+def _photographs(inputs: Inputs, observed: Results) -> tuple[Figure | None, list[Figure]]:
     """The light panel and the discordant examples; nothing if the plan wants no photographs."""
-    observed = Results(rows, plan=inputs.plan, labels=inputs.labels)
     if not inputs.plan.examples or not observed.names:
         return None, []
     album = examples.ExampleRenderer(Evaluator(inputs), observed)
@@ -105,7 +106,7 @@ def _photographs(inputs: Inputs, rows: Sequence[Row]) -> tuple[Figure | None, li
     return album.light_panel(), strips
 
 
-def _context(inputs: Inputs, table: Table, parts: Parts) -> dict[str, Any]:
+def _context(inputs: Inputs, results: Results, table: Table, parts: Parts) -> dict[str, Any]:
     plan = inputs.plan
     return {
         "table": table,
@@ -117,8 +118,42 @@ def _context(inputs: Inputs, table: Table, parts: Parts) -> dict[str, Any]:
         "metrics": _used(table),
         "unlabelled": _unlabelled(inputs),
         "version": __version__,
-        "marks": MARKS,
+        "by_picture": _by_picture(results) if len(results.names) <= MOST_LISTED else [],
+        "picture_figures": _picture_figures(table),
     }
+
+
+def _by_picture(results: Results) -> list[tuple[str, list[tuple[int, int]]]]:
+    """What the first detector found in each picture, an arm a column: how many of how many."""
+    plan = results.plan
+
+    def cell(name: str, arm: str) -> tuple[int, int]:
+        found = [results.found_in(name, k, arm, plan.detectors[0]) for k in plan.levels]
+        return sum(map(sum, found)), sum(map(len, found))
+
+    return [(name, [cell(name, arm) for arm in results.arms]) for name in results.names]
+
+
+def _picture_figures(table: Table) -> list[dict[str, Any]]:
+    """Means of grey level, PSNR and SSIM: a table each, arms by exposures."""
+    figures = []
+    for name, label, digits, scale in (
+        ("mean", "Mean grey level (of 255)", 1, 255),
+        *((name, METRICS[name].label, 3 if name == "ssim" else 2, 1) for name in LIKENESS),
+    ):
+        cells = {(c.arm, c.level): getattr(c, name) for c in table.pictures_by_arm}
+        if all(value is None for value in cells.values()):
+            continue
+        rows = [
+            (arm, [None if cells[arm, k] is None else scale * cells[arm, k] for k in table.levels])
+            for arm in table.arms
+        ]
+        figures.append({"label": label, "digits": digits, "rows": rows})
+    return figures
+
+
+def _mark(verdict: Verdict) -> str:
+    return "– too few to show" if verdict.too_few else MARKS[verdict.word]
 
 
 def _unlabelled(inputs: Inputs) -> int:
@@ -132,12 +167,12 @@ def _unlabelled(inputs: Inputs) -> int:
 
 def _used(table: Table) -> list[Metric]:
     """The metrics that this table has figures for."""
-    names = {"score", "recall" if table.things == "faces" else "found_rate"}
+    names = {"score", "recall" if table.unit_noun == "faces" else "found_rate"}
     if any(cell.fp_per_image is not None for cell in table.cells):
         names |= {"precision", "fp_per_image", "average_precision"}
     if table.landmarks:
         names |= {"nme", "failure_rate_8", "failure_rate_10", "auc_8"}
-    for name in ("psnr", "ssim", "psnr_gt_mean"):
+    for name in LIKENESS:
         if any(getattr(cell, name) is not None for cell in table.pictures_by_arm):
             names.add(name)
     return [METRICS[name] for name in SHOWN_METRICS if name in names]
@@ -157,6 +192,7 @@ def _rendered(template: str, values: dict[str, Any], *, html: bool) -> str:
         "level": level_name,
         "p": p_words,
         "cell": _markdown_cell,
+        "mark": _mark,
     }
     environment.filters.update(filters)
     source = resources.files("relume.study").joinpath("templates", template)

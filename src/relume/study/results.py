@@ -94,16 +94,16 @@ class Results:
         faces = self.taken(name, level, arm, detector)
         return {j: p for j, p in zip(faces, points, strict=True) if j is not None}
 
-    def found(self, level: float | None, arm: str, detector: str) -> Bools:
-        """Whether each true face was found; without truth, whether each picture shows one."""
+    def found_in(self, name: str, level: float | None, arm: str, detector: str) -> list[bool]:
+        """Whether each true face of a picture was found; without truth, whether it shows one."""
         if not self.has_truth:
-            return np.array([bool(self.sure(n, level, arm, detector)) for n in self.names], bool)
-        values = [
-            index is not None
-            for name in self.names
-            for index in self.taken(name, level, arm, detector)
-        ]
-        return np.array(values, bool)
+            return [bool(self.sure(name, level, arm, detector))]
+        return [index is not None for index in self.taken(name, level, arm, detector)]
+
+    def found(self, level: float | None, arm: str, detector: str) -> Bools:
+        """:meth:`found_in` of all pictures in a row."""
+        found = [self.found_in(name, level, arm, detector) for name in self.names]
+        return np.array([value for values in found for value in values], bool)
 
     def scores(self, level: float | None, arm: str, detector: str) -> Floats:
         """The scores of the faces found: the true ones, or each picture's best without truth."""

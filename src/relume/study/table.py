@@ -21,7 +21,7 @@ from relume.metrics.statistics import (
     paired_bootstrap_mean,
     wilson_interval,
 )
-from relume.study import wording as words
+from relume.study import wording
 from relume.study.dataset import Labels
 from relume.study.plan import ORIGINAL, Plan
 from relume.study.results import Bools, Floats, Results
@@ -35,7 +35,7 @@ CURVE_NME = tuple(round(0.005 * i, 3) for i in range(41))
 
 @dataclass(frozen=True)
 class Versus:
-    """An arm against ``original``, pair by pair: counts, exact McNemar, Holm over arms, words."""
+    """An arm against ``original``, pair by pair: counts, exact McNemar, Holm over arms, wording."""
 
     lost: int
     won: int
@@ -138,7 +138,7 @@ class Table:
     arms: tuple[str, ...]
     detectors: tuple[str, ...]
     levels: tuple[float | None, ...]
-    things: str
+    unit_noun: str
     pictures: int
     left_out: int
     failures: tuple[Failure, ...]
@@ -159,6 +159,10 @@ class Table:
                 return cell
         raise KeyError((detector, level, arm))
 
+    def best(self, detector: str) -> Cell | None:
+        """The cell of this detector that gained most over the original, None if nothing did."""
+        return wording.best_cell(cell for cell in self.cells if cell.detector == detector)
+
     def as_json(self) -> dict[str, Any]:
         """The table as plain dictionaries and lists."""
         return asdict(self)
@@ -171,22 +175,22 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
     """
     rows = list(rows)
     observed = Results(rows, plan=plan, labels=labels)
-    things = "faces" if observed.has_truth else "pictures"
+    unit_noun = "faces" if observed.has_truth else "pictures"
     cells: list[Cell] = []
     if observed.names:
         for detector in plan.detectors:
             for level in plan.levels:
-                cells += _level_cells(observed, detector, level, things)
+                cells += _level_cells(observed, detector, level, unit_noun)
     found = tuple(cells)
     marks = _landmark_cells(observed) if observed.has_landmarks and observed.names else ()
-    answers = {d: words.answer(found, d, len(observed.names), things) for d in plan.detectors}
+    answers = {d: wording.answer(found, d, len(observed.names), unit_noun) for d in plan.detectors}
     return Table(
         answer=answers[plan.detectors[0]],
         answers=answers,
         arms=observed.arms,
         detectors=plan.detectors,
         levels=plan.levels,
-        things=things,
+        unit_noun=unit_noun,
         pictures=len(observed.names),
         left_out=len(observed.failed),
         failures=_failures(rows),
@@ -194,11 +198,13 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
         landmarks=marks,
         pictures_by_arm=_picture_cells(observed) if observed.names else (),
         crossings=tuple(_crossings(found)),
-        notes=words.notes(plan, labels, observed),
+        notes=wording.notes(plan, labels, observed),
     )
 
 
-def _level_cells(observed: Results, detector: str, level: float | None, things: str) -> list[Cell]:
+def _level_cells(
+    observed: Results, detector: str, level: float | None, unit_noun: str
+) -> list[Cell]:
     """All arms of one detector at one level, compared with ``original``, Holm over the arms."""
     base = observed.found(level, ORIGINAL, detector)
     others = [arm for arm in observed.arms if arm != ORIGINAL]
@@ -216,7 +222,7 @@ def _level_cells(observed: Results, detector: str, level: float | None, things: 
             won=won[arm],
             p=adjusted[arm],
             comparisons=len(others),
-            things=things,
+            unit_noun=unit_noun,
         )
         versus = Versus(lost[arm], won[arm], p[arm], adjusted[arm], verdict)
         cells.append(_cell(observed, detector, level, arm, found[arm], versus))

@@ -6,7 +6,7 @@ seen: 124 pictures of which 118 are found already leave 6 to win, too few to sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,14 +24,18 @@ Word = Literal["hurts", "helps", "none"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """``hurts``, ``helps`` or ``none`` (no difference shown), and the sentence that says it."""
+    """``hurts``, ``helps`` or ``none`` (no difference shown), and the sentence that says it.
+
+    ``too_few``: neither a gain nor a loss could have been shown, whatever the arm did.
+    """
 
     word: Word
     text: str
+    too_few: bool = False
 
 
 def judge_counts(
-    *, n: int, found: int, lost: int, won: int, p: float, comparisons: int, things: str = "faces"
+    *, n: int, found: int, lost: int, won: int, p: float, comparisons: int, unit_noun: str = "faces"
 ) -> Verdict:
     """The verdict on an arm that lost and won faces against ``original``.
 
@@ -47,11 +51,14 @@ def judge_counts(
     gain = gain_power(n, found, lost=lost, alpha=ALPHA, comparisons=comparisons)
     could = []
     if loss.possible:
-        could.append(f"could only have shown a loss of at least {loss.needed} {things}")
+        could.append(f"could only have shown a loss of at least {loss.needed} {unit_noun}")
     else:
-        could.append(f"a loss could not have been shown: only {found} {things} were there to lose")
+        could.append(
+            f"a loss could not have been shown: only {found} {unit_noun} were there to lose"
+        )
     could.append(gain.sentence())
-    return Verdict("none", f"no difference shown at n = {n}: {'; '.join(could)}")
+    text = f"no difference shown at n = {n}: {'; '.join(could)}"
+    return Verdict("none", text, too_few=not (gain.possible or loss.possible))
 
 
 def judge_difference(
@@ -76,70 +83,118 @@ Effect = tuple[tuple[str, tuple[float | None, ...]], ...]
 """At which levels an arm "helps" and "hurts"."""
 
 
-def answer(cells: Iterable[Cell], detector: str, pictures: int, things: str) -> str:
-    """What the arms do for one detector, in one sentence."""
+def best_cell(cells: Iterable[Cell]) -> Cell | None:
+    """The cell that gained most over the original (won less lost), None if nothing gained.
+
+    Of equals, one that is shown to help, and then the first.
+    """
+    gains = [(c.versus.won - c.versus.lost, c.versus.verdict.word == "helps", c)
+             for c in cells if c.versus is not None]  # fmt: skip
+    gain, _, best = max(gains, key=lambda entry: entry[:2], default=(0, False, None))
+    return best if gain > 0 else None
+
+
+def answer(cells: Iterable[Cell], detector: str, pictures: int, unit_noun: str) -> str:
+    """What the arms do for one detector, in one sentence or two: the best arm's figures first."""
     mine = [cell for cell in cells if cell.detector == detector]
     if not mine:
         return "No picture is complete in all arms, so nothing can be said."
     arms = list(dict.fromkeys(cell.arm for cell in mine if cell.arm != ORIGINAL))
-    base = [cell for cell in mine if cell.arm == ORIGINAL]
+    originals = [cell for cell in mine if cell.arm == ORIGINAL]
+    base = {cell.level: cell for cell in originals}
     if not arms:
-        return f"{_base(base, detector, pictures, things)}; no other arm was compared."
-    if len(base) == 1:
-        by_word: dict[str, list[str]] = {"helps": [], "hurts": [], "none": []}
-        for cell in mine:
-            if cell.versus is not None:
-                by_word[cell.versus.verdict.word].append(f"{cell.arm} ({cell.found})")
-        parts = _one_level(by_word)
-        return f"{_base(base, detector, pictures, things)}; {'; '.join(parts)}."
-    alike: dict[Effect, list[str]] = {}
+        lead = _base(originals, detector, pictures, unit_noun)
+        return f"{lead}; no other arm was compared."
+    effects: dict[Effect, list[str]] = {}
     for arm in arms:
-        alike.setdefault(_effect([c for c in mine if c.arm == arm]), []).append(arm)
-    quiet = alike.pop((), [])
-    spoken = [_said(together, effect) for effect, together in alike.items()]
+        effects.setdefault(_effect([c for c in mine if c.arm == arm]), []).append(arm)
+    quiet = effects.pop((), [])
+    best, doubt = best_cell(mine), ""
+    if best is not None and best.versus is not None and best.versus.verdict.word == "none":
+        power = gain_power(
+            best.n, base[best.level].found, lost=best.versus.lost, comparisons=len(arms)
+        )
+        too_few = f"{best.n} {unit_noun} are too few to show it"
+        doubt = "it takes more to show a gain" if power.possible else too_few
+        doubt = f". {doubt[0].upper()}{doubt[1:]}: {power.needed} wins would be needed"
+        # where not even the best could be shown, "no difference" of the others says nothing
+        quiet = [arm for arm in quiet if arm != best.arm] if power.possible else []
+    counts = {c.arm: f"{c.arm} ({c.found})" if len(base) == 1 else c.arm for c in mine}
+    sentences = [
+        _effect_sentence([counts[arm] for arm in together], effect, levels=len(base) > 1)
+        for effect, together in sorted(effects.items())
+    ]
     if quiet:
-        spoken.append(f"no difference was shown for {_and(quiet)} at any level")
-    levels = describe([cell.level for cell in base])
-    return f"On {pictures} pictures darkened to {levels}, with {detector}: {'; '.join(spoken)}."
+        names, where = _and([counts[arm] for arm in quiet]), " at any level" * (len(base) > 1)
+        sentences.append(f"no difference was shown for {names}{where}")
+    if len(base) == 1:
+        lead = _base(originals, detector, pictures, unit_noun)
+    else:
+        lead = f"On {pictures} pictures darkened to {describe(list(base))}"
+    return f"{'; '.join([lead + _best(best, base, detector, unit_noun), *sentences])}{doubt}."
+
+
+def _best(
+    best: Cell | None, base: Mapping[float | None, Cell], detector: str, unit_noun: str
+) -> str:
+    """The figures of the arm that gained most: what the answer leads with."""
+    if best is None or best.versus is None:
+        return "" if len(base) == 1 else f", with {detector}"
+    pairs = f"{best.versus.won} won, {best.versus.lost} lost"
+    if len(base) == 1:
+        return f", {best.found} with {best.arm} ({pairs})"
+    what = "faces" if unit_noun == "faces" else "pictures with a face"
+    original = base[best.level].found
+    return (
+        f", {detector} finds {best.found} of {best.n} {what} with {best.arm} at "
+        f"{describe([best.level])}, {original} in the original ({pairs})"
+    )
 
 
 def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ...]:
     """How the figures were made, one sentence each."""
-    said = [
+    sentences = [
         f"A face counts as found from a score of {plan.threshold:g} on. Detectors and landmark "
         "models are frozen: none has seen an enhanced picture."
     ]
-    said += _truth_notes(plan, labels)
-    said.append(
+    sentences += _truth_notes(plan, labels)
+    sentences.append(
         "Intervals are Wilson's at 95 %. Each arm is compared with the original, on the same "
         f"{'faces' if observed.has_truth else 'pictures'}, by the exact McNemar test; p is "
         "adjusted over the arms (Holm) for each detector and level. Differences of average "
         "precision and of landmark errors have paired bootstrap intervals (2,000 resamples)."
     )
     if labels is not None and any(len(faces) > 1 for faces in labels.faces.values()):
-        said.append(
+        sentences.append(
             "Some pictures show several faces; McNemar's test takes them as independent, "
             "the bootstrap of the average precision resamples whole pictures."
         )
+    if plan.reference is not None and any("+" in arm for arm in plan.arms):
+        sentences.append(
+            "Of an arm of several views the enhanced view is compared with the reference, brought "
+            "to the size of the view."
+        )
     if plan.darken:
-        said.append(
+        sentences.append(
             "Pictures were darkened to k times their light (linear exposure) with sensor noise, "
             f"8 bit and JPEG; every arm got the same dark picture (seed {plan.seed})."
         )
     if observed.has_landmarks:
-        said.append(
+        sentences.append(
             "Landmark errors (NME) are fractions of the distance of the outer eye corners. In "
             "true boxes all faces count; behind a detector the mean is over the faces found in "
             "all arms, while failure rates and areas count a missed face as a failure."
         )
     own = [(name, spec) for name, spec in map(named, plan.arms) if spec and is_spec(spec)]
     if own:
-        said.append(f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}.")
+        sentences.append(
+            f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}."
+        )
     if observed.failed:
-        said.append(
+        sentences.append(
             f"{len(observed.failed)} pictures failed in some arm and are left out of all of them."
         )
-    return tuple(said)
+    return tuple(sentences)
 
 
 def _truth_notes(plan: Plan, labels: Labels | None) -> list[str]:
@@ -161,9 +216,9 @@ def _truth_notes(plan: Plan, labels: Labels | None) -> list[str]:
     ]
 
 
-def _base(base: Sequence[Cell], detector: str, pictures: int, things: str) -> str:
+def _base(base: Sequence[Cell], detector: str, pictures: int, unit_noun: str) -> str:
     first = base[0]
-    if things == "pictures":
+    if unit_noun == "pictures":
         return (
             f"{detector} finds a face in {first.found} of {first.n} original pictures "
             f"({first.rate:.1%})"
@@ -172,16 +227,6 @@ def _base(base: Sequence[Cell], detector: str, pictures: int, things: str) -> st
         f"On {pictures} pictures {detector} finds {first.found} of {first.n} faces in the "
         f"originals ({first.rate:.1%})"
     )
-
-
-def _one_level(by_word: dict[str, list[str]]) -> list[str]:
-    parts = []
-    for word in ("helps", "hurts"):
-        if by_word[word]:
-            parts.append(f"{_and(by_word[word])} {_verb(word, by_word[word])}")
-    if by_word["none"]:
-        parts.append(f"no difference was shown for {_and(by_word['none'])}")
-    return parts
 
 
 def _effect(cells: Sequence[Cell]) -> Effect:
@@ -194,9 +239,11 @@ def _effect(cells: Sequence[Cell]) -> Effect:
     return tuple(shown)
 
 
-def _said(arms: Sequence[str], effect: Effect) -> str:
+def _effect_sentence(arms: Sequence[str], effect: Effect, *, levels: bool) -> str:
     """``gamma and clahe help at k = 0.01 and hurt at k = 0.1``."""
-    parts = [f"{_verb(word, arms)} at {describe(levels)}" for word, levels in effect]
+    parts = [
+        _verb(word, arms) + (f" at {describe(where)}" if levels else "") for word, where in effect
+    ]
     return f"{_and(arms)} {' and '.join(parts)}"
 
 
