@@ -26,10 +26,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An empty manifest of its own."""
+    """A folder for a manifest of its own."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    (folder / "manifest.toml").write_text("# head\n", "utf-8")
     return folder
 
 
@@ -52,12 +51,19 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 def declare(folder: Path, *urls: str) -> None:
     """Enter CONTENT as the entry ``net``; shipped unless it has addresses."""
-    source = folder.parent / "source" / "net.onnx"
-    source.parent.mkdir(exist_ok=True)
-    source.write_bytes(CONTENT)
-    weights.add_entry(
-        "net", source, licence="MIT", source="a test", summary="a net", urls=urls, folder=folder
-    )
+    if not urls:
+        (folder / "net.onnx").write_bytes(CONTENT)
+    lines = [
+        "[net]",
+        'file = "net.onnx"',
+        f'sha256 = "{hashlib.sha256(CONTENT).hexdigest()}"',
+        f"bytes = {len(CONTENT)}",
+        'licence = "MIT"',
+        'source = "a test"',
+        'summary = "a net"',
+        f"urls = {list(urls)}",
+    ]
+    (folder / "manifest.toml").write_text("\n".join(lines), "utf-8")
 
 
 def test_every_declared_entry_is_complete() -> None:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from relume.weights.manifest import Entry, add_entry, sha256_of
+from relume.weights.manifest import Entry, sha256_of
 from relume.weights.store import cache_folder, entries, path
 
-__all__ = ["Entry", "add_entry", "cache_folder", "entries", "path", "sha256_of"]
+__all__ = ["Entry", "cache_folder", "entries", "path", "sha256_of"]
