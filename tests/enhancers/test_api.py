@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -51,6 +52,25 @@ def test_values_above_1_are_clamped_and_never_wrap_around(run: Callable[..., Ima
 def test_values_that_are_not_finite_are_an_error(run: Callable[..., Image], bad: float) -> None:
     with pytest.raises(RelumeError, match="stub gave values that are not finite"):
         run(lambda image: np.where(image > 0.1, np.float32(bad), image), PICTURE)
+
+
+def test_finishing_a_result_takes_no_further_picture(run: Callable[..., Image]) -> None:
+    """Of 50 MP each would be 600 MB."""
+    image = np.random.default_rng(0).random((1000, 2000, 3), np.float32) * np.float32(0.3)
+    tracemalloc.start()
+    try:
+        run(lambda image: image * 2, Photo(image), strength=0.5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * image.nbytes
+
+
+def test_an_enhancer_may_give_back_its_input(run: Callable[..., Image]) -> None:
+    image = np.full((8, 8, 3), 0.2, np.float32)
+    result = run(lambda image: image, Photo(image), strength=0.5)
+    assert not np.may_share_memory(result.pixels, image)
+    np.testing.assert_array_equal(image, np.float32(0.2))
 
 
 def test_another_size_is_an_error(run: Callable[..., Image]) -> None:

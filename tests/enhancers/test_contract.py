@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relume import weights
 from relume.catalog import Info, Value
 from relume.engine import Runtime
 from relume.enhancers import enhance, methods
@@ -41,9 +40,6 @@ class Case:
 def case(request: pytest.FixtureRequest, small_retinexnet: Path) -> Case:
     if request.param == "small retinexnet":
         return Case("retinexnet", {"weights": str(small_retinexnet), "tile_px": 64})
-    missing = [w for w in methods().info(request.param).weights if w not in weights.entries()]
-    if missing:
-        pytest.skip(f"the manifest has no weights {', '.join(missing)} yet")
     return Case(request.param, {})
 
 
@@ -135,7 +131,7 @@ def test_black_and_white(case: Case, level: int) -> None:
     result = case(flat)
     assert np.ptp(result.astype(int), axis=2).max() == 0, "no cast on a colourless picture"
     if level == 255:
-        # the gate keeps 92 % of a well exposed photo whatever the method does
+        # the gate keeps 95 % of a well exposed photo whatever the method does
         assert result.min() >= 234
 
 

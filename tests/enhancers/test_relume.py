@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from skimage import data
 
-import relume
-from relume.enhancers import enhance
+from relume import weights
+from relume.enhancers import describe, enhance
 from relume.enhancers.relume import MACHINE_LEVEL, MachineEnhancer, RelumeEnhancer, match_mean
+from relume.errors import ParameterError, WeightsError
 from relume.image.color import luma
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
@@ -72,23 +76,6 @@ def test_the_machine_view_has_one_level_whatever_the_photo() -> None:
         assert mean_level(np.clip(view, 0, 1)) == pytest.approx(MACHINE_LEVEL, rel=0.05)
 
 
-@pytest.mark.parametrize(
-    "picture",
-    [
-        np.zeros((64, 64, 3), np.uint8),
-        np.full((64, 64, 3), 255, np.uint8),
-        np.zeros((1, 1, 3), np.uint8),
-        np.full((3, 500, 3), 9, np.uint8),
-        np.random.default_rng(0).integers(0, 3000, (40, 56, 3), np.uint16),
-    ],
-    ids=["black", "white", "one pixel", "a strip", "16 bit"],
-)
-def test_extremes_keep_shape_and_kind(picture: np.ndarray) -> None:
-    result = relume.enhance(picture, method="relume")
-    assert result.shape == picture.shape
-    assert result.dtype == picture.dtype
-
-
 def test_a_flat_dark_wall_stays_flat() -> None:
     wall = darken(np.full((160, 160, 3), 0.5, np.float32), 0.03, np.random.default_rng(1))
     result = luma(enhance(wall, method="relume"))[16:-16, 16:-16]
@@ -97,14 +84,57 @@ def test_a_flat_dark_wall_stays_flat() -> None:
     assert (result - smooth).std() < 0.03
 
 
-def test_grey_stays_grey() -> None:
-    grey = np.repeat(dark()[:96, :96, :1], 3, axis=2)
-    result = enhance(np.rint(grey * 255).astype(np.uint8), method="relume")
-    assert (result[..., 0] == result[..., 1]).all()
-
-
 @pytest.mark.parametrize(("level", "asked"), [(0.2, 0.22), (0.3, 0.3), (0.5, 0.4)])
-def test_at_level_meets_a_level_by_one_factor(level: float, asked: float) -> None:
+def test_match_mean_meets_a_level_by_one_factor(level: float, asked: float) -> None:
     image = np.random.default_rng(2).random((30, 30, 3), np.float32) * np.float32(2 * level)
     met = match_mean(image, asked)
     assert mean_level(np.minimum(met, 1)) == pytest.approx(asked, rel=0.03)
+
+
+def copy_network(folder: Path, *names: str) -> Path:
+    """The shipped files ``names`` as a training run leaves them in its folder."""
+    for name in names:
+        entry = weights.entries()[name]
+        shutil.copy(weights.path(name), folder / entry.file)
+    return folder / "relume.onnx"
+
+
+@pytest.mark.parametrize("method", ["relume", "machine"])
+def test_a_network_of_ones_own_is_used(tmp_path: Path, method: str) -> None:
+    own = copy_network(tmp_path, "relume")
+    parameters = {"weights": str(own)}
+    result = enhance(dark(), method=method, parameters=parameters)
+    np.testing.assert_array_equal(result, enhance(dark(), method=method))
+    own.rename(tmp_path / "mine.onnx")
+    assert describe(f"{method}:weights={tmp_path / 'mine.onnx'}").startswith("mine.onnx: OpenVINO")
+
+
+def test_the_estimator_beside_ones_own_network_is_used(tmp_path: Path) -> None:
+    own = copy_network(tmp_path, "relume", "relume-exposure")
+    estimator = onnx.load(tmp_path / "relume-exposure.onnx")
+    (last,) = [node for node in estimator.graph.node if "brightness" in node.output]
+    last.output[0] = "guess"
+    half = onnx.helper.make_tensor("half", onnx.TensorProto.FLOAT, [1], [0.5])
+    estimator.graph.initializer.append(half)
+    estimator.graph.node.append(onnx.helper.make_node("Mul", ["guess", "half"], ["brightness"]))
+    onnx.save(estimator, tmp_path / "relume-exposure.onnx")
+    ours = mean_level(enhance(dark(), method=f"relume:weights={own}"))
+    assert ours == pytest.approx(mean_level(enhance(dark())) / 2, rel=0.06)
+
+
+def test_what_is_no_network_of_relumes_is_refused(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    shutil.copy(weights.path("relume-exposure"), wrong)
+    says = (
+        r"wrong\.onnx is not a network of relume's: expected brightness, image, thumbnail -> photo"
+    )
+    with pytest.raises(WeightsError, match=says):
+        enhance(dark(), method=f"relume:weights={wrong}")
+    own = copy_network(tmp_path, "relume")
+    shutil.copy(own, tmp_path / "relume-exposure.onnx")
+    with pytest.raises(WeightsError, match="is not an exposure estimator: expected thumbnail"):
+        enhance(dark(), method=f"relume:weights={own}")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        enhance(dark(), method=f"relume:weights={tmp_path / 'none.onnx'}")
+    with pytest.raises(ParameterError, match=r"weights must name an \.onnx file"):
+        enhance(dark(), method="relume:weights=net.pth")

@@ -8,8 +8,9 @@ import pytest
 
 from relume.engine import Runtime
 from relume.enhancers import decompose, describe, enhance
-from relume.enhancers.retinexnet import HALO_PX, RetinexNetEnhancer, build_module
+from relume.enhancers.retinexnet import RetinexNetEnhancer, build_module
 from relume.errors import ParameterError, RelumeError, WeightsError
+from relume.nets.sizes import RETINEX_HALO_PX
 from relume.photo import Image
 
 from .conftest import write_retinexnet
@@ -39,7 +40,7 @@ def test_the_parts_multiply_to_the_whole(small_retinexnet: Path) -> None:
 def test_tiles_give_what_one_go_gives(small_retinexnet: Path, tile_px: int) -> None:
     def parts(side: int) -> Any:
         enhancer = RetinexNetEnhancer(weights=str(small_retinexnet), tile_px=side)
-        return enhancer.on(F32).decompose(picture(203, 330))
+        return enhancer.with_runtime(F32).decompose(picture(203, 330))
 
     tiled, whole = parts(tile_px), parts(1024)
     for name in ("reflectance", "illumination", "relit_illumination", "enhanced"):
@@ -59,7 +60,7 @@ def test_the_halo_covers_what_the_real_network_sees() -> None:
         (gradient,) = torch.autograd.grad(relit[0, 0, 4, column], image, retain_graph=True)
         touched = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
         seen += [column - int(touched.min()), int(touched.max()) - column]
-    assert max(seen) == 33 <= HALO_PX
+    assert max(seen) == 33 <= RETINEX_HALO_PX
 
 
 def test_denoising_is_on_by_default_and_switchable(small_retinexnet: Path) -> None:
@@ -93,7 +94,9 @@ def test_weights_that_are_not_there_or_not_this_network(tmp_path: Path) -> None:
     model = onnx.load(other)
     del model.graph.output[0]
     onnx.save(model, other)
-    with pytest.raises(WeightsError, match="is not a Retinex-Net: expected image -> reflectance"):
+    with pytest.raises(
+        WeightsError, match="is not a Retinex-Net: expected image -> illumination, reflectance"
+    ):
         run(other)
 
 
@@ -119,7 +122,7 @@ def test_torch_and_onnx_of_an_export_agree(tmp_path: Path, skips: Any, padding: 
     torch.manual_seed(1)
     net = RetinexNet(skips=skips, padding=padding)
     tensors, graph = export_retinexnet(net, tmp_path, name="net")
-    ours = RetinexNetEnhancer(weights=str(graph)).on(F32).network()
+    ours = RetinexNetEnhancer(weights=str(graph)).with_runtime(F32).network()
     theirs = TorchNetwork(graph, lambda: build_module(tensors), Runtime(device="cpu"))
     image = picture(40, 56).transpose(2, 0, 1)[None]
     results = ours({"image": image})

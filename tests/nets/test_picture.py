@@ -5,13 +5,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from relume.nets.picture import (  # noqa: E402
-    THUMBNAIL_PX,
     ExposureNet,
     PictureNet,
     grey_level,
     layout,
     views,
 )
+from relume.nets.sizes import THUMBNAIL_PX  # noqa: E402
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from relume.io.formats import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from relume.cli.jobs import Found, Job
-    from relume.photo import Photo
+    from relume.photo import Image, Photo
 
 
 CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
@@ -170,6 +170,8 @@ class Run:
             raise
         except Exception as error:
             return self._fail(job, error)
+        samples = _samples(photo, result)
+        del photo  # 600 MB at 50 MP, while the result is written
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             write(result, job.target, overwrite=self.overwrite, quality=self.quality)
@@ -178,7 +180,7 @@ class Run:
             if isinstance(cause, OSError) and cause.errno in NO_ROOM:
                 raise _NoRoomError(console.reason(error)) from error
             return self._fail(job, error)
-        self._note_change(photo, result)
+        self._note_change(*samples)
         if not self.done and self.output is not None:
             from relume.cli.jobs import leave_results_file
 
@@ -186,15 +188,14 @@ class Run:
         self.done.append(job)
         return None
 
-    def _note_change(self, photo: Photo, result: Photo) -> None:
-        """Keep what the summary says about brightness."""
+    def _note_change(self, before: Image, after: Image) -> None:
+        """Keep what the summary says about brightness, from samples of the photo and its result."""
         import numpy as np
 
-        from relume.image.exposure import mean_level, subsample
+        from relume.image.exposure import mean_level
 
-        if photo.pixels.shape != result.pixels.shape:
+        if before.shape != after.shape:
             return
-        before, after = (subsample(image.pixels, 250_000) for image in (photo, result))
         self.levels.append((mean_level(before), mean_level(after)))
         if self.work.to_change_lit and float(np.abs(after - before).mean()) < NEARLY:
             self.left_as_is += 1
@@ -253,3 +254,9 @@ class Run:
         if self.failed:
             parts.append(f"{self.failed} failed")
         return console.one_line(f"{', '.join(parts)} ({text})")
+
+
+def _samples(*photos: Photo) -> tuple[Image, ...]:
+    from relume.image.exposure import subsample
+
+    return tuple(subsample(photo.pixels, 250_000) for photo in photos)

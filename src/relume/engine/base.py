@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from relume.errors import InputError, ParameterError
+from relume.errors import InputError, ParameterError, WeightsError
 
 Array = npt.NDArray[Any]
 Inference = Callable[[Mapping[str, Array]], Mapping[str, Array]]
@@ -81,6 +82,22 @@ def check_inputs(given: Mapping[str, Array], expected: tuple[str, ...]) -> None:
     if set(given) != set(expected):
         raise InputError(
             f"the network takes {', '.join(expected)}, got {', '.join(sorted(given)) or 'nothing'}"
+        )
+
+
+def check_interface(
+    network: Network, model: Path, kind: str, inputs: Iterable[str], outputs: Iterable[str]
+) -> None:
+    """Refuse a network from the file ``model`` that is not of this ``kind`` ("a Retinex-Net").
+
+    Raises:
+        WeightsError: other inputs or outputs.
+    """
+    inputs, outputs = sorted(inputs), sorted(outputs)
+    if sorted(network.inputs) != inputs or sorted(network.outputs) != outputs:
+        raise WeightsError(
+            f"{model} is not {kind}: expected {', '.join(inputs)} -> {', '.join(outputs)}, "
+            f"got {', '.join(network.inputs)} -> {', '.join(network.outputs)}"
         )
 
 

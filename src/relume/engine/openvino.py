@@ -21,6 +21,7 @@ import openvino
 from relume.engine.base import Array, Runtime, check_inputs, contiguous
 from relume.engine.cpu import cpu_flags, has_amx_bf16
 from relume.errors import DeviceError, InputError, WeightsError
+from relume.image.parallel import free_memory
 from relume.weights import cache_folder
 
 HINTS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
@@ -66,9 +67,12 @@ class OpenVinoNetwork:
         )
 
     def release_memory(self) -> None:
-        """Free the tensors between the layers."""
+        """Free the tensors: inputs, outputs and those between the layers."""
         with self._lock:
-            self._request.get_compiled_model().release_memory()
+            compiled = self._request.get_compiled_model()
+            self._request = compiled.create_infer_request()
+            compiled.release_memory()
+        free_memory()
 
 
 def read_graph(model: Path) -> openvino.Model:

@@ -14,9 +14,9 @@ from relume.enhancers.options import DEFAULT_METHOD, check_options
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
-from relume.image import exposure
 from relume.image.color import is_grey, luma
-from relume.image.parallel import map_row_blocks
+from relume.image.exposure import LitProtection
+from relume.image.parallel import for_row_blocks
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
 
 Picture = TypeVar("Picture", bound=Photo | Array)
@@ -57,8 +57,8 @@ def enhance(
     image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
     if options["strength"] == 0 or enhancer.info.name == "original":
         return _untouched(picture)
-    gated = options["protect_lit"] and not isinstance(options.get("brightness"), float)
-    result = _blend(image, _run(enhancer, image, gated=gated), options["strength"])
+    protect = options["protect_lit"] and not isinstance(options.get("brightness"), float)
+    result = _run(enhancer, image, protect=protect, strength=options["strength"])
     if isinstance(picture, Photo):
         return cast(Picture, picture.with_pixels(result))
     return cast(Picture, from_image(result, like=picture))
@@ -119,7 +119,7 @@ def build(
     if runtime is None:
         return enhancer
     if isinstance(enhancer, RunsNetwork):
-        return enhancer.on(runtime)
+        return enhancer.with_runtime(runtime)
     if not runtime.on_cpu:
         raise DeviceError(
             f"{enhancer.info.name} runs no network, so it cannot run on {runtime.device!r}; "
@@ -133,26 +133,40 @@ def _untouched(picture: Picture) -> Picture:
     return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
 
 
-def _run(enhancer: Enhancer, image: Image, *, gated: bool) -> Image:
-    """The enhancer's result: finite, in [0, 1], lit parts kept, grey if the image is."""
-    enhanced = enhancer(image)
-    name = enhancer.info.name
+def _run(enhancer: Enhancer, image: Image, *, protect: bool, strength: float) -> Image:
+    """The enhancer's result: finite, in [0, 1], lit parts kept, grey if the image is, blended."""
+    protection = LitProtection.of(image) if protect else None
+    enhanced, name = enhancer(image), enhancer.info.name
     if enhanced.shape != image.shape:
         raise RelumeError(f"{name} gave a picture of {enhanced.shape} for one of {image.shape}")
-    if not np.isfinite(enhanced).all():
-        raise RelumeError(f"{name} gave values that are not finite; try precision f32")
-    # the one clamp; a value above 1 that met the cast to 8 bit would wrap around
-    if gated:
-        enhanced = exposure.protect_lit(image, enhanced)
-    else:
-        enhanced = map_row_blocks(lambda values: np.clip(values, 0.0, 1.0), enhanced)
-    if is_grey(image):
-        enhanced = np.repeat(luma(enhanced)[:, :, None], 3, axis=2)
-    return enhanced
+    grey, out = is_grey(image), _reusable(enhanced, image)
+
+    # a few rows at a time, in place: each further picture of 50 MP would take 600 MB
+    def finish(rows: slice) -> None:
+        before, after = image[rows], enhanced[rows]
+        if not np.isfinite(after).all():
+            raise RelumeError(f"{name} gave values that are not finite; try precision f32")
+        after = np.clip(after, 0.0, 1.0)  # or they would wrap around in the cast to 8 bit
+        if protection is not None:
+            after = protection.blend(before, after)
+        if grey:
+            after = np.repeat(luma(after)[:, :, None], 3, axis=2)
+        out[rows] = _blend(before, after, strength)
+
+    for_row_blocks(finish, image)
+    return out
 
 
-def _blend(image: Image, enhanced: Image, strength: float) -> Image:
-    if strength == 1:
+def _reusable(enhanced: Image, image: Image) -> Image:
+    """``enhanced`` itself, if nobody else needs it, or memory of its size."""
+    free = enhanced.dtype == np.float32 and enhanced.flags.writeable
+    if free and not np.may_share_memory(enhanced, image):
         return enhanced
+    return np.empty(image.shape, np.float32)
+
+
+def _blend(before: Image, after: Image, strength: float) -> Image:
+    if strength == 1:
+        return after
     share = np.float32(strength)
-    return np.asarray(image * (1 - share) + enhanced * share, np.float32)
+    return np.asarray(before * (1 - share) + after * share, np.float32)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from relume.catalog import Info
+from relume.catalog import Info, Parameter
 from relume.engine import Runtime
+from relume.errors import ParameterError
 from relume.photo import Image
 
 Brightness = float | Literal["auto"]
@@ -20,7 +22,7 @@ class Enhancer(Protocol):
         """The catalogue's data about the method."""
 
     def __call__(self, image: Image) -> Image:
-        """The enhanced image, of the same shape; not clamped yet, and never the input changed."""
+        """The enhanced image, new, of the same shape, not clamped; the input is never changed."""
 
 
 @runtime_checkable
@@ -33,10 +35,25 @@ class TakesBrightness(Protocol):
 
 @runtime_checkable
 class RunsNetwork(Protocol):
-    """An enhancer that runs a network, and so can be told where."""
+    """An enhancer that runs a network, on a device and in a precision."""
 
-    def on(self, runtime: Runtime) -> Enhancer:
+    def with_runtime(self, runtime: Runtime) -> Enhancer:
         """The same method, run as ``runtime`` says."""
 
     def describe(self) -> str:
         """One line: what runs, on what, in which precision."""
+
+
+WEIGHTS = Parameter("weights", "an .onnx file to use in place of the shipped weights", "")
+
+
+def own_network(file: str) -> Path:
+    """The path of a user's own network.
+
+    Raises:
+        ParameterError: not the name of an .onnx file.
+    """
+    model = Path(file).expanduser()
+    if model.suffix != ".onnx":
+        raise ParameterError(f"weights must name an .onnx file, got {file!r}")
+    return model

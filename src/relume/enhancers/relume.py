@@ -1,8 +1,9 @@
 """relume's own network in the catalogue: the brightness that is asked for, without the noise.
 
-The picture network is told the wanted mean grey level; when nobody says one, the exposure
-estimator picks it from a thumbnail of the whole photo (``relume.nets.picture``). ``machine`` is
-the same network at the one brightness that serves detectors best.
+The picture network takes the target brightness, a mean grey level, as an input; where none is
+asked for, the exposure estimator picks it from a thumbnail of the whole photo
+(``relume.nets.picture``). ``machine`` is the same network at the one brightness that serves
+detectors best.
 """
 
 from __future__ import annotations
@@ -17,19 +18,17 @@ import numpy as np
 from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime, load
-from relume.enhancers.base import Brightness
+from relume.engine.base import check_interface
+from relume.enhancers.base import WEIGHTS, Brightness, own_network
 from relume.errors import MissingExtra, WeightsError
-from relume.image.detail import half, restore_detail
+from relume.image.detail import relight_halved
 from relume.image.exposure import mean_level, subsample
 from relume.image.filters import downscale
 from relume.image.tiles import run_tiled
+from relume.nets.sizes import PICTURE_HALO_PX, THUMBNAIL_PX
+from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
 
-THUMBNAIL_PX = 96
-HALO_PX = 128
-"""What the network sees to each side, measured by its gradient, with some to spare."""
-
-STRIDE_PX = 16
 TOLERANCE = 0.02
 """Relative error of the mean level that is left alone."""
 
@@ -50,7 +49,14 @@ HALF_ABOVE = Parameter(
     0.1,
     1000.0,
 )
-TILE = Parameter("tile_px", "side of a tile; smaller needs less memory", 2048, 128, 8192)
+TILE = Parameter(
+    "tile_px",
+    "longest side done in one go; a longer one is done in tiles of half of that",
+    2048,
+    128,
+    8192,
+)
+INPUTS, OUTPUTS = ("image", "thumbnail", "brightness"), ("photo",)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class RelumeEnhancer:
     brightness: Brightness = "auto"
     half_above_mp: float = 4.0
     tile_px: int = 2048
+    weights: str = ""
     runtime: Runtime = field(default_factory=Runtime)
     picture: Inference | None = None
     estimator: Inference | None = None
@@ -70,7 +77,7 @@ class RelumeEnhancer:
         summary="relume's own network: relit to the brightness you ask for, noise removed",
         licence="MIT",
         source="relume; trained by relume on LOL, SICE and photographs it darkened",
-        parameters=(HALF_ABOVE, TILE),
+        parameters=(HALF_ABOVE, TILE, WEIGHTS),
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
     )
@@ -79,52 +86,82 @@ class RelumeEnhancer:
         """The same method, aiming at ``brightness``."""
         return replace(self, brightness=brightness)
 
-    def on(self, runtime: Runtime) -> RelumeEnhancer:
+    def with_runtime(self, runtime: Runtime) -> RelumeEnhancer:
         """The same method, run as ``runtime`` says."""
         return replace(self, runtime=runtime)
 
     def describe(self) -> str:
         """One line: what runs, on what, in which precision."""
-        return self._picture().describe()
+        return self._network().describe()
 
     def __call__(self, image: Image) -> Image:
-        """The relit photo, not clamped; its mean grey level is the one asked for."""
+        """The relit photo, not clamped; its mean grey level is the target brightness."""
         if image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6:
-            return self._relit(image)
-        small = half(image)
-        return restore_detail(self._relit(small), small, image)
+            return self._relight(image)
+        return relight_halved(image, self._relight)
 
-    def _relit(self, image: Image) -> Image:
-        """The photo, or a smaller copy of it, relit tile by tile, at the level wanted."""
-        level = self.wanted(image)
-        told, network = np.array([[level]], np.float32), self.picture or self._picture()
-        context = _batch(thumbnail(image))
+    def _relight(self, image: Image) -> Image:
+        """The photo, or a smaller copy of it, relit tile by tile, at the target brightness."""
+        network = None if self.picture else self._network()
+        infer, context = self.picture or self._network(), _batch(thumbnail(image))
+        target = self._target(context)
+        brightness = np.array([[target]], np.float32)
+        tile_px = self.tile_px // STRIDE_PX * STRIDE_PX
+        tiled = max(image.shape[:2]) > tile_px
+        if tiled:
+            tile_px = tile_px // 2 // STRIDE_PX * STRIDE_PX
 
         def relight(tile: Image) -> Image:
-            inputs = {"image": _batch(tile), "thumbnail": context, "brightness": told}
-            return np.asarray(cv2.merge(list(network(inputs)["photo"][0])))
+            inputs = {"image": _batch(tile), "thumbnail": context, "brightness": brightness}
+            relit = infer(inputs)["photo"][0]
+            del tile, inputs
+            if tiled and network is not None:
+                network.release_memory()  # up to 200 bytes a pixel, and more for each new size
+            return np.asarray(cv2.merge(list(relit)))
 
-        tile_px = max(self.tile_px // STRIDE_PX, 1) * STRIDE_PX
-        relit = run_tiled(relight, image, tile_px=tile_px, halo_px=HALO_PX, multiple=STRIDE_PX)
-        return match_mean(np.clip(relit, 0.0, 1.0, out=relit), level)
+        relit = run_tiled(
+            relight, image, tile_px=tile_px, halo_px=PICTURE_HALO_PX, multiple=STRIDE_PX
+        )
+        return match_mean(np.clip(relit, 0.0, 1.0, out=relit), target)
 
-    def wanted(self, image: Image) -> float:
+    def target_brightness(self, image: Image) -> float:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
-        return self.chosen(image) if isinstance(self.brightness, str) else self.brightness
+        return self._target(_batch(thumbnail(image)))
 
-    def chosen(self, image: Image) -> float:
-        """The exposure estimator's guess of what a photographer would have chosen."""
-        estimator = self.estimator or load(
-            store.path("relume-exposure"), runtime=Runtime(precision="f32")
-        )
-        return float(estimator({"thumbnail": _batch(thumbnail(image))})["brightness"][0, 0])
+    def _target(self, context: Image) -> float:
+        if isinstance(self.brightness, str):
+            return self.estimate_brightness(context)
+        return self.brightness
 
-    def _picture(self) -> Network:
-        return load(
-            store.path("relume"),
-            runtime=self.runtime,
-            module=lambda: build_module(store.path("relume-safetensors")),
-        )
+    def estimate_brightness(self, context: Image) -> float:
+        """The exposure estimator's guess of what a photographer would have chosen.
+
+        ``context`` is the batch (1, 3, 96, 96) of the photo's thumbnail.
+        """
+        estimator = self.estimator or self._estimator()
+        return float(estimator({"thumbnail": context})["brightness"][0, 0])
+
+    def _estimator(self) -> Network:
+        """The exposure estimator: the one beside the user's own network, if there is one."""
+        beside = self.weights and own_network(self.weights).with_name("relume-exposure.onnx")
+        model = beside if beside and beside.exists() else store.path("relume-exposure")
+        network = load(model, runtime=Runtime(precision="f32"))
+        check_interface(network, model, "an exposure estimator", ("thumbnail",), ("brightness",))
+        return network
+
+    def _network(self) -> Network:
+        if self.weights:
+            model = own_network(self.weights)
+            tensors = model.with_suffix(".safetensors")
+            network = load(model, runtime=self.runtime, module=lambda: build_module(tensors))
+        else:
+            model = store.path("relume")
+            shipped = "relume-safetensors"
+            network = load(
+                model, runtime=self.runtime, module=lambda: build_module(store.path(shipped))
+            )
+        check_interface(network, model, "a network of relume's", INPUTS, OUTPUTS)
+        return network
 
 
 class MachineEnhancer(RelumeEnhancer):
@@ -135,14 +172,14 @@ class MachineEnhancer(RelumeEnhancer):
         summary="the view for face detectors: relume's network at a mean level of 0.25",
         licence="MIT",
         source="relume; the same weights as the method relume",
-        parameters=(HALF_ABOVE, TILE),
+        parameters=(HALF_ABOVE, TILE, WEIGHTS),
         weights=("relume",),
         takes_brightness=True,
     )
 
-    def chosen(self, image: Image) -> float:
+    def estimate_brightness(self, context: Image) -> float:
         """The same for every photo: it is not a matter of taste."""
-        del image
+        del context
         return MACHINE_LEVEL
 
 
@@ -177,7 +214,7 @@ def thumbnail(image: Image) -> Image:
 
 
 def match_mean(image: Image, level: float) -> Image:
-    """``image`` in [0, 1] with its mean grey level brought to ``level``, clipping allowed for.
+    """``image`` in [0, 1], scaled in place so that its mean grey level, once clipped, is ``level``.
 
     The network meets the brightness within a few percent; this takes the rest, by one factor.
     """
@@ -187,7 +224,7 @@ def match_mean(image: Image, level: float) -> Image:
         if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
             break
         factor = float(np.clip(factor * level / mean, 1 / CORRECTION, CORRECTION))
-    return image if factor == 1 else image * np.float32(factor)
+    return image if factor == 1 else np.multiply(image, np.float32(factor), out=image)
 
 
 def _batch(image: Image) -> Image:

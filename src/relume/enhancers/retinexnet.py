@@ -15,16 +15,16 @@ import numpy as np
 from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime, load
-from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.engine.base import check_interface
+from relume.enhancers.base import WEIGHTS, own_network
+from relume.errors import MissingExtra, WeightsError
 from relume.image.denoise import METHODS, denoise_reflectance
 from relume.image.tiles import run_tiled
+from relume.nets.sizes import RETINEX_HALO_PX as HALO_PX
+from relume.nets.sizes import RETINEX_STRIDE_PX as STRIDE_PX
 from relume.photo import Image, check_image
 
 OUTPUTS = ("reflectance", "illumination", "relit_illumination")
-HALO_PX = 40
-"""More than the 33 px that the network sees to either side, and a multiple of its stride."""
-
-STRIDE_PX = 8
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class RetinexNetEnhancer:
                 choices=METHODS,
             ),
             Parameter("denoise_strength", "how strongly it is denoised", 1.0, 0.0, 2.0),
-            Parameter("weights", "an .onnx file to use in place of the shipped weights", ""),
+            WEIGHTS,
             Parameter("tile_px", "side of a tile; smaller needs less memory", 640, 64, 8192),
         ),
         weights=("retinexnet",),
     )
 
-    def on(self, runtime: Runtime) -> RetinexNetEnhancer:
+    def with_runtime(self, runtime: Runtime) -> RetinexNetEnhancer:
         """The same method, run as ``runtime`` says."""
         return replace(self, runtime=runtime)
 
@@ -116,11 +116,7 @@ class RetinexNetEnhancer:
         """
         model, module = self._files()
         network = load(model, runtime=self.runtime, module=module)
-        if network.inputs != ("image",) or set(network.outputs) != set(OUTPUTS):
-            raise WeightsError(
-                f"{model} is not a Retinex-Net: expected image -> {', '.join(OUTPUTS)}, "
-                f"got {', '.join(network.inputs)} -> {', '.join(network.outputs)}"
-            )
+        check_interface(network, model, "a Retinex-Net", ("image",), OUTPUTS)
         return network
 
     def _maps(self, image: Image) -> Image:
@@ -150,9 +146,7 @@ class RetinexNetEnhancer:
         if not self.weights:
             model = store.path("retinexnet")
             return model, lambda: build_module(store.path("retinexnet-safetensors"))
-        model = Path(self.weights).expanduser()
-        if model.suffix != ".onnx":
-            raise ParameterError(f"weights must name an .onnx file, got {self.weights!r}")
+        model = own_network(self.weights)
         return model, lambda: build_module(model.with_suffix(".safetensors"))
 
 

@@ -8,13 +8,15 @@ that place, and shrunk where it does not rise above the noise.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
 from relume.image.color import luma
-from relume.image.exposure import subsample
+from relume.image.exposure import subsample_step
 from relume.image.filters import box_filter, gaussian_blur
-from relume.image.parallel import for_row_blocks
+from relume.image.parallel import for_row_blocks, free_memory, row_blocks
 from relume.photo import Image
 
 GAIN_RADIUS_PX = 3
@@ -29,9 +31,11 @@ QUIET = 40.0
 WINDOW_PX = 1.5
 WINDOW_REACH_PX = 8
 """More than the 6 px that the Gaussian window of the energy sees to each side."""
+REACH_PX = WINDOW_REACH_PX // 2 + 2
+"""Half-size rows that a full-size one needs to each side: that window's, and enlargement's."""
 
 
-def half(image: Image) -> Image:
+def halve(image: Image) -> Image:
     """``image`` at half its height and width, area-averaged; an odd last row or column counts."""
     height, width = image.shape[:2]
     odd = (height % 2, width % 2)
@@ -41,57 +45,98 @@ def half(image: Image) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def restore_detail(small_result: Image, small: Image, image: Image) -> Image:
-    """``small_result``, made of ``small`` = ``half(image)``, at the size of ``image``.
+def relight_halved(image: Image, relight: Callable[[Image], Image]) -> Image:
+    """``relight`` of ``image`` at half its size, at full size again with the photo's own detail.
 
-    With Y the luma and up() bilinear enlargement, the result is
+    With Y the luma, small = halve(image) and up() bilinear enlargement, the result is
 
-        up(small_result) + up(g) * w * (Y(image) - up(Y(small))),
+        up(relight(small)) + up(g) * w * (Y(image) - up(Y(small))),
 
-    g = cov(Y(small), Y(small_result)) / (var(Y(small)) + eps) in windows of 7x7 (the slope of He
-    et al.'s guided filter), in [0, 12], and w in [0, 1] the Wiener share of the detail's local
+    g = cov(Y(small), Y(relight(small))) / (var(Y(small)) + eps) in windows of 7x7 (the slope of
+    He et al.'s guided filter), in [0, 12], and w in [0, 1] the Wiener share of the detail's local
     energy above the noise, which is the energy of the picture's quieter places. Not clamped.
-    """
-    before = luma(small)
-    gain = _gain(before, luma(small_result))
-    detail = np.empty(image.shape[:2], np.float32)
-    energy, full = np.empty_like(detail), np.empty_like(image)
 
-    def take(rows: slice) -> None:
-        np.subtract(luma(image[rows]), _double(before, rows, image), out=detail[rows])
+    Besides ``image`` and the result, only what is still to be done of the half size is in memory.
+    """
+    small = halve(image)
+    before, after = luma(small), relight(small)
+    del small
+    gain = _gain(before, luma(after))
+    noise = NOISE_K**2 * float(np.percentile(_sampled_energy(image, before), QUIET))
+    blocks = _blocks(before)
+    parts = {rows.start or 0: _cut(rows, before, gain, after) for rows in row_blocks(blocks)}
+    del before, gain, after
+    free_memory()
+    out = np.empty_like(image)
+
+    def finish(rows: slice) -> None:
+        first, before, gain, after = parts.pop(rows.start or 0)
+        full = _full_rows(rows, image)
+        detail, energy = _detail(image, before, first, full)
+        share = _wiener_share(energy, noise)
+        share *= detail
+        share *= _enlarged(gain, first, full, image)
+        added = cv2.cvtColor(share, cv2.COLOR_GRAY2RGB)
+        np.add(_enlarged(after, first, full, image), added, out=out[full])
+        if len(parts) % 4 == 0:
+            free_memory()
+
+    for_row_blocks(finish, blocks)
+    return out
+
+
+def _blocks(small: Image) -> Image:
+    """What stands for the half-size plane where work is parted: full-size rows of about 2 MB."""
+    return np.broadcast_to(np.float32(0), (*small.shape, 2))
+
+
+def _full_rows(rows: slice, image: Image) -> slice:
+    """The rows of ``image`` that those rows of half its size stand for."""
+    top, bottom, _ = rows.indices(-(-len(image) // 2))
+    return slice(2 * top, min(2 * bottom, len(image)))
+
+
+def _cut(rows: slice, before: Image, gain: Image, after: Image) -> tuple[int, Image, Image, Image]:
+    """Copies of those rows with what filters see around them, and the first row's number."""
+    first = max(0, (rows.start or 0) - REACH_PX)
+    around = slice(first, None if rows.stop is None else rows.stop + REACH_PX)
+    return first, before[around].copy(), gain[around].copy(), after[around].copy()
+
+
+def _sampled_energy(image: Image, before: Image) -> Image:
+    """The energy of the detail at every n-th pixel: about 250,000 of them."""
+    step = subsample_step(image, 250_000)
+    sampled = np.empty((-(-image.shape[0] // step), -(-image.shape[1] // step)), np.float32)
 
     def measure(rows: slice) -> None:
-        energy[rows] = _energy(detail, rows)
+        full = _full_rows(rows, image)
+        energy = _detail(image, before, 0, full)[1]
+        start = -(-full.start // step)
+        chosen = energy[start * step - full.start :: step, ::step]
+        sampled[start : start + len(chosen)] = chosen
 
-    def add(rows: slice) -> None:
-        share = _share(energy[rows], noise)
-        share *= detail[rows]
-        share *= _double(gain, rows, image)
-        added = cv2.cvtColor(share, cv2.COLOR_GRAY2RGB)
-        np.add(_double(small_result, rows, image), added, out=full[rows])
-
-    for_row_blocks(take, image)
-    for_row_blocks(measure, image)
-    noise = NOISE_K**2 * float(np.percentile(subsample(energy, 250_000), QUIET))
-    for_row_blocks(add, image)
-    return full
+    for_row_blocks(measure, _blocks(before))
+    return sampled
 
 
-def _double(small: Image, rows: slice, image: Image) -> Image:
-    """Those rows, the first of them even, of ``small`` enlarged bilinearly to ``image``'s size."""
-    top, bottom, _ = rows.indices(len(image))
-    first, last = max(0, top // 2 - 1), min(len(small), -(-bottom // 2) + 1)
-    size = (2 * small.shape[1], 2 * (last - first))
-    large = cv2.resize(small[first:last], size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large[top - 2 * first : bottom - 2 * first, : image.shape[1]], np.float32)
+def _detail(image: Image, before: Image, first: int, full: slice) -> tuple[Image, Image]:
+    """Those rows' luma without what half the size holds, and its local energy.
+
+    ``before`` is the half-size luma from its row ``first`` on.
+    """
+    top, bottom = full.start - WINDOW_REACH_PX, full.stop + WINDOW_REACH_PX
+    around = slice(max(0, top), min(len(image), bottom))
+    detail = luma(image[around]) - _enlarged(before, first, around, image)
+    inner = slice(full.start - around.start, full.stop - around.start)
+    return detail[inner], gaussian_blur(detail * detail, WINDOW_PX)[inner]
 
 
-def _energy(detail: Image, rows: slice) -> Image:
-    """The blurred square of ``detail`` in those rows."""
-    top, bottom, _ = rows.indices(len(detail))
-    first = max(0, top - WINDOW_REACH_PX)
-    part = detail[first : bottom + WINDOW_REACH_PX]
-    return gaussian_blur(part * part, WINDOW_PX)[top - first : bottom - first]
+def _enlarged(small: Image, first: int, full: slice, image: Image) -> Image:
+    """Rows ``full``, from an even one on, of half-size rows that start at ``first``, bilinearly."""
+    top = max(first, full.start // 2 - 1)
+    part = small[top - first : -(-full.stop // 2) + 1 - first]
+    large = cv2.resize(part, (2 * part.shape[1], 2 * len(part)), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large[full.start - 2 * top : full.stop - 2 * top, : image.shape[1]])
 
 
 def _gain(before: Image, after: Image) -> Image:
@@ -116,5 +161,5 @@ def _slope(before: Image, after: Image) -> Image:
     return box_filter(np.clip(slope, 0, np.float32(MOST_GAIN)), GAIN_RADIUS_PX)
 
 
-def _share(energy: Image, noise: float) -> Image:
+def _wiener_share(energy: Image, noise: float) -> Image:
     return np.asarray(np.maximum(energy - np.float32(noise), 0) / (energy + np.float32(1e-9)))

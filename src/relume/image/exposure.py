@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -60,8 +61,13 @@ def subsample(image: Image, pixels: int) -> Image:
     A curve of single values has nearly the same mean over them. It has not over a smaller copy:
     noise and lamps pass through a curve differently than their mean.
     """
-    step = max(1, int((image.shape[0] * image.shape[1] / pixels) ** 0.5))
+    step = subsample_step(image, pixels)
     return np.ascontiguousarray(image[::step, ::step])
+
+
+def subsample_step(image: Image, pixels: int) -> int:
+    """The n of :func:`subsample`."""
+    return max(1, int((image.shape[0] * image.shape[1] / pixels) ** 0.5))
 
 
 def expose(image: Image, gain: float) -> Image:
@@ -154,24 +160,41 @@ def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
     return np.where(rise > 0, np.clip(share, 0, 1), np.float32(0)).astype(np.float32, copy=False)
 
 
-def protect_lit(original: Image, enhanced: Image) -> Image:
-    """``enhanced``, clamped, with the original blended back where that was lit well enough.
+@dataclass(frozen=True)
+class LitProtection:
+    """How much of a photo is lit well enough to stay: measured once, on the original.
 
-    The share of the original is 1 - (1 - g)(1 - m). g judges the picture: 0 up to a
-    :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is :func:`lit_mask`,
-    for lamps and windows of dark photos. Nothing jumps with the exposure or across the picture.
+    The share of the original in the result is 1 - (1 - g)(1 - m). g, the ``gate``, judges the
+    picture: 0 up to a :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is
+    :func:`lit_mask`, for lamps and windows of dark photos. Nothing jumps with the exposure or
+    across the picture.
     """
-    gate = GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL)
-    headroom = _headroom(original)
+
+    gate: float
+    headroom: float
+
+    @classmethod
+    def of(cls, original: Image) -> LitProtection:
+        """The protection that ``original`` needs."""
+        gate = GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL)
+        return cls(gate, _headroom(original))
+
+    def blend(self, original: Image, enhanced: Image) -> Image:
+        """``enhanced`` in [0, 1], some rows or all, with the original blended back."""
+        if self.headroom < NO_HEADROOM:
+            gated = cv2.addWeighted(original, self.gate, enhanced, 1 - self.gate, 0)
+            return np.asarray(gated, np.float32)
+        share = 1 - np.float32(1 - self.gate) * (1 - _lit_share(original, enhanced, self.headroom))
+        return np.asarray(enhanced + share[:, :, None] * (original - enhanced), np.float32)
+
+
+def protect_lit(original: Image, enhanced: Image) -> Image:
+    """``enhanced``, clamped, with the original blended back where :class:`LitProtection` says."""
+    protection = LitProtection.of(original)
     out = np.empty_like(enhanced)
 
     def blend(rows: slice) -> None:
-        before, after = original[rows], np.clip(enhanced[rows], 0.0, 1.0)
-        if headroom < NO_HEADROOM:
-            cv2.addWeighted(before, gate, after, 1 - gate, 0, dst=out[rows])
-            return
-        share = 1 - np.float32(1 - gate) * (1 - _lit_share(before, after, headroom))
-        out[rows] = after + share[:, :, None] * (before - after)
+        out[rows] = protection.blend(original[rows], np.clip(enhanced[rows], 0.0, 1.0))
 
     for_row_blocks(blend, enhanced)
     return out

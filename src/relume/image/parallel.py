@@ -6,6 +6,8 @@ result is the same whatever the number of threads, which is OpenCV's (``cv2.setN
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -52,3 +54,11 @@ def row_blocks(like: Array) -> list[slice]:
         return [slice(None)]
     rows = max(2, BLOCK_VALUES * like.shape[0] // like.size // 2 * 2)
     return [slice(top, min(top + rows, len(like))) for top in range(0, len(like), rows)]
+
+
+def free_memory() -> None:
+    """Give memory that was freed back to the system: glibc keeps blocks of up to 32 MB."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim is not None:
+            trim(0)

@@ -14,12 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relume.image.color import REC601
-
-THUMBNAIL_PX = 96
-"""Height and width of the thumbnail; the photo's proportions are not kept."""
-
-MULTIPLE = 16
-"""Heights and widths must be multiples of this."""
+from relume.nets.sizes import THUMBNAIL_PX
 
 CELLS = 8
 """Rows and columns of cells that the exposure estimator sees of a thumbnail."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from relume.nets.picture import MULTIPLE, THUMBNAIL_PX
 from relume.nets.retinexnet import RetinexNet
+from relume.nets.sizes import PICTURE_STRIDE_PX, RETINEX_STRIDE_PX, THUMBNAIL_PX
 from relume.train.phases import RelumeNet
 
 OPSET = 18
@@ -34,7 +34,7 @@ def export_retinexnet(net: RetinexNet, folder: Path, *, name: str = "retinexnet"
         {"image": torch.rand(1, 3, 64, 96)},
         ["reflectance", "illumination", "relit_illumination"],
         graph,
-        dynamic={"image": {2: 8, 3: 8}},
+        dynamic={"image": {2: RETINEX_STRIDE_PX, 3: RETINEX_STRIDE_PX}},
     )
     return [tensors, graph]
 
@@ -61,7 +61,7 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
         },
         ["photo"],
         picture,
-        dynamic={"image": {2: MULTIPLE, 3: MULTIPLE}},
+        dynamic={"image": {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX}},
     )
     write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
     return [tensors, picture, exposure]

@@ -59,7 +59,7 @@ def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Imag
         estimator=inference(net.exposure, "brightness"),
     )
     image = _image(low)
-    return np.clip(enhancer(image), 0, 1), enhancer.wanted(image)
+    return np.clip(enhancer(image), 0, 1), enhancer.target_brightness(image)
 
 
 def validate_retinexnet(net: RetinexNet, pairs: Sequence[Pair]) -> dict[str, float]:
