@@ -283,12 +283,7 @@ def _without_denoising(method: str) -> dict[str, Value]:
 
     for parameter in methods().info(method).parameters:
         if parameter.name == "denoise":
-            off = next((c for c in parameter.choices if c in ("none", "off")), None)
-            if off is not None:
-                return {"denoise": off}
-            if isinstance(parameter.default, bool):
-                return {"denoise": False}
-            return {"denoise": parameter.check(0)}
+            return {"denoise": parameter.check("none")}
     raise ParameterError(f"the method {method} has no denoising that --no-denoise could switch off")
 
 
