@@ -71,7 +71,7 @@ class Grid:
 
     def __call__(self, image: Image, box: Box) -> Points:
         shift = 4.0 * (1.0 - float(image.max()))
-        return (grid(box) + np.array([shift, 0.0])).astype(np.float32)
+        return np.asarray(grid(box) + np.array([shift, 0.0]), np.float32)
 
 
 def grid(box: Box) -> np.ndarray:
@@ -115,7 +115,7 @@ def world() -> Iterator[None]:
             (detectors(), Discs),
             (landmarkers(), Grid),
         ):
-            patch.setitem(catalog._entries, kind.info.name, (kind.info, kind))  # type: ignore[attr-defined]
+            patch.setitem(catalog._entries, kind.info.name, (kind.info, kind))
         yield
 
 
