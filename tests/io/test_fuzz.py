@@ -205,6 +205,17 @@ def test_files_made_to_take_long_do_not(data: bytes) -> None:
     assert time.process_time() - began < 10
 
 
+def test_what_the_fuzz_found() -> None:
+    """Each was an exception once."""
+    # a directory whose last entry ends in the middle
+    data = b"MM\0*\0\0\0\x08\0\1\1\x0f\0\2\0\0\0\5"
+    assert extract_exif(data) is None
+    assert sanitized_exif(data) == (1, None)
+    # libheif's messages end in a new line
+    heic = next((seed for seed in SEEDS if seed[4:12] == b"ftypheic"), b"")
+    assert result(lambda: decode(heic[:-50] or b"no pillow-heif")) is None
+
+
 def test_a_compressed_bomb_is_not_unpacked() -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + body))

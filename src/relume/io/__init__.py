@@ -134,13 +134,12 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGA
         return raster.to_photo(format, len(data))
     except RelumeError as error:
         if isinstance(error, InputError):
-            raise type(error)(f"{name}: {error}") from error
+            raise type(error)(f"{name}: {_one_line(error)}") from error
         raise
     except MemoryError:
         raise
     except Exception as error:  # decoders raise anything on damaged bytes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableInput(f"{name}: damaged or truncated: {reason}") from error
+        raise UnreadableInput(f"{name}: damaged or truncated: {_one_line(error)}") from error
 
 
 def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
@@ -170,8 +169,7 @@ def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
     except (RelumeError, MemoryError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise OutputError(f"could not make a {format.upper()}: {reason}") from error
+        raise OutputError(f"could not make a {format.upper()}: {_one_line(error)}") from error
     return data
 
 
@@ -180,6 +178,10 @@ def _function(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(".")
     found: Callable[..., Any] = getattr(import_module(f"relume.io.{module}"), function)
     return found
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_file(path: Path) -> tuple[bytes, int]:

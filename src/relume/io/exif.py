@@ -113,7 +113,7 @@ def _directory(data: bytes, order: str, at: int) -> Directory:
     (count,) = struct.unpack_from(order + "H", data, at)
     entries: dict[int, Entry] = {}
     for place in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", data, place)
+        tag, kind, number = struct.unpack_from(order + "HHI4x", data, place)
         entries.setdefault(tag, Entry(tag, kind, number, place))
     return Directory(order, entries, at + 2 + 12 * count)
 
