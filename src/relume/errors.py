@@ -66,12 +66,15 @@ class DeviceError(RelumeError):
     """A device or precision that this machine cannot give."""
 
 
+CPU_ONLY = " --extra-index-url https://download.pytorch.org/whl/cpu (torch without CUDA, 5 GB less)"
+
+
 class MissingExtra(RelumeError):
     """An optional dependency that is not installed."""
 
     def __init__(self, what: str, extra: str, package: str) -> None:
         super().__init__(
             f"the package {package!r} is not installed; for {what}, "
-            f"install it with: pip install 'relume[{extra}]'"
+            f"install it with: pip install 'relume[{extra}]'{CPU_ONLY if extra == 'train' else ''}"
         )
         self.extra = extra

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import rich.console
 
 import relume.study
 import relume.train
 import relume.web  # noqa: F401  the shell looks its serve up here
 from relume import weights
+from relume.cli import console, train
 from relume.errors import MissingExtra, RecipeError, WeightsError
 from relume.train.interrupt import Interrupted
 
@@ -80,7 +83,7 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     ("error", "code", "said"),
     [
         (RecipeError("r.toml: unknown key 'bath'"), 2, "error: r.toml: unknown key 'bath'\n"),
-        (MissingExtra("training", "train", "torch"), 1, "relume[train]"),
+        (MissingExtra("training", "train", "torch"), 1, "'relume[train]' --extra-index-url https:"),
         (KeyboardInterrupt(), 130, "stopped: nothing was saved"),
         (Interrupted("stopped; x holds step 3", signal.SIGINT), 130, "stopped; x holds step 3\n"),
         (Interrupted("stopped; x holds step 3", signal.SIGTERM), 143, "stopped; x holds step 3\n"),
@@ -94,6 +97,23 @@ def test_train_that_stops(
     assert result.code == code
     assert said in result.err
     assert result.err.count("\n") == 1
+
+
+def test_the_progress_line_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, terminal = io.StringIO(), rich.console.Console
+    monkeypatch.setattr(
+        "rich.console.Console",
+        lambda stderr: terminal(file=drawn, width=80, force_terminal=stderr, color_system=None),
+    )
+    bar = console.Bar("training", None)
+    bar.start()
+    terms = dict.fromkeys(("l1", "ssim", "gradient", "colour", "log", "total"), 0.12344)
+    bar.show(1234, 150000, train._note(SimpleNamespace(phase="exposure", terms=terms)))
+    bar.stop()
+    line = [x for x in drawn.getvalue().splitlines() if "eta" in x][-1]
+    assert "1234/150000" in line
+    assert "exposure 0.1234" in line
+    assert "…" not in line
 
 
 @pytest.mark.parametrize("text", ["200", "0:5", "a:b", "1:-5"])

@@ -1,5 +1,6 @@
 """A tiny training set and recipe: seconds, not hours."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,15 @@ panels_epochs = 3
 panels = 1
 checkpoint_s = 0.0
 """
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Nets of a few pixels: threads that wait for each other take most of the time."""
+    with suppress(ImportError):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture

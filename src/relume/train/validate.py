@@ -135,16 +135,23 @@ def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> No
 
 
 def write_curves(log: Path, path: Path) -> None:
-    """Loss terms against steps, one plot a phase, with validation PSNR where it was measured.
+    """Draw the curves of a run's log into a PNG.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
+    figure = draw_curves([json.loads(line) for line in log.read_text("utf-8").splitlines()])
+    partial = path.with_name(path.stem + ".part.png")
+    figure.savefig(partial, dpi=110)
+    partial.replace(path)
+
+
+def draw_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Loss terms against steps, one plot a phase, with validation PSNR where it was measured."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise MissingExtra("drawing loss curves", "train", "matplotlib") from None
-    rows = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     phases = list(dict.fromkeys((row["number"], row["phase"]) for row in rows))
     figure = Figure(figsize=(6 * max(1, len(phases)), 4.5), layout="constrained")
     for column, (number, name) in enumerate(phases):
@@ -164,17 +171,10 @@ def write_curves(log: Path, path: Path) -> None:
             right.set_ylabel("validation PSNR, dB")
             lines = [*lines, *right.get_lines()]
         # below the axes, where it covers nothing
-        axes.legend(
-            handles=lines,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.16),
-            ncols=4,
-            fontsize="small",
-        )
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 4}
+        axes.legend(handles=lines, fontsize="small", **place)
         axes.grid(alpha=0.3)
-    partial = path.with_name(path.stem + ".part.png")
-    figure.savefig(partial, dpi=110)
-    partial.replace(path)
+    return figure
 
 
 def _label_log_axis(axes: Any) -> None:
