@@ -1,8 +1,9 @@
 """Contrast limited adaptive histogram equalisation of luma, at any bit depth.
 
-Written here because OpenCV's, given 16 bits, counts in 65,536 bins: its clip limit then is one
-pixel a bin, and the result hardly differs from the input. This one counts in 256 bins and reads
-its curves by interpolation, so that 16-bit photos keep their gradations.
+Written here because OpenCV's, given 16 bits, either counts in 65,536 bins, where the clip limit is
+about one pixel a bin and the result hardly differs from the input, or (``setBitShift(8)``, OpenCV
+4.11) throws the low 8 bits away: 20 values are left of 31,000. This one counts in 256 bins and
+reads its curves by interpolation, so that 16-bit photos keep their gradations.
 """
 
 from __future__ import annotations
