@@ -1,6 +1,6 @@
 """relume's own network: a dark photo, a look at the whole of it, and the wanted brightness.
 
-It is told how bright the result shall be, and so learns structure, noise and colour instead of
+The target brightness is an input, so it learns structure, noise and colour instead of
 the taste of whoever exposed its training pictures. A thumbnail of the *whole* photo gives it the
 tone and colour statistics, so that crops in training and tiles at run time see the same context.
 """
@@ -25,8 +25,8 @@ DARKEST = 1.0 / 1024
 
 def grey_level(image: Tensor) -> Tensor:
     """Mean Rec. 601 grey level ``(B, 1)`` of ``(B, 3, H, W)``."""
-    weights = torch.tensor(REC601, dtype=image.dtype, device=image.device)
-    return (image.mean(dim=(2, 3)) * weights).sum(dim=1, keepdim=True)
+    weights = torch.tensor(REC601, dtype=image.dtype, device=image.device)  # (3,)
+    return (image.mean(dim=(2, 3)) * weights).sum(dim=1, keepdim=True)  # (B, 3) -> (B, 1)
 
 
 def views(image: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
@@ -35,7 +35,7 @@ def views(image: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
     Roots open up the dark end, where one step of 8 bit is a lot; the clipped view shows the
     result's own scale.
     """
-    exposed = (image * gain[:, :, None, None]).clamp(0, 1)
+    exposed = (image * gain[:, :, None, None]).clamp(0, 1)  # gain (B, 1) -> (B, 1, 1, 1)
     # a root has no finite slope at 0; nothing needs one, but gradients must stay finite
     root = (image + 1e-6).sqrt()
     return exposed, (exposed + 1e-6).sqrt(), root, root.sqrt()
@@ -53,10 +53,11 @@ class Context(nn.Module):
 
     def forward(self, thumbnail_views: Tensor, log_brightness: Tensor, log_level: Tensor) -> Tensor:
         """The context of a batch; ``log_*`` are ``(B, 1)``."""
-        x = thumbnail_views
+        x = thumbnail_views  # (B, 12, 96, 96)
         for layer in self.layers:
-            x = F.gelu(layer(x))
-        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+            x = F.gelu(layer(x))  # (B, 24, 48, 48), (B, 32, 24, 24), (B, 48, 12, 12), (B, 64, 6, 6)
+        pooled = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)  # (B, 128)
+        # (B, 130) -> (B, size)
         return self.mix(torch.cat([self.dropout(pooled), log_brightness, log_level], dim=1))
 
 
@@ -76,7 +77,8 @@ class Block(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        """``x`` with what the block adds to it."""
+        """``x`` (B, width, H, W) with what the block adds to it."""
+        # (B, 2 width, 1, 1) -> twice (B, width, 1, 1)
         scale, shift = self.modulation(context)[:, :, None, None].chunk(2, dim=1)
         return x + self.second(F.gelu(self.first(x) * (1 + scale) + shift))
 
@@ -115,16 +117,18 @@ class PictureNet(nn.Module):
 
     def forward(self, image: Tensor, thumbnail: Tensor, brightness: Tensor) -> Tensor:
         """The photo as it would look at the wanted mean grey level."""
-        level = grey_level(thumbnail).clamp_min(DARKEST)
-        gain = brightness / level
+        level = grey_level(thumbnail).clamp_min(DARKEST)  # (B, 1)
+        gain = brightness / level  # (B, 1)
+        # (B, 96)
         context = self.context(
             torch.cat(views(thumbnail, gain), dim=1), brightness.log(), level.log()
         )
-        x = self._begin(F.pixel_unshuffle(image, 2), gain)
+        x = self._begin(F.pixel_unshuffle(image, 2), gain)  # (B, 12, H/2, W/2) -> (B, 16, H/2, W/2)
         skips = []
         for number, blocks in enumerate(self.down):
             if number:
                 skips.append(x)
+                # (B, 48, H/4, W/4), (B, 96, H/8, W/8), (B, 128, H/16, W/16)
                 x = self.shrink[number - 1](x)
             for block in blocks:
                 x = block(x, context)
@@ -132,14 +136,16 @@ class PictureNet(nn.Module):
             for block in self.up[number]:
                 x = block(x, context)
             if number:
+                # four times the channels, then twice the height and width
                 x = F.pixel_shuffle(self.grow[number - 1](x), 2) + skips.pop()
-        return F.pixel_shuffle(self.head(x), 2)
+        return F.pixel_shuffle(self.head(x), 2)  # (B, 12, H/2, W/2) -> (B, 3, H, W)
 
     def _begin(self, image: Tensor, gain: Tensor) -> Tensor:
         """The stem's convolution of all views, one view at a time.
 
         The same as of the views side by side, which would be the largest tensor of the network.
         """
+        # four views (B, 12, h, w), each with its (16, 12, 3, 3) of the stem's weights
         parts = zip(views(image, gain), self.stem.weight.split(image.shape[1], dim=1), strict=True)
         results = [F.conv2d(view, weight, padding=1) for view, weight in parts]
         return sum(results[1:], results[0]) + self.stem.bias[:, None, None]
@@ -159,13 +165,13 @@ class ExposureNet(nn.Module):
 
     def forward(self, thumbnail: Tensor) -> Tensor:
         """Wanted mean grey level of each thumbnail ``(B, 3, 96, 96)``."""
-        guess = self.guesses(thumbnail).mean(dim=1, keepdim=True)
+        guess = self.guesses(thumbnail).mean(dim=1, keepdim=True)  # (B, members) -> (B, 1)
         return (self.usual * guess.exp()).clamp(0.05, 0.95)
 
     def guesses(self, thumbnail: Tensor) -> Tensor:
         """Each member's log of wanted over usual brightness, ``(B, members)``, within +-1."""
-        seen = layout(thumbnail)
-        return torch.tanh(torch.cat([member(seen) for member in self.members], dim=1))
+        features = layout(thumbnail)  # (B, 193)
+        return torch.tanh(torch.cat([member(features) for member in self.members], dim=1))
 
 
 def layout(thumbnail: Tensor) -> Tensor:
@@ -174,12 +180,12 @@ def layout(thumbnail: Tensor) -> Tensor:
     The light and two colours of 8 x 8 cells, in logarithms, the light without its mean (a photo
     with half of the light is the same scene); the mean comes last.
     """
-    cells = F.avg_pool2d((thumbnail + 0.01).log(), THUMBNAIL_PX // CELLS)
-    red, green, blue = cells.flatten(2).unbind(dim=1)
+    cells = F.avg_pool2d((thumbnail + 0.01).log(), THUMBNAIL_PX // CELLS)  # (B, 3, 8, 8)
+    red, green, blue = cells.flatten(2).unbind(dim=1)  # (B, 64) each
     light = REC601[0] * red + REC601[1] * green + REC601[2] * blue
-    mean = light.mean(dim=1, keepdim=True)
+    mean = light.mean(dim=1, keepdim=True)  # (B, 1)
     parts = [2 * (light - mean), 4 * (red - light), 4 * (blue - light), (mean + 2.5) / 1.5]
-    return torch.cat(parts, dim=1)
+    return torch.cat(parts, dim=1)  # (B, 3 * 64 + 1)
 
 
 def _guesser(dropout: float, width: int = 96) -> nn.Module:

@@ -36,10 +36,11 @@ class DecomNet(nn.Module):
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor]:
         """R and I of ``photo``."""
+        # (B, 4, H, W) -> (B, 64, H, W)
         x = self.shallow(torch.cat([photo, photo.amax(dim=1, keepdim=True)], dim=1))
         for layer in self.body:
             x = F.relu(layer(x))
-        x = torch.sigmoid(self.head(x))
+        x = torch.sigmoid(self.head(x))  # (B, 4, H, W)
         return x[:, :3], x[:, 3:]
 
 
@@ -66,6 +67,7 @@ class EnhanceNet(nn.Module):
 
     def forward(self, reflectance: Tensor, illumination: Tensor) -> Tensor:
         """The relit illumination."""
+        # (B, 64, H, W), then at 1/2, 1/4 and 1/8 of the size
         features = [self.first(torch.cat([reflectance, illumination], dim=1))]
         for layer in self.down:
             features.append(F.relu(layer(features[-1])))
@@ -74,8 +76,9 @@ class EnhanceNet(nn.Module):
         for layer in self.up:
             skip = features.pop()
             x = self._merge(layer, F.interpolate(x, size=skip.shape[2:]), skip)
-            scales.append(x)
+            scales.append(x)  # (B, 64) at 1/4, 1/2 and full size
         full = [F.interpolate(s, size=illumination.shape[2:]) for s in scales[:-1]]
+        # (B, 192, H, W) -> (B, 64, H, W) -> (B, 1, H, W)
         return self.head(self.fusion(torch.cat([*full, scales[-1]], dim=1)))
 
     def _merge(self, layer: nn.Module, upsampled: Tensor, skip: Tensor) -> Tensor:
