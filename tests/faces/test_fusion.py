@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relume.faces import Box, Face
 from relume.faces.base import by_score
-from relume.faces.fusion import MOVES_BOX_IOU, SAME_FACE_IOU, clusters, weighted_points
+from relume.faces.fusion import MOVES_BOX_IOU, SAME_FACE_IOU, SLID_IOU, clusters, weighted_points
 from relume.faces.search import iou
 
 from .conftest import given
@@ -67,7 +67,7 @@ def test_every_face_goes_into_one_answer(found: Views, lead_score: float) -> Non
     assert sorted(map(id, members)) == sorted(id(f) for part in found for f in part)
     for cluster in gathered:
         for member in cluster.members[1:]:
-            assert iou(member.box, cluster.lead.box) > SAME_FACE_IOU
+            assert iou(member.box, cluster.lead.box) > SLID_IOU
     answer = fuse(found, lead_score=lead_score)
     assert len(answer) == len(gathered)
     assert shown(answer) == shown(by_score(answer))
@@ -143,6 +143,53 @@ def test_faces_apart_stay_apart() -> None:
     assert [f.view for f in fuse([[own], [seen]])] == ["machine", "original"]
     assert fuse([[], [seen]])[0].view == "machine"
     assert fuse([[], []]) == fuse([]) == []
+
+
+def test_one_man_is_one_face() -> None:
+    """As met on a night street: the second view's second box slid to his chin and shoulder."""
+    own = [Face((450, 398, 464, 415), 0.72)]
+    relit = [
+        Face((450, 395, 465, 413), 0.79, None, "machine"),
+        Face((456, 403, 472, 422), 0.62, None, "machine"),
+    ]
+    assert iou(own[0].box, relit[1].box) < SAME_FACE_IOU
+    (face,) = fuse([own, relit])
+    assert face.score == 0.79
+    assert iou(face.box, relit[0].box) > 0.8
+    (face,) = fuse([[], relit])
+    assert face.box == relit[0].box
+
+
+CROWD = {
+    "in a row, a quarter hidden": [(x, 0, x + 40, 50) for x in range(0, 300, 30)],
+    "in rows": [(x, y, x + 20, y + 24) for x in range(0, 100, 18) for y in range(0, 100, 22)],
+    "a child before its mother": [(0, 0, 100, 100), (60, 60, 105, 105)],
+    "a face behind another": [(0, 0, 40, 50), (24, -20, 56, 20)],
+    "profiles, cheek to cheek": [(0, 0, 40, 50), (27, 2, 67, 52)],
+}
+
+
+@pytest.mark.parametrize("crowd", CROWD)
+@pytest.mark.parametrize("seen", ["by both", "by turns", "relit only"])
+def test_neighbours_stay_apart(crowd: str, seen: str) -> None:
+    """Whichever view shows which, at the scores that real ones have: none is far below another."""
+    boxes = CROWD[crowd]
+    scores = [0.9 - 0.08 * (i % 2) for i in range(len(boxes))]
+    own = [Face(box, score) for box, score in zip(boxes, scores, strict=True)]
+    relit = [Face(face.box, min(1.0, face.score + 0.02), None, "machine") for face in own]
+    if seen == "by turns":
+        own, relit = own[::2], relit[1::2]
+    if seen == "relit only":
+        own = []
+    found = fuse([own, relit])
+    np.testing.assert_allclose(sorted(face.box for face in found), sorted(boxes))
+
+
+def test_weak_neighbours_stay_apart_where_they_overlap_little() -> None:
+    """A box slides by a part of a face, not by a whole one, and keeps its size."""
+    lead = Face((0, 0, 40, 50), 0.95)
+    for box in ((33, 0, 73, 50), (0, 40, 40, 90), (15, 15, 35, 40), (26, -24, 66, 26)):
+        assert len(fuse([[lead], [Face(box, 0.61, None, "machine")]])) == 2, box
 
 
 def test_weak_faces_of_the_leading_view_queue_up() -> None:

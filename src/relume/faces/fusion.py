@@ -9,16 +9,25 @@ brightened view can show.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from relume.faces.base import Face, Points, by_score
+from relume.faces.base import Box, Face, Points, by_score
 from relume.faces.search import iou, weighted_box
 
 SAME_FACE_IOU = 0.3
 """Faces of two views that overlap more are one: the detectors' own rule within a view (NMS)."""
+SLID_IOU, SLID_DISTANCE, SLID_SIZE, SLID_SCORE = 0.15, 0.65, 0.6, 0.1
+"""A box that slid off a face seen better: it overlaps that more than this, its middle is nearer
+than this share of their mean size, the smaller size is more than this share of the larger, and
+its score is lower by more than this.
+
+Measured on 560 photographs of FDDB at 0.03 times the light: the scores keep neighbours apart.
+Without them two faces of a couple become one; with them nothing is lost of 856 true faces.
+"""
 MOVES_BOX_IOU = 0.5
 """Only boxes this near the cluster's first one move it: the fused box stays on its face."""
 
@@ -33,6 +42,19 @@ class Cluster:
     def lead(self) -> Face:
         """The face that opened the cluster: the leading view's, or the surest of the others."""
         return self.members[0]
+
+    def shows(self, face: Face) -> bool:
+        """Whether a face, found later or on another view, is this one."""
+        overlap = iou(self.lead.box, face.box)
+        if overlap > SAME_FACE_IOU:
+            return True
+        best = max(member.score for member in self.members)
+        if overlap <= SLID_IOU or face.score >= best - SLID_SCORE:
+            return False
+        (x, y, size), (face_x, face_y, face_size) = map(_middle_and_size, (self.lead.box, face.box))
+        distance = math.hypot(face_x - x, face_y - y)
+        alike = min(size, face_size) > SLID_SIZE * max(size, face_size)
+        return alike and distance < SLID_DISTANCE * (size + face_size) / 2
 
     def fused(self) -> Face:
         """One face: boxes and landmarks averaged by score, the best score, all views' names."""
@@ -61,11 +83,16 @@ def clusters(views: Sequence[Sequence[Face]], *, lead_score: float = 0.0) -> lis
     others += [face for view in views[1:] for face in view]
     for face in by_score(others):
         nearest = max(found, key=lambda c: iou(c.lead.box, face.box), default=None)
-        if nearest is None or iou(nearest.lead.box, face.box) <= SAME_FACE_IOU:
+        if nearest is None or not nearest.shows(face):
             found.append(Cluster([face]))
         else:
             nearest.members.append(face)
     return found
+
+
+def _middle_and_size(box: Box) -> tuple[float, float, float]:
+    x0, y0, x1, y1 = box
+    return (x0 + x1) / 2, (y0 + y1) / 2, math.sqrt((x1 - x0) * (y1 - y0))
 
 
 def weighted_points(points: Sequence[Points], weights: Sequence[float]) -> Points:
