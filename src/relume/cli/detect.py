@@ -13,17 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relume.cli import console
+from relume.cli import console, options
 from relume.cli.batch import CONCERNS_ALL
-from relume.cli.options import (
-    MegapixelsOption,
-    OverwriteOption,
-    QuietOption,
-    ThresholdOption,
-    VerboseOption,
-    check_range,
-    parse_list,
-)
 from relume.errors import InputError, OutputError, ParameterError
 from relume.io.formats import MAX_MEGAPIXELS
 
@@ -48,7 +39,7 @@ def detect(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHOTO|DIR|-...", help="Photos or folders; - is stdin.", show_default=False
+            metavar="PHOTO|DIR|-", help="Photos or folders; - is stdin.", show_default=False
         ),
     ],
     detector: Annotated[
@@ -60,14 +51,10 @@ def detect(
     landmarker: Annotated[
         str | None,
         typer.Option(
-            "--landmarks",
-            "--landmarker",
-            "-l",
-            metavar="NAME[:PARAMS]",
-            help="Also find 68 points in each face [none; peppa].",
+            "--landmarks", "--landmarker", "-l", metavar="NAME", help="Also find 68 points [peppa]."
         ),
     ] = None,
-    threshold: ThresholdOption = None,
+    threshold: options.ThresholdOption = None,
     views: Annotated[
         str | None,
         typer.Option("--views", metavar="NAME,...", help="What is searched [original,machine]."),
@@ -88,10 +75,10 @@ def detect(
         str | None,
         typer.Option("--output", "-o", metavar="FILE|-", help="Write JSON lines, one a photo."),
     ] = None,
-    overwrite: OverwriteOption = False,
-    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
+    overwrite: options.OverwriteOption = False,
+    max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
 ) -> None:
     """Find faces in photographs, also dark ones."""
     console.be_verbose(verbose)
@@ -121,30 +108,29 @@ def detect(
 
 
 @functools.wraps(detect)
-def landmarks(**options: Any) -> None:
+def landmarks(**given: Any) -> None:
     """Find 68 landmarks (iBUG order) in every face: detect --landmarks peppa."""
-    detect(**{**options, "landmarker": options["landmarker"] or "peppa"})
+    detect(**{**given, "landmarker": given["landmarker"] or "peppa"})
 
 
 def _finder(
     *, detector: str | None, landmarker: str | None, threshold: float | None, views: str | None
 ) -> Callable[[Photo], Detection]:
     """The photo -> faces function the options ask for, names checked; the rest by default."""
-    check_range("--threshold", threshold, 0, 1)
+    options.check_range("--threshold", threshold, 0, 1)
     from relume import faces
 
-    options: dict[str, Any] = {}
-    if detector is not None:
-        faces.detectors().parse(detector)
-        options["detector"] = detector
-    if landmarker is not None:
-        faces.landmarkers().parse(landmarker)
-        options["landmarks"] = landmarker
-    if threshold is not None:
-        options["threshold"] = threshold
-    if views is not None:
-        options["views"] = parse_list(views)
-    return lambda photo: faces.detect(photo, **options)
+    for catalogue, spec in ((faces.detectors(), detector), (faces.landmarkers(), landmarker)):
+        if spec is not None:
+            catalogue.parse(spec)
+    asked = {
+        "detector": detector,
+        "landmarks": landmarker,
+        "threshold": threshold,
+        "views": None if views is None else options.parse_list(views),
+    }
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    return lambda photo: faces.detect(photo, **given)
 
 
 @dataclass(frozen=True)
@@ -154,12 +140,6 @@ class Outcome:
     name: str
     found: Detection | None = None
     error: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """The faces and how they were found, or the error."""
-        if self.found is None:
-            return {"photo": self.name, "error": self.error}
-        return self.found.as_json(self.name)
 
     def as_text(self) -> str:
         """A line for the photo, and one for each face."""
@@ -224,10 +204,16 @@ class Search:
         return outcomes, int(any(outcome.error is not None for outcome in outcomes))
 
     def _one(self, source: str, target: Path | None) -> Outcome:
+        from relume.io import decode, read
+
         name = STDIN if source == PIPE else source
         ends_the_run: tuple[type[Exception], ...] = ()
         try:
-            photo = self._read(source)
+            if source == PIPE:
+                data = sys.stdin.buffer.read()
+                photo = decode(data, name=STDIN, max_megapixels=self.max_megapixels)
+            else:
+                photo = read(source, max_megapixels=self.max_megapixels)
             ends_the_run = CONCERNS_ALL
             found = self.find(photo)
             if target is not None:
@@ -238,13 +224,6 @@ class Search:
             console.trace(error)
             return Outcome(name, error=console.reason(error))
         return Outcome(name, found)
-
-    def _read(self, source: str) -> Photo:
-        from relume.io import decode, read
-
-        if source != PIPE:
-            return read(source, max_megapixels=self.max_megapixels)
-        return decode(sys.stdin.buffer.read(), name=STDIN, max_megapixels=self.max_megapixels)
 
     def _draw(self, photo: Photo, found: Detection, target: Path) -> None:
         """The photo with its faces drawn in, relit where it is too dark to show them."""
@@ -275,7 +254,12 @@ def _summarise(outcomes: Sequence[Outcome], document: str | None, *, drawn: bool
 
 def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
     """JSON lines, or one document with a line for each face."""
-    photos = [outcome.as_json() for outcome in outcomes]
+    photos = [
+        {"photo": outcome.name, "error": outcome.error}
+        if outcome.found is None
+        else outcome.found.as_json(outcome.name)
+        for outcome in outcomes
+    ]
     if as_lines:
         return "".join(json.dumps(photo, ensure_ascii=False) + "\n" for photo in photos)
     texts = [_face_lines(photo) for photo in photos]
