@@ -160,11 +160,7 @@ def test_faces_have_an_area_and_a_score_in_range() -> None:
 
 def test_suppression_keeps_boxes_scores_and_landmarks_together() -> None:
     far, near = some((50, 0, 60, 9), score=0.3), some((0, 0, 10, 9), (1, 0, 11, 9), score=0.8)
-    both = RawDetections(
-        np.concatenate([far.boxes, near.boxes]),
-        np.concatenate([far.scores, near.scores]),
-        np.concatenate([far.landmarks, near.landmarks]),
-    ).suppressed(0.5)
+    both = RawDetections.joined([far, near]).suppressed(0.5)
     np.testing.assert_array_equal(both.boxes, [[0, 0, 10, 9], [50, 0, 60, 9]])
     np.testing.assert_allclose(both.scores, [0.8, 0.3])
     np.testing.assert_array_equal(both.landmarks[:, 0, 0], [5, 55])

@@ -44,6 +44,15 @@ class RawDetections:
     scores: Floats
     landmarks: Floats
 
+    @classmethod
+    def joined(cls, parts: Sequence[RawDetections]) -> RawDetections:
+        """Those of all parts, of which there is at least one, in their order."""
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.landmarks for part in parts]),
+        )
+
     def where(self, keep: npt.NDArray[np.bool_] | list[int]) -> RawDetections:
         """Those that a mask or a list of indices keeps."""
         return RawDetections(self.boxes[keep], self.scores[keep], self.landmarks[keep])
@@ -85,14 +94,7 @@ def search(
             if max(level.shape[:2]) > LARGEST_PX:
                 here = here.where(_longer_sides(here.boxes) <= OVERLAP_PX)
             found.append(here.moved(scale=scale, x_px=x, y_px=y))
-    if len(found) == 1:
-        return found[0].suppressed(most_iou)
-    joined = RawDetections(
-        np.concatenate([part.boxes for part in found]),
-        np.concatenate([part.scores for part in found]),
-        np.concatenate([part.landmarks for part in found]),
-    )
-    return joined.suppressed(most_iou)
+    return RawDetections.joined(found).suppressed(most_iou)
 
 
 def _levels(image: Image) -> Iterator[tuple[float, Image]]:

@@ -34,7 +34,7 @@ INFO = Info(
 
 
 class YuNet:
-    """YuNet at the picture's own size, and at halves of it if it is large (see ``candidates``)."""
+    """YuNet at the picture's own size, and at halves of it if it is large (see ``search``)."""
 
     info = INFO
 
@@ -66,11 +66,8 @@ class YuNet:
         padded[0, :, :height, :width] = image[:, :, ::-1].transpose(2, 0, 1) * np.float32(255)
         out = self.network({self.network.inputs[0]: padded})
         columns = padded.shape[3]
-        parts = [_decode(out, stride, columns // stride, self.threshold) for stride in STRIDES_PX]
-        return RawDetections(
-            np.concatenate([part.boxes for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.landmarks for part in parts]),
+        return RawDetections.joined(
+            [_decode(out, stride, columns // stride, self.threshold) for stride in STRIDES_PX]
         )
 
 
