@@ -355,6 +355,9 @@ def test_a_photo_left_as_it_is_says_so(relume: Relume, tmp_path: Path) -> None:
     assert result.err.endswith(": left nearly as it is (looks lit; --brightness changes it)\n")
     asked = relume("enhance", lit, "--brightness", "0.44")
     assert "left nearly" not in asked.err
+    black = tmp_path / "black.png"
+    Pil.new("RGB", (64, 48)).save(black)
+    assert "lit" not in relume("enhance", black, "--method", "gamma").err.partition("(")[2]
 
 
 def test_an_output_folder_inside_the_input_is_not_relit_again(relume: Relume, album: Path) -> None:

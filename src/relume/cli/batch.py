@@ -27,6 +27,9 @@ CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
+DIM = 0.1
+"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
+
 NEARLY = 0.02
 """Mean change of a value below which a photo is said to be left as it is."""
 
@@ -197,7 +200,8 @@ class Run:
         if before.shape != after.shape:
             return
         self.levels.append((mean_level(before), mean_level(after)))
-        if self.work.to_change_lit and float(np.abs(after - before).mean()) < NEARLY:
+        is_lit = self.levels[-1][0] > DIM and self.work.to_change_lit
+        if is_lit and float(np.abs(after - before).mean()) < NEARLY:
             self.left_as_is += 1
 
     def _fail(self, job: Job, error: Exception | str) -> None:
