@@ -121,7 +121,6 @@ def matched(scores: list[float], hits: list[int], n_truth: int) -> Matches:
 def test_rates_at_a_threshold() -> None:
     pictures = [matched([0.9, 0.8, 0.5], [1, 0, 1], 3), matched([0.7], [0], 1)]
     rates = detection_rates(pictures, 0.6)
-    assert (rates.n_found, rates.n_false, rates.n_truth, rates.n_images) == (1, 2, 4, 2)
     assert (rates.recall, rates.fp_per_image) == (0.25, 1.0)
     assert rates.precision == pytest.approx(1 / 3)
     nothing = detection_rates([matched([], [], 0)], 0.6)

@@ -36,11 +36,7 @@ def study(
     ] = None,
     detectors: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B,...",
-            help="What looks for faces.",
-            show_default="yunet; haar where yunet's file cannot be had",
-        ),
+        typer.Option(metavar="A,B,...", help="Face detectors.", show_default="yunet, else haar"),
     ] = None,
     landmarks: Annotated[
         str | None,
@@ -72,9 +68,7 @@ def study(
     ] = None,
     gt_mean: Annotated[
         bool | None,
-        typer.Option(
-            "--gt-mean", help="Also PSNR with the reference's mean brightness.", show_default=False
-        ),
+        typer.Option("--gt-mean", help="Also PSNR at the reference's brightness."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the darkening.", show_default="0")] = None,
     jobs: Annotated[
@@ -82,10 +76,7 @@ def study(
         typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores"),
     ] = None,
     write_inputs: Annotated[
-        Path | None,
-        typer.Option(
-            help="Only write the darkened photographs here, for another program to enhance."
-        ),
+        Path | None, typer.Option(help="Only write the darkened photographs here.")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write over the report of another study.")

@@ -141,26 +141,18 @@ class DetectionRates:
     recall: float
     precision: float
     fp_per_image: float
-    n_truth: int
-    n_found: int
-    n_false: int
-    n_images: int
 
 
 def detection_rates(matches: Sequence[Matches], threshold: float) -> DetectionRates:
     """Recall, precision and false alarms a picture of all detections with at least this score."""
     n_truth = sum(m.n_truth for m in matches)
-    n_found = sum(int(((m.scores >= threshold) & (m.truth >= 0)).sum()) for m in matches)
-    n_false = sum(int(((m.scores >= threshold) & (m.truth < 0)).sum()) for m in matches)
-    n_detections = n_found + n_false
+    found = sum(len(m.found(threshold)) for m in matches)
+    every = sum(int((m.scores >= threshold).sum()) for m in matches)
+    nan = float("nan")
     return DetectionRates(
-        recall=n_found / n_truth if n_truth else float("nan"),
-        precision=n_found / n_detections if n_detections else float("nan"),
-        fp_per_image=n_false / len(matches) if matches else float("nan"),
-        n_truth=n_truth,
-        n_found=n_found,
-        n_false=n_false,
-        n_images=len(matches),
+        recall=found / n_truth if n_truth else nan,
+        precision=found / every if every else nan,
+        fp_per_image=(every - found) / len(matches) if matches else nan,
     )
 
 

@@ -99,15 +99,15 @@ class Evaluator:
         """All rows of a unit; what fails becomes rows with the error, never an exception."""
         try:
             picture = self.picture(unit, clock)
-            seen = self._reference(unit, clock)
+            context = self._reference(unit, clock)
         except Exception as error:
             return self._failed(unit, error)
-        rows = list(seen.rows)
+        rows = list(context.rows)
         for arm in self.arms:
             try:
                 with clock.on("enhance"):
                     views = self.views(arm, unit, picture)
-                rows += self._arm(unit, arm.name, views, seen, clock)
+                rows += self._arm(unit, arm.name, views, context, clock)
             except Exception as error:
                 rows += self._failed_arm(unit, arm.name, error)
         return rows
@@ -142,19 +142,19 @@ class Evaluator:
         placed = view.points_to_photograph(points)
         return tuple((round(float(x), 2), round(float(y), 2)) for x, y in placed)
 
-    def _reference(self, unit: Unit, clock: Clock) -> _Seen:
+    def _reference(self, unit: Unit, clock: Clock) -> _Context:
         """The true faces: labelled, or what the detectors see on the reference photograph."""
         labels, file = self.inputs.labels, self.inputs.references.get(unit[0])
         known = None if labels is None else labels.faces[unit[0]]
         truth = dict.fromkeys(self.detectors, known)
         if file is None:
-            return _Seen(None, truth, ())
+            return _Context(None, truth, ())
         with clock.on("read"):
             image = dataset.load(file)
         rows = []
         for spec, detector in self.detectors.items():
             with clock.on("detect"):
-                stored = _stored(detector(image))
+                stored = _as_found(detector(image))
             sure = [face[:4] for face in stored if face[4] >= self.plan.threshold]
             view = View(REFERENCE, image, 1.0)
             points = tuple(self.landmarks([view], box, clock) for box in sure)
@@ -162,17 +162,17 @@ class Evaluator:
             rows.append(row)
             if labels is None:
                 truth[spec] = reference_faces(row, threshold=self.plan.threshold)
-        return _Seen(image, truth, tuple(rows))
+        return _Context(image, truth, tuple(rows))
 
     def _arm(
-        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+        self, unit: Unit, arm: str, views: Sequence[View], context: _Context, clock: Clock
     ) -> list[Row]:
-        rows = [self._picture_row(unit, arm, views, seen, clock)]
+        rows = [self._picture_row(unit, arm, views, context, clock)]
         for spec, detector in self.detectors.items():
             with clock.on("detect"):
-                stored = _stored(self._faces(detector, views))
+                stored = _as_found(self._faces(detector, views))
             row = Row(*unit, arm, spec, faces=stored)
-            truth = seen.truth[spec]
+            truth = context.truth[spec]
             if truth is not None and self.landmarker is not None:
                 matches = match_row(row, truth, iou=self.plan.iou)
                 points = (
@@ -190,7 +190,7 @@ class Evaluator:
         return detect_on_views(views, detector, lead_score=self.plan.threshold)
 
     def _picture_row(
-        self, unit: Unit, arm: str, views: Sequence[View], seen: _Seen, clock: Clock
+        self, unit: Unit, arm: str, views: Sequence[View], context: _Context, clock: Clock
     ) -> Row:
         """The picture itself: mean level, likeness to the reference, landmarks in true boxes.
 
@@ -199,14 +199,14 @@ class Evaluator:
         """
         shown = views[-1].image
         values: dict[str, Any] = {"mean": _rounded(float(mean_level(shown)))}
-        if seen.image is not None:
+        if context.image is not None:
             with clock.on("compare"):
-                reference = _at_size(seen.image, shown)
+                reference = _at_size(context.image, shown)
                 values["psnr"] = _rounded(psnr(shown, reference))
                 values["ssim"] = _rounded(ssim(shown, reference))
                 if self.plan.gt_mean:
                     values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, reference))
-        truth = seen.truth[self.plan.detectors[0]]
+        truth = context.truth[self.plan.detectors[0]]
         if truth and self.landmarker is not None:
             values["landmarks"] = tuple(self.landmarks(views, f.box, clock) for f in truth)
         return Row(*unit, arm, **values)
@@ -214,18 +214,18 @@ class Evaluator:
     def _failed(self, unit: Unit, error: Exception) -> list[Row]:
         rows = []
         if self.inputs.references:
-            text = _said(error)
+            text = _error_text(error)
             rows = [Row(*unit, REFERENCE, spec, error=text) for spec in self.detectors]
         for arm in self.arms:
             rows += self._failed_arm(unit, arm.name, error)
         return rows
 
     def _failed_arm(self, unit: Unit, arm: str, error: Exception) -> list[Row]:
-        return [Row(*unit, arm, spec, error=_said(error)) for spec in (None, *self.detectors)]
+        return [Row(*unit, arm, spec, error=_error_text(error)) for spec in (None, *self.detectors)]
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Context:
     """The reference photograph, the true faces by detector, and the rows about them."""
 
     image: Image | None
@@ -263,7 +263,7 @@ def _box(face: Face) -> Box:
     return (x0, y0, x1, y1)
 
 
-def _stored(faces: list[Face]) -> tuple[Found, ...]:
+def _as_found(faces: list[Face]) -> tuple[Found, ...]:
     """Boxes and scores, best score first; the box breaks ties, so that the order is fixed."""
     found = []
     for face in faces:
@@ -277,5 +277,5 @@ def _rounded(value: float) -> float | None:
     return round(value, 5) if np.isfinite(value) else None
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return str(error) if isinstance(error, RelumeError) else f"{type(error).__name__}: {error}"

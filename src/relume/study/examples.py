@@ -51,13 +51,13 @@ class Figure:
     kind: str = ""
 
 
-def discordant(observed: Results) -> list[Example]:
+def discordant(results: Results) -> list[Example]:
     """Up to ``plan.examples`` lost and as many won for each arm, taken in turn from the levels."""
-    plan, detector = observed.plan, observed.plan.detectors[0]
+    plan, detector = results.plan, results.plan.detectors[0]
     examples = []
-    for arm in (a for a in observed.arms if a != ORIGINAL):
+    for arm in (a for a in results.arms if a != ORIGINAL):
         for kind in ("lost", "won"):
-            by_level = [_changed(observed, level, arm, detector, kind) for level in plan.levels]
+            by_level = [_changed(results, level, arm, detector, kind) for level in plan.levels]
             turns = (unit for turn in zip_longest(*by_level) for unit in turn if unit is not None)
             chosen = [unit for unit, _ in zip(turns, range(plan.examples), strict=False)]
             examples += [Example(unit, arm, detector, kind) for unit in chosen]
@@ -67,27 +67,27 @@ def discordant(observed: Results) -> list[Example]:
 class ExampleRenderer:
     """Renders a report's photographs with the boxes and landmarks of its rows."""
 
-    def __init__(self, bench: Evaluator, observed: Results) -> None:
-        self._bench = bench
-        self._observed = observed
-        self._arms = {arm.name: arm for arm in bench.arms}
+    def __init__(self, evaluator: Evaluator, results: Results) -> None:
+        self._evaluator = evaluator
+        self._results = results
+        self._arms = {arm.name: arm for arm in evaluator.arms}
 
     def strip(self, example: Example, number: int) -> Figure:
         """An example: the original beside the arm, and the normal-light photograph if there is."""
         name, level = example.unit
-        images, captions, said = [], [], []
+        images, captions, words = [], [], []
         for arm in self._columns(example):
             picture, faces = self._drawn(example.unit, arm, example.detector)
             images.append(picture)
             label = "normal light" if arm == REFERENCE else arm
             captions.append(f"{label}: {_scores(faces)}")
-            said.append(f"{label} {_scores(faces)}")
+            words.append(f"{label} {_scores(faces)}")
         at = "" if level is None else f" at {level_name(level)}"
         return Figure(
             f"{example.kind}-{number:03d}.jpg",
             _jpeg(panels(images, captions, height_px=STRIP_HEIGHT_PX)),
             f"{name}{at}",
-            f"{name}{at}, faces found by {example.detector}: {'; '.join(said)}.",
+            f"{name}{at}, faces found by {example.detector}: {'; '.join(words)}.",
             example.arm,
             example.kind,
         )
@@ -96,10 +96,10 @@ class ExampleRenderer:
         """Every arm (rows) over the light (columns): one picture's levels, or dark to bright."""
         units = self._columns_of_light()
         lines = []
-        for arm in self._observed.arms:
+        for arm in self._results.arms:
             images, captions = [], []
             for unit in units:
-                images.append(self._drawn(unit, arm, self._observed.plan.detectors[0])[0])
+                images.append(self._drawn(unit, arm, self._results.plan.detectors[0])[0])
                 where = unit[0] if unit[1] is None else level_name(unit[1])
                 captions.append(f"{arm}, {where}")
             lines.append(panels(images, captions, height_px=PANEL_HEIGHT_PX))
@@ -113,18 +113,18 @@ class ExampleRenderer:
             "light.jpg",
             _jpeg(np.concatenate(padded, axis=0)),
             "The arms over the light",
-            f"Rows: {', '.join(self._observed.arms)}. Columns: {over}. Boxes are faces found.",
+            f"Rows: {', '.join(self._results.arms)}. Columns: {over}. Boxes are faces found.",
         )
 
     def _columns(self, example: Example) -> list[str]:
-        reference = [REFERENCE] if self._bench.inputs.references else []
+        reference = [REFERENCE] if self._evaluator.inputs.references else []
         return [ORIGINAL, example.arm, *reference]
 
     def _columns_of_light(self) -> list[Unit]:
-        plan, names = self._observed.plan, self._observed.names
+        plan, names = self._results.plan, self._results.names
         if plan.darken:
             return [(names[0], level) for level in plan.levels]
-        means = self._observed.pictures(None, ORIGINAL)["mean"]
+        means = self._results.pictures(None, ORIGINAL)["mean"]
         order = np.argsort(-means, kind="stable")
         count = min(PANEL_COLUMNS, len(names))
         places = np.linspace(0, len(names) - 1, count).round().astype(int)
@@ -132,17 +132,17 @@ class ExampleRenderer:
 
     def _views(self, unit: Unit, arm: str) -> list[View]:
         if arm == REFERENCE:
-            return [View(REFERENCE, dataset.load(self._bench.inputs.references[unit[0]]), 1.0)]
-        return self._bench.views(self._arms[arm], unit, self._bench.picture(unit))
+            return [View(REFERENCE, dataset.load(self._evaluator.inputs.references[unit[0]]), 1.0)]
+        return self._evaluator.views(self._arms[arm], unit, self._evaluator.picture(unit))
 
     def _drawn(self, unit: Unit, arm: str, detector: str) -> tuple[Image, list[Face]]:
         """The view of an arm that landmarks were placed on, with what was found; and the faces."""
         views = self._views(unit, arm)
         view = landmark_view(views)
-        found = self._observed.sure(*unit, arm, detector)
-        points = self._observed.landmarks_of(*unit, arm, detector)
-        if self._bench.landmarker is not None and not self._observed.has_truth:
-            points = {j: self._bench.landmarks(views, face[:4]) for j, face in enumerate(found)}
+        found = self._results.sure(*unit, arm, detector)
+        points = self._results.landmarks_of(*unit, arm, detector)
+        if self._evaluator.landmarker is not None and not self._results.has_truth:
+            points = {j: self._evaluator.landmarks(views, face[:4]) for j, face in enumerate(found)}
         faces = [Face(face[:4], face[4], _array(points.get(j))) for j, face in enumerate(found)]
         return draw_faces(view.image, [_on_view(face, view) for face in faces]), faces
 
@@ -157,13 +157,13 @@ def _on_view(face: Face, view: View) -> Face:
 
 
 def _changed(
-    observed: Results, level: float | None, arm: str, detector: str, kind: str
+    results: Results, level: float | None, arm: str, detector: str, kind: str
 ) -> list[Unit]:
     """The pictures of a level on which the arm lost (won) something that was (not) found."""
     units = []
-    for name in observed.names:
-        before = observed.found_in(name, level, ORIGINAL, detector)
-        after = observed.found_in(name, level, arm, detector)
+    for name in results.names:
+        before = results.found_in(name, level, ORIGINAL, detector)
+        after = results.found_in(name, level, arm, detector)
         pairs = zip(before, after, strict=True)
         wanted = (True, False) if kind == "lost" else (False, True)
         if wanted in pairs:

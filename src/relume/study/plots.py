@@ -110,7 +110,7 @@ def _errors(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
     for arm in table.arms:
         mine = [c for c in cells if c.arm == arm and c.nme is not None and c.level is not None]
         series.append([(c.level, 100 * c.nme, None, None) for c in mine if c.nme is not None])
-    said = "; ".join(
+    words = "; ".join(
         f"{arm}: " + ", ".join(f"{nme:.1f} % at k = {k:g}" for k, nme, _, _ in points)
         for arm, points in zip(table.arms, series, strict=True)
         if points
@@ -119,7 +119,7 @@ def _errors(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
     return _plot(
         f"nme-{_slug(source)}",
         title,
-        f"{title} against darkness (mean NME, lower is better). {said}.",
+        f"{title} against darkness (mean NME, lower is better). {words}.",
         (8.2, 4.6),
         lambda fig: _ladder(fig, table, title, series, "mean NME (%), lower is better", 1.06 * top),
     )
@@ -128,7 +128,7 @@ def _errors(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
 def _cumulative(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
     title = f"Faces within a landmark error, {_behind(source)}"
     levels = [level for level in table.levels if any(c.level == level for c in cells)]
-    said = "; ".join(
+    words = "; ".join(
         f"{level_name(level)}: "
         + ", ".join(f"{c.arm} {1 - c.failure_rate_8:.0%}" for c in cells if c.level == level)
         for level in levels
@@ -138,7 +138,7 @@ def _cumulative(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plo
     return _plot(
         f"errors-{_slug(source)}",
         title,
-        f"Cumulative error curves, missed faces counted as failures. Within 8 %: {said}.",
+        f"Cumulative error curves, missed faces counted as failures. Within 8 %: {words}.",
         (8.2 if columns > 1 else 5.6, 0.8 + 2.5 * rows),
         lambda figure: _curves(figure, table, title, cells, levels, (rows, columns)),
     )
@@ -317,15 +317,15 @@ def _right(axes: Any) -> Any:
 
 
 def _read_out(table: Table, cells: Sequence[Cell]) -> str:
-    said = []
+    words = []
     for arm in table.arms:
         mine = [c for c in cells if c.arm == arm]
         if len(mine) == 1:
-            said.append(f"{arm}: {mine[0].found} of {mine[0].n} ({mine[0].rate:.0%})")
+            words.append(f"{arm}: {mine[0].found} of {mine[0].n} ({mine[0].rate:.0%})")
         else:
             at = ", ".join(f"{c.rate:.0%} at k = {c.level:g}" for c in mine if c.level is not None)
-            said.append(f"{arm}: {at}")
-    return "; ".join(said) + "."
+            words.append(f"{arm}: {at}")
+    return "; ".join(words) + "."
 
 
 def _behind(source: str) -> str:

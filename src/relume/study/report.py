@@ -7,8 +7,9 @@ figure, ``rows.jsonl`` every observation, ``plan.lock`` what it was made of.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -82,26 +83,18 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
 
 def as_json(table: Table) -> str:
     """The table as JSON, with what each of its metrics is: direction, range, unit."""
-    metrics = {
-        metric.name: {
-            "label": metric.label,
-            "summary": metric.summary,
-            "direction": metric.direction,
-            "low": metric.low,
-            "high": metric.high if metric.high < float("inf") else None,
-            "unit": metric.unit,
-        }
-        for metric in (METRICS[name] for name in SHOWN_METRICS)
-    }
+    metrics = {name: asdict(METRICS[name]) for name in SHOWN_METRICS}
+    for metric in metrics.values():
+        metric["high"] = metric["high"] if math.isfinite(metric["high"]) else None
     return json.dumps({**table.as_json(), "metrics": metrics}, indent=1, ensure_ascii=False) + "\n"
 
 
-def _photographs(inputs: Inputs, observed: Results) -> tuple[Figure | None, list[Figure]]:
+def _photographs(inputs: Inputs, results: Results) -> tuple[Figure | None, list[Figure]]:
     """The light panel and the discordant examples; nothing if the plan wants no photographs."""
-    if not inputs.plan.examples or not observed.names:
+    if not inputs.plan.examples or not results.names:
         return None, []
-    album = examples.ExampleRenderer(Evaluator(inputs), observed)
-    chosen = examples.discordant(observed)
+    album = examples.ExampleRenderer(Evaluator(inputs), results)
+    chosen = examples.discordant(results)
     strips = [album.strip(example, i) for i, example in enumerate(chosen, start=1)]
     return album.light_panel(), strips
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -141,14 +142,14 @@ def write_inputs(
     from relume.study.plan import level_folder
 
     inputs = prepare(plan)
-    bench = Evaluator(inputs)
+    evaluator = Evaluator(inputs)
     written = []
     errors: dict[str, RelumeError] = {}
     for name, level in inputs.units:
         home = folder if level is None else folder / level_folder(level)
         path = (home / name).with_suffix(".png")
         try:
-            picture = bench.picture((name, level))
+            picture = evaluator.picture((name, level))
         except RelumeError as error:
             errors.setdefault(name, error)
             continue
@@ -164,25 +165,10 @@ def write_inputs(
 def in_order(inputs: Inputs, rows: Sequence[Row]) -> list[Row]:
     """Rows in the order of the plan, whatever order they were made in."""
     plan = inputs.plan
-    places = [
-        {value: i for i, value in enumerate(values)}
-        for values in (
-            inputs.names,
-            plan.levels,
-            (REFERENCE, *(arm_name(spec) for spec in plan.arms)),
-            (None, *plan.detectors),
-        )
-    ]
-    images, levels, arm_places, detector_places = places
-    return sorted(
-        rows,
-        key=lambda r: (
-            images[r.image],
-            levels[r.level],
-            arm_places[r.arm],
-            detector_places[r.detector],
-        ),
-    )
+    arms_ = (REFERENCE, *map(arm_name, plan.arms))
+    keys = product(inputs.names, plan.levels, arms_, (None, *plan.detectors))
+    order = {key: i for i, key in enumerate(keys)}
+    return sorted(rows, key=lambda row: order[row.image, row.level, row.arm, row.detector])
 
 
 def _check_names(plan: Plan) -> None:
@@ -236,9 +222,9 @@ def _worker(inputs: Inputs) -> Callable[[Unit], Done]:
     return partial(_timed, Evaluator(inputs))
 
 
-def _timed(bench: Evaluator, unit: Unit) -> Done:
+def _timed(evaluator: Evaluator, unit: Unit) -> Done:
     clock, start = Clock(), time.perf_counter()
-    rows = bench.rows(unit, clock)
+    rows = evaluator.rows(unit, clock)
     named = sum(clock.seconds.values())
     return rows, {**clock.seconds, "overhead": time.perf_counter() - start - named}
 

@@ -5,6 +5,7 @@ Every figure is over the pictures complete in all arms; the same rows give the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -174,46 +175,46 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
     Nothing is drawn from chance but the bootstrap, which the plan's seed fixes.
     """
     rows = list(rows)
-    observed = Results(rows, plan=plan, labels=labels)
-    unit_noun = "faces" if observed.has_truth else "pictures"
+    results = Results(rows, plan=plan, labels=labels)
+    unit_noun = "faces" if results.has_truth else "pictures"
     cells: list[Cell] = []
-    if observed.names:
+    if results.names:
         for detector in plan.detectors:
             for level in plan.levels:
-                cells += _level_cells(observed, detector, level, unit_noun)
+                cells += _level_cells(results, detector, level, unit_noun)
     found = tuple(cells)
-    marks = _landmark_cells(observed) if observed.has_landmarks and observed.names else ()
-    answers = {d: wording.answer(found, d, len(observed.names), unit_noun) for d in plan.detectors}
+    marks = _landmark_cells(results) if results.has_landmarks and results.names else ()
+    answers = {d: wording.answer(found, d, len(results.names), unit_noun) for d in plan.detectors}
     return Table(
         answer=answers[plan.detectors[0]],
         answers=answers,
-        arms=observed.arms,
+        arms=results.arms,
         detectors=plan.detectors,
         levels=plan.levels,
         unit_noun=unit_noun,
-        pictures=len(observed.names),
-        left_out=len(observed.failed),
+        pictures=len(results.names),
+        left_out=len(results.failed),
         failures=_failures(rows),
         cells=found,
         landmarks=marks,
-        pictures_by_arm=_picture_cells(observed) if observed.names else (),
+        pictures_by_arm=_picture_cells(results) if results.names else (),
         crossings=tuple(_crossings(found)),
-        notes=wording.notes(plan, labels, observed),
+        notes=wording.notes(plan, labels, results),
     )
 
 
 def _level_cells(
-    observed: Results, detector: str, level: float | None, unit_noun: str
+    results: Results, detector: str, level: float | None, unit_noun: str
 ) -> list[Cell]:
     """All arms of one detector at one level, compared with ``original``, Holm over the arms."""
-    base = observed.found(level, ORIGINAL, detector)
-    others = [arm for arm in observed.arms if arm != ORIGINAL]
-    found = {arm: observed.found(level, arm, detector) for arm in others}
+    base = results.found(level, ORIGINAL, detector)
+    others = [arm for arm in results.arms if arm != ORIGINAL]
+    found = {arm: results.found(level, arm, detector) for arm in others}
     lost = {arm: int((base & ~found[arm]).sum()) for arm in others}
     won = {arm: int((found[arm] & ~base).sum()) for arm in others}
     p = {arm: mcnemar_exact(lost[arm], won[arm]) for arm in others}
     adjusted = dict(zip(others, holm([p[arm] for arm in others]), strict=True))
-    cells = [_cell(observed, detector, level, ORIGINAL, base)]
+    cells = [_cell(results, detector, level, ORIGINAL, base)]
     for arm in others:
         verdict = judge_counts(
             n=len(base),
@@ -225,12 +226,12 @@ def _level_cells(
             unit_noun=unit_noun,
         )
         versus = Versus(lost[arm], won[arm], p[arm], adjusted[arm], verdict)
-        cells.append(_cell(observed, detector, level, arm, found[arm], versus))
+        cells.append(_cell(results, detector, level, arm, found[arm], versus))
     return cells
 
 
 def _cell(
-    observed: Results,
+    results: Results,
     detector: str,
     level: float | None,
     arm: str,
@@ -239,39 +240,39 @@ def _cell(
 ) -> Cell:
     n, count = len(found), int(found.sum())
     low, high = wilson_interval(count, n)
-    score = observed.scores(level, arm, detector)
+    score = results.scores(level, arm, detector)
     values: dict[str, Any] = {"score": float(score.mean()) if len(score) else None}
-    if observed.has_truth:
-        values |= _with_truth(observed, detector, level, arm)
+    if results.has_truth:
+        values |= _with_truth(results, detector, level, arm)
     rate = count / n if n else 0.0
     return Cell(detector, level, arm, n, count, rate, low, high, versus=versus, **values)
 
 
-def _with_truth(observed: Results, detector: str, level: float | None, arm: str) -> dict[str, Any]:
+def _with_truth(results: Results, detector: str, level: float | None, arm: str) -> dict[str, Any]:
     """Precision, false alarms and average precision, where the true faces are known."""
-    matches = observed.matches(level, arm, detector)
-    rates = detection_rates(matches, observed.plan.threshold)
+    matches = results.matches(level, arm, detector)
+    rates = detection_rates(matches, results.plan.threshold)
     values: dict[str, Any] = {
         "precision": _or_none(rates.precision),
         "fp_per_image": rates.fp_per_image,
         "average_precision": _or_none(average_precision(matches)),
     }
-    if arm != ORIGINAL and rates.n_truth:
-        base = observed.matches(level, ORIGINAL, detector)
+    if arm != ORIGINAL and not math.isnan(rates.recall):
+        base = results.matches(level, ORIGINAL, detector)
         values["average_precision_difference"] = precision_difference(
-            matches, base, seed=observed.plan.seed
+            matches, base, seed=results.plan.seed
         )
     return values
 
 
-def _landmark_cells(observed: Results) -> tuple[LandmarkCell, ...]:
+def _landmark_cells(results: Results) -> tuple[LandmarkCell, ...]:
     """All landmark figures of a study, true boxes first."""
     cells: list[LandmarkCell] = []
-    for detector in (None, *observed.plan.detectors):
-        for level in observed.plan.levels:
-            errors = {arm: observed.errors(level, arm, detector) for arm in observed.arms}
+    for detector in (None, *results.plan.detectors):
+        for level in results.plan.levels:
+            errors = {arm: results.errors(level, arm, detector) for arm in results.arms}
             if len(errors[ORIGINAL]):
-                cells += _landmark_level(errors, detector or TRUE_BOXES, level, observed.plan.seed)
+                cells += _landmark_level(errors, detector or TRUE_BOXES, level, results.plan.seed)
     return tuple(cells)
 
 
@@ -310,11 +311,11 @@ def _curve(errors: Floats) -> tuple[float, ...]:
     return tuple(float((errors <= limit).mean()) for limit in CURVE_NME)
 
 
-def _picture_cells(observed: Results) -> tuple[PictureCell, ...]:
+def _picture_cells(results: Results) -> tuple[PictureCell, ...]:
     cells = []
-    for level in observed.plan.levels:
-        for arm in observed.arms:
-            measured = observed.pictures(level, arm)
+    for level in results.plan.levels:
+        for arm in results.arms:
+            measured = results.pictures(level, arm)
             means = {
                 what: float(np.nanmean(values)) if np.isfinite(values).any() else None
                 for what, values in measured.items()

@@ -151,7 +151,7 @@ def _best(
     )
 
 
-def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ...]:
+def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...]:
     """How the figures were made, one sentence each."""
     sentences = [
         f"A face counts as found from a score of {plan.threshold:g} on. Detectors and landmark "
@@ -160,7 +160,7 @@ def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ..
     sentences += _truth_notes(plan, labels)
     sentences.append(
         "Intervals are Wilson's at 95 %. Each arm is compared with the original, on the same "
-        f"{'faces' if observed.has_truth else 'pictures'}, by the exact McNemar test; p is "
+        f"{'faces' if results.has_truth else 'pictures'}, by the exact McNemar test; p is "
         "adjusted over the arms (Holm) for each detector and level. Differences of average "
         "precision and of landmark errors have paired bootstrap intervals (2,000 resamples)."
     )
@@ -179,7 +179,7 @@ def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ..
             "Pictures were darkened to k times their light (linear exposure) with sensor noise, "
             f"8 bit and JPEG; every arm got the same dark picture (seed {plan.seed})."
         )
-    if observed.has_landmarks:
+    if results.has_landmarks:
         sentences.append(
             "Landmark errors (NME) are fractions of the distance of the outer eye corners. In "
             "true boxes all faces count; behind a detector the mean is over the faces found in "
@@ -190,9 +190,9 @@ def notes(plan: Plan, labels: Labels | None, observed: Results) -> tuple[str, ..
         sentences.append(
             f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}."
         )
-    if observed.failed:
+    if results.failed:
         sentences.append(
-            f"{len(observed.failed)} pictures failed in some arm and are left out of all of them."
+            f"{len(results.failed)} pictures failed in some arm and are left out of all of them."
         )
     return tuple(sentences)
 
