@@ -96,12 +96,10 @@ def check_image(image: Array) -> Image:
         InputError: wrong dtype, shape or size, or values that are not finite.
     """
     _check_array(image)
-    if image.dtype != np.float32 or image.ndim != 3 or image.shape[2] != 3:
+    if image.dtype != np.float32 or image.shape[2:] != (3,) or 0 in image.shape:
         raise InputError(
             f"expected a float32 image of shape (H, W, 3), got {image.dtype} {image.shape}"
         )
-    if image.shape[0] < 1 or image.shape[1] < 1:
-        raise InputError(f"expected at least one pixel, got shape {image.shape}")
     if not np.isfinite(image).all():
         raise InputError("expected finite values, got NaN or infinity in the image")
     return image

@@ -137,7 +137,7 @@ def test_damaged_files_are_a_photo_or_one_line(data: bytes, name: str) -> None:
     assert photo.pixels.dtype == np.float32
     assert photo.pixels.min() >= 0
     assert photo.pixels.max() <= 1
-    for kind in ("jpeg", "png", "tiff", "webp"):
+    for kind in ("jpeg", "png", "tiff"):
         assert decode(encode(photo, kind)).pixels.shape == photo.pixels.shape
 
 
@@ -193,7 +193,7 @@ def chain(count: int, entries: int) -> bytes:
         b"\xff\xd8" + b"\xff" * 3_000_000,
         b"RIFF\0\0\0\0WEBP" + bytes(3_000_000),
         b"\0\0\0\x18ftyp" + b"avif" * 500_000,
-        b"\x89PNG\r\n\x1a\n" + (bytes(4) + b"tEXt" + bytes(4)) * 250_000,
+        SEEDS[1][:33] + (bytes(4) + b"tEXt" + bytes(4)) * 250_000 + SEEDS[1][33:],
     ],
     ids=["chained", "copies", "itself", "markers", "chunks", "brands", "texts"],
 )
@@ -211,6 +211,11 @@ def test_what_the_fuzz_found() -> None:
     data = b"MM\0*\0\0\0\x08\0\1\1\x0f\0\2\0\0\0\5"
     assert extract_exif(data) is None
     assert sanitized_exif(data) == (1, None)
+    # a resolution that no file of ours can hold
+    for dpi in ((1e9, 1e9), (float("nan"), 72.0), (1e300, 1.0)):
+        photo = Photo(np.full((4, 5, 3), 0.5, np.float32), meta=Meta(dpi=dpi))
+        for kind in ("jpeg", "png", "tiff"):
+            assert decode(encode(photo, kind)).meta.dpi is None
     # libheif's messages end in a new line
     heic = next((seed for seed in SEEDS if seed[4:12] == b"ftypheic"), b"")
     assert result(lambda: decode(heic[:-50] or b"no pillow-heif")) is None
@@ -221,7 +226,7 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
         check = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + check
 
-    bomb = zlib.compress(bytes(70 << 20))
+    bomb = zlib.compress(bytes(20 << 20))
     plain = SEEDS[1]
     at = 33
     for kind, body in (
@@ -233,4 +238,4 @@ def test_a_compressed_bomb_is_not_unpacked() -> None:
         header = read_header(plain[:at] + chunk(kind, body) * 3 + plain[at:])
         assert tracemalloc.get_traced_memory()[1] < 3 * LARGEST_BYTES
         tracemalloc.stop()
-        assert [keyword for keyword, _ in header.meta.text] == ["Author", "Comment"]
+        assert [keyword for keyword, _ in header.text] == ["Author", "Comment"]

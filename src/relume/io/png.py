@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -29,9 +29,9 @@ COMPRESSION = 3
 """Of zlib's 1 to 9: at 12 MP half the time of 6 for about 4 % more bytes."""
 
 METRE_PER_INCH = 0.0254
-LARGEST_INFLATED_BYTES = 1 << 26
-LARGEST_TEXT_BYTES = 1 << 20
-"""Of all text together."""
+LARGEST_INFLATED_BYTES = 1 << 24
+LARGEST_TEXT_BYTES, SMALLEST_TEXT_BYTES = 1 << 20, 100
+"""Of all text together, and what a text counts for at least."""
 
 PROFILES = frozenset(b"raw profile type " + name for name in (b"exif", b"app1", b"xmp"))
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -46,12 +46,13 @@ class PngHeader:
     depth_bits: int
     colour_type: int
     has_transparent_colour: bool = False
-    meta: Meta = field(default_factory=Meta)
-    text_bytes: int = LARGEST_TEXT_BYTES
+    text: list[tuple[str, str]] = field(default_factory=list)
+    text_bytes: int = 0
+    fields: dict[str, Any] = field(default_factory=dict)
 
-    def describe(self, **fields: Any) -> None:
-        """Set fields of ``meta``."""
-        self.meta = replace(self.meta, **fields)
+    def meta(self) -> Meta:
+        """The metadata among them."""
+        return Meta(text=tuple(self.text), **self.fields)
 
 
 def read(data: bytes, max_megapixels: float) -> Raster:
@@ -69,8 +70,8 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     if header.depth_bits == 8 and header.has_transparent_colour:
         is_plain = False
     raster = _read_plain(data, header) if is_plain else load(picture)
-    exif = header.meta.exif or picture.info.get("exif")
-    raster.meta = replace(header.meta, exif=exif)
+    header.fields.setdefault("exif", picture.info.get("exif"))
+    raster.meta = header.meta()
     note_frames(raster, int(getattr(picture, "n_frames", 1)))
     return raster
 
@@ -121,12 +122,12 @@ def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
     if kind == b"tRNS":
         header.has_transparent_colour = True
     elif kind == b"eXIf":
-        header.describe(exif=body)
+        header.fields["exif"] = body
     elif kind == b"iCCP":
-        header.describe(icc=_inflated(body.partition(b"\0")[2][1:]))
+        header.fields["icc"] = _inflated(body.partition(b"\0")[2][1:])
     elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
         x, y = struct.unpack(">II", body[:8])
-        header.describe(dpi=(x * METRE_PER_INCH, y * METRE_PER_INCH))
+        header.fields["dpi"] = (x * METRE_PER_INCH, y * METRE_PER_INCH)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _take_text(header, kind, body)
 
@@ -142,11 +143,13 @@ def _take_text(header: PngHeader, kind: bytes, body: bytes) -> None:
         packed = rest[1:] if kind == b"zTXt" else text or b""
         text = _inflated(packed, LARGEST_INFLATED_BYTES if is_xmp else LARGEST_TEXT_BYTES)
     if is_xmp:
-        header.describe(xmp=text)
-    elif text is not None and keyword.lower() not in PROFILES and header.text_bytes >= len(text):
-        header.text_bytes -= len(text)
+        header.fields["xmp"] = text
+    elif text is not None and keyword.lower() not in PROFILES:
+        header.text_bytes += len(text) + SMALLEST_TEXT_BYTES
+        if header.text_bytes > LARGEST_TEXT_BYTES:
+            return
         decoded = text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")
-        header.describe(text=(*header.meta.text, (keyword.decode("latin-1"), decoded)))
+        header.text.append((keyword.decode("latin-1"), decoded))
 
 
 def _inflated(data: bytes, largest_bytes: int = LARGEST_INFLATED_BYTES) -> bytes | None:

@@ -22,6 +22,7 @@ from relume.io.formats import Format
 from relume.photo import Array, Meta, Photo, as_float, check_image, quantise
 
 OPENCV_LOG_LEVEL = cv2.utils.logging.getLogLevel()
+LARGEST_DPI = 1e6
 _HEADERS = threading.Lock()
 
 
@@ -101,9 +102,10 @@ def from_photo(photo: Photo, format: Format, quality: int | None) -> Raster:
     dtype = np.float32 if bits > 16 else np.uint16 if bits > 8 else np.uint8
     grey = photo.meta.grey and is_grey(pixels)
     colour = quantise(np.ascontiguousarray(pixels[:, :, 0]) if grey else pixels, dtype)
-    # a caller's own EXIF may be anything
-    exif = sanitized_exif(photo.meta.exif)[1]
-    meta = replace(photo.meta, exif=exif, icc=icc_for_mode(photo.meta.icc, grey=grey))
+    # a caller's own EXIF may be anything, and so may a damaged file's dots per inch
+    exif, dpi = sanitized_exif(photo.meta.exif)[1], photo.meta.dpi
+    dpi = dpi if dpi and all(0 < value <= LARGEST_DPI for value in dpi) else None
+    meta = replace(photo.meta, exif=exif, icc=icc_for_mode(photo.meta.icc, grey=grey), dpi=dpi)
     return Raster(colour, None if alpha is None else quantise(alpha, dtype), meta, quality=quality)
 
 
