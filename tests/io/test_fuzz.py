@@ -215,7 +215,7 @@ def test_what_the_fuzz_found() -> None:
     for dpi in ((1e9, 1e9), (float("nan"), 72.0), (1e300, 1.0)):
         photo = Photo(np.full((4, 5, 3), 0.5, np.float32), meta=Meta(dpi=dpi))
         for kind in ("jpeg", "png", "tiff"):
-            assert decode(encode(photo, kind)).meta.dpi is None
+            assert max(decode(encode(photo, kind)).meta.dpi or (0,)) < 1000
     # libheif's messages end in a new line
     heic = next((seed for seed in SEEDS if seed[4:12] == b"ftypheic"), b"")
     assert result(lambda: decode(heic[:-50] or b"no pillow-heif")) is None
