@@ -109,7 +109,7 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     assert page.locator("#album-list li").count() == 3
     page.click("#album-start")
     page.wait_for_function(
-        "() => document.getElementById('album-told').textContent.includes('2 of 3 relit, 1 failed')"
+        "() => document.getElementById('album-status').textContent.includes('2 of 3 relit, 1 failed')"
     )
     assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
     assert page.locator("#alert").is_hidden()
@@ -176,13 +176,13 @@ def test_brightness_is_for_methods_that_take_it(page: Any, portrait: bytes) -> N
         slider.fill("0.3")
         slider.dispatch_event("change")
     wait_for_result(page, CHEAP)
-    assert page.locator("#brightness-told").inner_text() == "0.30"
+    assert page.locator("#brightness-value").inner_text() == "0.30"
     with page.expect_request(lambda r: "method=gamma" in r.url) as asked:
         page.select_option("#method", "gamma")
     wait_for_result(page, "gamma")
     assert "brightness" not in asked.value.url
     assert slider.is_disabled()
-    assert page.locator("#brightness-told").inner_text() == "not with this method"
+    assert page.locator("#brightness-value").inner_text() == "not with this method"
 
 
 def test_paste(page: Any, portrait: bytes) -> None:
@@ -211,14 +211,16 @@ def test_pictures_of_the_documentation(page: Any, portrait: bytes) -> None:
     wait_for_result(page, DEFAULT_METHOD)
     page.locator("#faces").check()
     page.wait_for_function(
-        "() => document.getElementById('faces-told').textContent.includes('face')"
+        "() => document.getElementById('faces-summary').textContent.includes('face')"
         " && document.getElementById('working').hidden"
     )
     page.locator("#divider").evaluate(  # through the face: both scores show
         "e => { e.value = 44; e.dispatchEvent(new Event('input')); }"
     )
+    page.wait_for_function("() => document.querySelectorAll('#levels img').length === 3")
     page.evaluate("window.scrollTo(0, 0)")
-    page.locator("#main").evaluate("e => e.scrollTo(0, 0)")
+    page.locator("#panel").evaluate("e => e.scrollTo(0, 0)")
+    page.wait_for_timeout(300)  # what fades, has faded
     name = "page-phone.jpg" if page.viewport_size["width"] < 800 else "page.jpg"
     page.screenshot(path=str(Path(folder) / name), type="jpeg", quality=84)
 

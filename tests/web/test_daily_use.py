@@ -47,7 +47,7 @@ def test_the_slider_starts_where_automatic_came_to(page: Any, portrait: bytes) -
         wait_for_result(page, CHEAP)
     after = float(answered.value.headers["x-relume-brightness-after"])
     assert abs(brightness(page) - after) < 0.006
-    assert page.locator("#brightness-told").inner_text() == f"{after:.2f} · automatic"
+    assert page.locator("#brightness-value").inner_text() == f"{after:.2f} · automatic"
     assert f"→ {after:.2f}" in page.locator("#facts").inner_text()
 
 
@@ -69,7 +69,7 @@ def test_a_strip_of_levels_to_choose_from(page: Any, portrait: bytes) -> None:
     assert pressed.inner_text().startswith("Brighter")
     page.click("#levels button >> text=Automatic")
     wait_for_result(page, CHEAP)
-    assert "automatic" in page.locator("#brightness-told").inner_text()
+    assert "automatic" in page.locator("#brightness-value").inner_text()
     page.select_option("#method", "gamma")
     wait_for_result(page, "gamma")
     assert page.locator("#levels").is_hidden()
@@ -162,6 +162,9 @@ def test_on_a_phone_the_photo_stays_in_sight(page: Any, portrait: bytes) -> None
     page.locator("#download").scroll_into_view_if_needed()
     assert page.evaluate("scrollY") > 100
     frame = page.locator("#frame").bounding_box()
+    covered = page.locator("#stage").bounding_box()
+    page.locator("#faces").scroll_into_view_if_needed()
+    assert page.locator("#faces").bounding_box()["y"] >= covered["y"] + covered["height"]
     assert frame["y"] >= 54
     assert frame["y"] + frame["height"] < 500
     keep(page, "scrolled")

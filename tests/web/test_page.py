@@ -119,8 +119,8 @@ def test_the_dark_parts_are_searched_by_default(page: Any, portrait: bytes) -> N
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
     page.locator("#faces").check()
-    page.wait_for_function("() => document.getElementById('faces-told').innerText.includes('2')")
-    told = page.locator("#faces-told").inner_text().split()
+    page.wait_for_function("() => document.getElementById('faces-summary').innerText.includes('2')")
+    told = page.locator("#faces-summary").inner_text().split()
     assert " ".join(told) == "2 faces 1 in the photo as it is 1 more in its dark parts"
     assert page.locator("#boxes-before .face").count() == 1
     assert page.locator("#boxes-after .face").count() == 2

@@ -20,7 +20,7 @@ export class Album extends EventTarget {
     this.previews = Promise.resolve(); // one after the other
     byId("album-start").addEventListener("click", () => (this.stop ? this.stop.abort() : this.run()));
     byId("album-save").addEventListener("click", () => this.save());
-    this.tell();
+    this.update();
   }
 
   // files: [{ file, path }]; others: the paths of those that are no pictures.
@@ -29,7 +29,7 @@ export class Album extends EventTarget {
     this.items.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
     byId("album-list").replaceChildren(...this.items.map((item) => item.row));
     this.skipped.push(...others);
-    this.tell();
+    this.update();
   }
 
   // The photo before or after this one, if there is one.
@@ -91,18 +91,18 @@ export class Album extends EventTarget {
     const asked = JSON.stringify(query);
     const todo = this.items.filter((item) => item.asked !== asked || !item.blob);
     for (const item of todo) Object.assign(item, { blob: null, failed: false, asked });
-    this.tell();
+    this.update();
     const work = async () => {
       for (let item = todo.shift(); item && !signal.aborted; item = todo.shift()) {
         await this.relight(item, query, signal);
-        this.tell();
+        this.update();
       }
     };
     // one more than the service has workers: the next upload runs while a picture is worked on
     const lanes = this.settings.menu.limits.workers + 1;
     await Promise.all(Array.from({ length: lanes }, work));
     this.stop = null;
-    this.tell();
+    this.update();
   }
 
   async relight(item, query, signal) {
@@ -121,13 +121,13 @@ export class Album extends EventTarget {
     item.row.classList.toggle("failed", item.failed);
   }
 
-  tell() {
+  update() {
     const count = this.items.length;
     const done = this.items.filter((item) => item.blob).length;
     const failed = this.items.filter((item) => item.failed).length;
     byId("album-progress").max = Math.max(count, 1);
     byId("album-progress").value = done + failed;
-    byId("album-told").textContent = count
+    byId("album-status").textContent = count
       ? `${done} of ${count} relit${failed ? `, ${failed} failed` : ""}`
       : "Drop a folder, or several pictures at once.";
     byId("album-skipped").hidden = this.skipped.length === 0;

@@ -56,7 +56,7 @@ async function take(files, intoAlbum = false) {
     for (let index = 0; !photo && index < Math.min(album.items.length, 5); index += 1) {
       await open(album.items[index].file, () => {});
     }
-    tellTurn();
+    showTurn();
   } else {
     show("photo");
     await open(pictures[0].file);
@@ -83,7 +83,7 @@ async function open(file, failed = fail) {
     byId("title").textContent = file.name;
     document.title = `${file.name} · relume`;
     await viewer.showBefore(photo.url);
-    tellTurn();
+    showTurn();
     await refresh();
   } catch (error) {
     if (signal.aborted) return;
@@ -148,7 +148,7 @@ async function refresh() {
     viewer.name("After");
     viewer.work(null);
     settings.found(result.after);
-    tellFacts(result);
+    showFacts(result);
     if (current() === "methods") await compareMethods();
     await fillLevels(result.after, signal);
     await showFaces();
@@ -171,14 +171,15 @@ function cancel() {
   begin();
   if (photo) {
     viewer.stop();
-    viewer.name("Stopped");
+    byId("faces-summary").textContent = "";
+    if (byId("after-label").textContent !== "After") viewer.name("Stopped");
   } else {
     viewer.work(null);
     if (!album.items.length) atWork(false);
   }
 }
 
-function tellFacts({ seconds, before, after }) {
+function showFacts({ seconds, before, after }) {
   const { width, height } = viewer.size;
   const facts = after >= 0 ? [`brightness ${before.toFixed(2)} → ${after.toFixed(2)}`] : [];
   facts.push(`${settings.method} in ${seconds.toFixed(2)} s`);
@@ -203,17 +204,17 @@ async function showFaces() {
   const { signal } = task;
   const query = settings.faceQuery();
   const key = JSON.stringify(query);
-  const told = byId("faces-told");
+  const summary = byId("faces-summary");
   try {
     if (!photo.faces.has(key)) {
-      told.textContent = "Searching …";
+      summary.textContent = "Searching …";
       viewer.work("Searching for faces …");
       photo.faces.set(key, await engine.detect(photo.file, query, signal));
     }
     viewer.showFaces(photo.faces.get(key));
-    told.replaceChildren(...tally(photo.faces.get(key).faces));
+    summary.replaceChildren(...tally(photo.faces.get(key).faces));
   } catch (error) {
-    if (error.name !== "AbortError") told.textContent = "";
+    if (error.name !== "AbortError") summary.textContent = "";
     throw error;
   } finally {
     if (!signal.aborted) viewer.work(null);
@@ -262,7 +263,7 @@ function show(tab) {
 }
 
 // The photo among those of the album, and which one Download is for.
-function tellTurn() {
+function showTurn() {
   const item = album.items.find((one) => one.file === photo?.file);
   byId("turn").hidden = !item || album.items.length < 2;
   byId("previous").disabled = !album.beside(photo?.file, -1);
@@ -288,6 +289,10 @@ async function download() {
     byId("download").disabled = false;
   }
 }
+
+// On a phone the photo covers the top: what is scrolled to must come out below it.
+new ResizeObserver(([{ target }]) =>
+  document.documentElement.style.setProperty("--covered", `${target.offsetHeight}px`)).observe(byId("stage"));
 
 function listen() {
   takePictures((files, intoAlbum) => take(files, intoAlbum).catch(fail));

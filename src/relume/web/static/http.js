@@ -37,14 +37,14 @@ async function call(path, { query = [], body, signal } = {}) {
       await askForToken();
       continue;
     }
-    const told = await response.json().catch(() => ({}));
-    const busy = ["Busy", "TooManyRequests"].includes(told.error);
+    const answer = await response.json().catch(() => ({}));
+    const busy = ["Busy", "TooManyRequests"].includes(answer.error);
     const wait = Number(response.headers.get("Retry-After"));
     if (busy && attempt < 30) {
       await pause(Math.max(wait, 0.5) * 1000, signal);
       continue;
     }
-    throw new Refused(response.status, sentence(told.detail ?? `Error ${response.status}`), wait);
+    throw new Refused(response.status, sentence(answer.detail ?? `Error ${response.status}`), wait);
   }
 }
 

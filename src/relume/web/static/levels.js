@@ -19,7 +19,7 @@ export class Levels {
         settings.setBrightness(index === AUTOMATIC ? null : part.level));
     }
     byId("levels").replaceChildren(...this.parts.map((part) => part.button));
-    settings.addEventListener("told", () => this.mark());
+    settings.addEventListener("update", () => this.mark());
     this.forget();
   }
 

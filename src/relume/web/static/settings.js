@@ -66,14 +66,14 @@ export class Settings extends EventTarget {
   setBrightness(level) {
     this.brightness = level;
     if (level !== null) byId("brightness").value = level;
-    this.tell();
+    this.update();
     this.dispatchEvent(new Event("change"));
   }
 
   // The level that the automatic brightness came to: where the slider starts.
   found(level) {
     if (this.brightness === null && level >= 0) byId("brightness").value = level;
-    this.tell();
+    this.update();
   }
 
   fill() {
@@ -94,19 +94,19 @@ export class Settings extends EventTarget {
     byId("strength").value = option("strength").default;
     byId("protect_lit").checked = option("protect_lit").default;
     byId("landmarks").closest("label").hidden = usable(menu.landmarkers).length === 0;
-    this.tell();
+    this.update();
   }
 
   listen() {
     const say = (name) => this.dispatchEvent(new Event(name));
     byId("settings").addEventListener("submit", (event) => event.preventDefault());
-    byId("settings").addEventListener("input", () => this.tell());
+    byId("settings").addEventListener("input", () => this.update());
     byId("method").addEventListener("change", () => { this.choose(this.method); say("change"); });
     byId("strength").addEventListener("input", () => say("strength"));
     byId("protect_lit").addEventListener("change", () => say("change"));
     byId("brightness").addEventListener("input", () => {
       this.brightness = Number(byId("brightness").value);
-      this.tell();
+      this.update();
     });
     byId("brightness").addEventListener("change", () => say("change"));
     byId("faces").addEventListener("change", () => {
@@ -120,16 +120,16 @@ export class Settings extends EventTarget {
     }
   }
 
-  tell() {
-    byId("strength-told").textContent = `${Math.round(this.strength * 100)} %`;
+  update() {
+    byId("strength-value").textContent = `${Math.round(this.strength * 100)} %`;
     const level = Number(byId("brightness").value).toFixed(2);
-    byId("brightness-told").textContent = !this.entry?.takes_brightness
+    byId("brightness-value").textContent = !this.entry?.takes_brightness
       ? "not with this method" : this.brightness === null ? `${level} · automatic` : level;
-    byId("threshold-told").textContent = Number(byId("threshold").value).toFixed(2);
+    byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
     for (const range of document.querySelectorAll("input[type=range]")) fillTrack(range);
-    this.dispatchEvent(new Event("told"));
+    this.dispatchEvent(new Event("update"));
   }
 
   showParameters(entry) {
@@ -140,7 +140,7 @@ export class Settings extends EventTarget {
         values[parameter.name] = value;
         this.dispatchEvent(new Event("change"));
       })));
-    this.tell();
+    this.update();
   }
 }
 
