@@ -109,7 +109,8 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     assert page.locator("#album-list li").count() == 3
     page.click("#album-start")
     page.wait_for_function(
-        "() => document.getElementById('album-status').textContent.includes('2 of 3 relit, 1 failed')"
+        "() => document.getElementById('album-status').textContent"
+        ".includes('2 of 3 relit, 1 failed')"
     )
     assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
     assert page.locator("#alert").is_hidden()
