@@ -101,7 +101,8 @@ class Info:
     """What there is to know about a catalogue entry without running it.
 
     ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
-    ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it.
+    ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it,
+    ``takes_local`` whether ``local=`` and ``exposure=`` may.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Info:
     weights: tuple[str, ...] = ()
     extra: str | None = None
     takes_brightness: bool = False
+    takes_local: bool = False
 
     def check_given(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The parameters in ``given``, checked; those not given are left out.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from relume.errors import ParameterError
-from relume.image.darken import Camera, darken, reexposed, uneven_light
+from relume.image.darken import Camera, darken, render, scene_light
 from relume.photo import Image
 
 CLEAN = Camera(red_gain=2.0, blue_gain=1.7, shot=1e-8, read=1e-10, jpeg_quality=97)
@@ -99,27 +99,41 @@ def test_real_cameras_have_faults_and_stay_reproducible() -> None:
     assert first[:, :, 0].mean() > first[:, :, 2].mean()
 
 
-def test_reexposed_is_darkening_without_noise() -> None:
+def test_rendering_is_darkening_without_noise() -> None:
     dark = darken(ramp(), 0.25, np.random.default_rng(0), camera=CLEAN)
-    assert np.abs(reexposed(ramp(), 0.25) - dark).max() < 4 / 255
-    assert np.abs(reexposed(ramp(), 1.0) - ramp()).max() < 1e-5
+    assert np.abs(render(scene_light(ramp()), -2.0) - dark).max() < 4 / 255
+    assert np.abs(render(scene_light(ramp())) - ramp()).max() < 1e-5
 
 
-def test_light_multiplies_from_place_to_place() -> None:
-    light = np.ones(ramp().shape[:2], np.float32)
-    light[:, :32] = 0.5
-    rng = np.random.default_rng(0)
-    out = darken(ramp(), 0.4, rng, camera=replace(CLEAN, jpeg_quality=100), light=light)
-    expected = np.where(light[:, :, None] == 1, reexposed(ramp(), 0.4), reexposed(ramp(), 0.2))
-    assert np.abs(out - expected)[:, :24].max() < 4 / 255
-    np.testing.assert_allclose(reexposed(ramp(), 0.4, light=light), expected, atol=1e-6)
+def test_stops_are_of_every_place() -> None:
+    stops = np.zeros(ramp().shape[:2], np.float32)
+    stops[:, :32] = -1
+    light = scene_light(ramp())
+    expected = np.where(stops[:, :, None] == 0, render(light), render(light, -1.0))
+    np.testing.assert_array_equal(render(light, stops), expected)
 
 
-def test_uneven_light_is_smooth() -> None:
-    light = uneven_light(270, 360, np.random.default_rng(3))
-    assert light.shape == (270, 360)
-    assert light.max() / light.min() > 1.5
-    assert np.abs(np.diff(np.log(light), axis=1)).max() < 0.1
+def test_light_beyond_white_keeps_its_hue() -> None:
+    lamp = np.full((4, 4, 3), [2.0, 1.0, 0.4], np.float32)
+    shown = render(lamp)[0, 0]
+    assert shown[0] > 0.98
+    assert shown[0] > shown[1] + 0.1 > shown[2] + 0.3  # orange still, where clipping makes yellow
+    assert (np.diff([float(render(lamp * k)[0, 0, 2]) for k in (1, 2, 4, 16)]) > 0).all()
+
+
+def test_rounding_above_white_is_white() -> None:
+    assert np.isfinite(scene_light(np.full((2, 2, 3), 1.0000001, np.float32))).all()
+
+
+def test_a_phone_smooths_and_sharpens() -> None:
+    grey = np.full((80, 80, 3), 0.5, np.float32)
+    plain = darken(grey, 0.2, np.random.default_rng(0), camera=NOISY)
+    smoothed = darken(grey, 0.2, np.random.default_rng(0), camera=replace(NOISY, smoothing=25.0))
+    assert smoothed.std() < 0.9 * plain.std()
+    edge = grey.copy()
+    edge[:, 40:] = 0.25
+    sharp = darken(edge, 1.0, np.random.default_rng(0), camera=replace(CLEAN, sharpening=1.0))
+    assert sharp[:, 38:40].max() > 0.5 + 4 / 255
 
 
 def test_blotches_are_coarse() -> None:

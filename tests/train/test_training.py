@@ -248,6 +248,7 @@ def test_relumes_network_trains_resumes_and_exports(
     small = np.full((1, 3, 96, 96), 0.1, np.float32)
     image = np.full((1, 3, 48, 32), 0.1, np.float32)
     inputs = {"image": image, "thumbnail": small, "brightness": np.array([[0.4]], np.float32)}
+    inputs["gain"] = np.ones((1, 1, *image.shape[2:]), np.float32)
     assert picture(inputs)["photo"].shape == image.shape
     exposure = core.compile_model(whole / "relume-exposure.onnx", "CPU", options)
     assert 0.05 <= float(exposure({"thumbnail": small})["brightness"][0, 0]) <= 0.95

@@ -9,7 +9,14 @@ import numpy as np
 
 from relume.catalog import Value
 from relume.engine import Runtime
-from relume.enhancers.base import Brightness, Enhancer, RunsNetwork, TakesBrightness
+from relume.enhancers.base import (
+    Brightness,
+    Enhancer,
+    RunsNetwork,
+    TakesBrightness,
+    TakesLocal,
+)
+from relume.enhancers.metering import check_stops
 from relume.enhancers.options import DEFAULT_METHOD, check_options
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
@@ -28,6 +35,8 @@ def enhance(
     method: str = DEFAULT_METHOD,
     strength: float = 1.0,
     brightness: Brightness | None = None,
+    local: float | None = None,
+    exposure: Array | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -38,19 +47,29 @@ def enhance(
     ``parameters`` adds to them. ``strength`` in [0, 1] blends with the input; 0 gives it back bit
     for bit. ``brightness``, a wanted mean grey level in (0, 1] or "auto", is for methods whose
     ``Info.takes_brightness``. ``protect_lit`` keeps what is well lit already; a brightness that
-    is given as a number comes before it. Alpha and metadata are kept, grey stays grey, and the
-    same input gives the same output.
+    is given as a number comes before it.
+
+    For methods whose ``Info.takes_local``, ``local`` in [0, 1] says how much the exposure follows
+    the light from place to place: 0 is one exposure for the whole photo, 1 (the method relume's
+    default) lifts the dark and leaves the lit. ``exposure`` adds a map of stops, an array (h, w) of
+    any size that is fitted to the photo and its edges: +1 is twice the light there.
+
+    Alpha and metadata are kept, grey stays grey, and the same input gives the same output.
 
     Raises:
         InputError: an array that is no picture.
-        ParameterError: an option outside its range, or a brightness that the method cannot take.
+        ParameterError: an option outside its range or that the method cannot take, or an exposure
+            that is not a map of stops.
         UnknownName: no such method; the nearest is named.
         WeightsError: the method's weights are missing or damaged.
         DeviceError: the runtime's device or precision is not there.
     """
     enhancer = build(method, parameters=parameters, runtime=runtime)
-    given = {"strength": strength, "brightness": brightness, "protect_lit": protect_lit}
+    given = {"strength": strength, "brightness": brightness, "local": local}
+    given["protect_lit"] = protect_lit
     options = check_options(enhancer.info, given)
+    if exposure is not None and not enhancer.info.takes_local:
+        raise ParameterError(f"{enhancer.info.name} takes no exposure map")
     if "brightness" in options:
         assert isinstance(enhancer, TakesBrightness), "Info.takes_brightness says so"
         enhancer = enhancer.with_brightness(options["brightness"])
@@ -58,6 +77,13 @@ def enhance(
     if options["strength"] == 0 or enhancer.info.name == "original":
         return _untouched(picture)
     protect = options["protect_lit"] and not isinstance(options.get("brightness"), float)
+    if isinstance(enhancer, TakesLocal):
+        protect = protect and not (enhancer.local if local is None else local)  # metering does
+        enhancer = enhancer.with_exposure(
+            local=options.get("local"),
+            exposure=None if exposure is None else check_stops(exposure),
+            protect_lit=options["protect_lit"],
+        )
     result = _run(enhancer, image, protect=protect, strength=options["strength"])
     if isinstance(picture, Photo):
         return cast(Picture, picture.with_pixels(result))

@@ -34,6 +34,20 @@ class TakesBrightness(Protocol):
 
 
 @runtime_checkable
+class TakesLocal(Protocol):
+    """An enhancer that exposes every place of a photo by itself."""
+
+    @property
+    def local(self) -> float:
+        """How much the exposure follows the light from place to place, in [0, 1]."""
+
+    def with_exposure(
+        self, *, local: float | None, exposure: Image | None, protect_lit: bool
+    ) -> Enhancer:
+        """The same method with these options; ``exposure`` is (h, w) stops, of any size."""
+
+
+@runtime_checkable
 class RunsNetwork(Protocol):
     """An enhancer that runs a network, on a device and in a precision."""
 

@@ -24,9 +24,16 @@ BRIGHTNESS = Parameter(
     exclusive_low=True,
     also=("auto",),
 )
+LOCAL = Parameter(
+    "local",
+    "how much the exposure follows the light from place to place; 0 is one for the whole photo",
+    1.0,
+    0.0,
+    1.0,
+)
 PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
 
-OPTIONS = (STRENGTH, BRIGHTNESS, PROTECT_LIT)
+OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, PROTECT_LIT)
 
 
 def takes(info: Info, option: Parameter) -> bool:

@@ -20,14 +20,26 @@ from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime, load
 from relume.engine.base import check_interface
 from relume.enhancers.base import WEIGHTS, Brightness, own_network
+from relume.enhancers.metering import (
+    Metering,
+    expose_directly,
+    fit_stops,
+    meter,
+    network_share,
+)
 from relume.errors import MissingExtra, WeightsError
+from relume.image.color import luma
 from relume.image.detail import relight_halved
 from relume.image.exposure import mean_level, subsample
 from relume.image.filters import downscale
+from relume.image.parallel import for_row_blocks
 from relume.image.tiles import run_tiled
-from relume.nets.sizes import PICTURE_HALO_PX, THUMBNAIL_PX
+from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
+
+NETWORK_BRIGHTNESS = (0.01, 0.95)
+"""The mean grey levels that the network was trained for."""
 
 TOLERANCE = 0.02
 """Relative error of the mean level that is left alone."""
@@ -56,14 +68,20 @@ TILE = Parameter(
     128,
     8192,
 )
-INPUTS, OUTPUTS = ("image", "thumbnail", "brightness"), ("photo",)
+INPUTS, OUTPUTS = ("image", "thumbnail", "brightness", "gain"), ("photo",)
 
 
 @dataclass(frozen=True)
 class RelumeEnhancer:
-    """The photo relit to a brightness: one that is asked for, or the estimator's choice."""
+    """The photo relit to a brightness: one that is asked for, or the estimator's choice.
+
+    ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`.
+    """
 
     brightness: Brightness = "auto"
+    local: float = 1.0
+    exposure: Image | None = None
+    protect_lit: bool = True
     half_above_mp: float = 4.0
     tile_px: int = 2048
     weights: str = ""
@@ -80,11 +98,19 @@ class RelumeEnhancer:
         parameters=(HALF_ABOVE, TILE, WEIGHTS),
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
+        takes_local=True,
     )
 
     def with_brightness(self, brightness: Brightness) -> RelumeEnhancer:
         """The same method, aiming at ``brightness``."""
         return replace(self, brightness=brightness)
+
+    def with_exposure(
+        self, *, local: float | None, exposure: Image | None, protect_lit: bool
+    ) -> RelumeEnhancer:
+        """The same method with these options."""
+        local = self.local if local is None else local
+        return replace(self, local=local, exposure=exposure, protect_lit=protect_lit)
 
     def with_runtime(self, runtime: Runtime) -> RelumeEnhancer:
         """The same method, run as ``runtime`` says."""
@@ -101,37 +127,91 @@ class RelumeEnhancer:
         return relight_halved(image, self._relight)
 
     def _relight(self, image: Image) -> Image:
-        """The photo, or a smaller copy of it, relit tile by tile, at the target brightness."""
+        """The photo, or a smaller copy of it, relit at the target brightness."""
+        if self.local == 0 and self.exposure is None:
+            small = thumbnail(image)
+            target = self._target(small)
+            return match_mean(self._infer(image, small, target, None), target)
+        reading, asked = meter(image), not isinstance(self.brightness, str)
+        if asked:
+            reading = reading.counting_all()
+        target, overall = self._metered(image, reading), 1.0
+        gain = reading.shadow_gain(target, asked=asked)
+        if self.local < 1:
+            overall = reading.overall_gain(gain)
+        factor = reading.factor(image, gain, overall=overall, local=self.local)
+        expected = target if asked else reading.mean_at(gain)
+        if self.exposure is not None:
+            factor *= np.exp2(fit_stops(self.exposure, image) / np.float32(GAMMA))
+        return self._expose(image, factor, reading, expected)
+
+    def _expose(self, image: Image, factor: Image, reading: Metering, expected: float) -> Image:
+        """The photo with every place's encoded values lifted by ``factor`` (H, W), noise removed.
+
+        What is hardly lifted is the photo's own: it needs no network.
+        """
+        share = network_share(factor) if self.protect_lit else np.ones_like(factor)
+        share = np.maximum(share * np.float32(reading.evidence), 0)
+        if not share.any():
+            return expose_directly(image, factor)
+        small = thumbnail(image)
+        level = max(mean_level(small), DARKEST)
+        grey = np.minimum(subsample(luma(image), 60_000) * subsample(factor, 60_000), 1)
+        brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
+        relit = self._infer(image, small, brightness, factor * np.float32(level / brightness))
+
+        def blend(rows: slice) -> None:
+            direct = expose_directly(image[rows], factor[rows])
+            direct += share[rows, :, None] * (relit[rows] - direct)
+            relit[rows] = direct
+
+        for_row_blocks(blend, relit)
+        return relit if self.exposure is not None else reading.match(relit, expected)
+
+    def _infer(self, image: Image, small: Image, brightness: float, gain: Image | None) -> Image:
+        """What the network makes of the photo, tile by tile, in [0, 1].
+
+        ``small`` is its thumbnail, ``gain`` (H, W) what encoded values are multiplied with beside
+        what the brightness asks for; None is 1 everywhere.
+        """
         network = None if self.picture else self._network()
-        infer, context = self.picture or self._network(), _batch(thumbnail(image))
-        target = self._target(context)
-        brightness = np.array([[target]], np.float32)
+        infer, context = self.picture or self._network(), _batch(small)
+        wanted = np.array([[brightness]], np.float32)
         tile_px = self.tile_px // STRIDE_PX * STRIDE_PX
         tiled = max(image.shape[:2]) > tile_px
         if tiled:
             tile_px = tile_px // 2 // STRIDE_PX * STRIDE_PX
 
         def relight(tile: Image) -> Image:
-            inputs = {"image": _batch(tile), "thumbnail": context, "brightness": brightness}
-            relit = infer(inputs)["photo"][0]
-            del tile, inputs
+            planes = _batch(tile)
+            local = planes[:, 3:] if gain is not None else np.ones_like(planes[:, :1])
+            inputs = {"image": planes[:, :3], "thumbnail": context, "brightness": wanted}
+            relit = infer({**inputs, "gain": local})["photo"][0]
+            del tile, planes, inputs, local
             if tiled and network is not None:
                 network.release_memory()  # up to 200 bytes a pixel, and more for each new size
             return np.asarray(cv2.merge(list(relit)))
 
+        stacked = image if gain is None else np.dstack([image, gain])
         relit = run_tiled(
-            relight, image, tile_px=tile_px, halo_px=PICTURE_HALO_PX, multiple=STRIDE_PX
+            relight, stacked, tile_px=tile_px, halo_px=PICTURE_HALO_PX, multiple=STRIDE_PX
         )
-        return match_mean(np.clip(relit, 0.0, 1.0, out=relit), target)
+        return np.clip(relit, 0.0, 1.0, out=relit)
 
     def target_brightness(self, image: Image) -> float:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
-        return self._target(_batch(thumbnail(image)))
+        return self._metered(image, meter(image)) if self.local else self._target(thumbnail(image))
 
-    def _target(self, context: Image) -> float:
+    def _target(self, small: Image) -> float:
         if isinstance(self.brightness, str):
-            return self.estimate_brightness(context)
+            return self.estimate_brightness(_batch(small))
         return self.brightness
+
+    def _metered(self, image: Image, reading: Metering) -> float:
+        """The target brightness of what holds light in the photo."""
+        target = self._target(thumbnail(reading.crop(image)))
+        automatic = isinstance(self.brightness, str)
+        return reading.wanted(target) if automatic and self.protect_lit else target
 
     def estimate_brightness(self, context: Image) -> float:
         """The exposure estimator's guess of what a photographer would have chosen.
@@ -164,8 +244,11 @@ class RelumeEnhancer:
         return network
 
 
+@dataclass(frozen=True)
 class MachineEnhancer(RelumeEnhancer):
     """The view for detectors: the same network, at one brightness whatever the scene."""
+
+    local: float = 0.0
 
     info: ClassVar[Info] = Info(
         name="machine",
@@ -175,6 +258,7 @@ class MachineEnhancer(RelumeEnhancer):
         parameters=(HALF_ABOVE, TILE, WEIGHTS),
         weights=("relume",),
         takes_brightness=True,
+        takes_local=True,
     )
 
     def estimate_brightness(self, context: Image) -> float:

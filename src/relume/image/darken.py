@@ -31,7 +31,9 @@ class Camera:
     before white balance. The others are zero in the published recipe: the noise's correlation
     (sigma of a Gaussian, as demosaicing and in-camera denoising leave it), its coarse blotches
     (their share of the noise's standard deviation, and their size), the camera's error in white
-    balance (relative, of red and blue), and the length of a motion blur.
+    balance (relative, of red and blue), the length of a motion blur, and what a phone does to its
+    pictures: ``smoothing`` (sigma of a bilateral filter in levels of 255) and ``sharpening`` (the
+    amount of an unsharp mask).
     """
 
     red_gain: float
@@ -45,6 +47,8 @@ class Camera:
     red_error: float = 0.0
     blue_error: float = 0.0
     motion_px: int = 0
+    smoothing: float = 0.0
+    sharpening: float = 0.0
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Camera:
@@ -63,9 +67,12 @@ class Camera:
     def draw_real(cls, rng: np.random.Generator) -> Camera:
         """A camera with the faults of real ones too, for training: each with some probability."""
         plain = cls.draw(rng)
-        correlated, blotched, tinted, moved = rng.random(4) < (0.6, 0.3, 0.4, 0.1)
+        correlated, blotched, tinted, moved, phone = rng.random(5) < (0.6, 0.3, 0.4, 0.1, 0.3)
         return replace(
             plain,
+            jpeg_quality=int(rng.integers(60, 90)) if phone else plain.jpeg_quality,
+            smoothing=float(rng.uniform(0.0, 25.0)) if phone else 0.0,
+            sharpening=float(rng.uniform(0.2, 1.0)) if phone else 0.0,
             correlation_px=float(rng.uniform(0.3, 1.1)) if correlated else 0.0,
             blotches=float(rng.uniform(0.1, 0.4)) if blotched else 0.0,
             blotch_px=float(rng.uniform(3.0, 10.0)) if blotched else 0.0,
@@ -76,18 +83,12 @@ class Camera:
 
 
 def darken(
-    image: Image,
-    k: float,
-    rng: np.random.Generator,
-    *,
-    camera: Camera | None = None,
-    light: Image | None = None,
+    image: Image, k: float, rng: np.random.Generator, *, camera: Camera | None = None
 ) -> Image:
     """``image`` with ``k`` times its light, with sensor noise, 8 bit quantisation and JPEG.
 
     ``k`` is the linear exposure in (0, 1]; noise is added at k = 1 too. ``camera`` is drawn from
-    ``rng`` unless given; ``light`` (H, W) multiplies ``k`` from place to place. The same generator
-    state gives the same picture.
+    ``rng`` unless given. The same generator state gives the same picture.
 
     Raises:
         ParameterError: ``k`` outside (0, 1].
@@ -95,11 +96,16 @@ def darken(
     check_image(image)
     if not 0 < k <= 1:
         raise ParameterError(f"the exposure k must be in (0, 1], got {k}")
-    camera = camera or Camera.draw(rng)
+    return record(scene_light(image), k, rng, camera or Camera.draw(rng))
+
+
+def record(light: Image, k: float, rng: np.random.Generator, camera: Camera) -> Image:
+    """The picture in [0, 1] that a camera takes of linear scene light (H, W, 3) at exposure ``k``.
+
+    The light may exceed 1, as lamps do; what does so times ``k`` clips.
+    """
     gains = np.array([camera.red_gain, 1.0, camera.blue_gain], np.float32)
-    raw = _linear(image) * (np.float32(k) / gains)
-    if light is not None:
-        raw *= light[:, :, None]
+    raw = light * (np.float32(k) / gains)
     if camera.motion_px:
         angle = rng.uniform(0, np.pi)
         raw = _moved(raw, camera.motion_px, angle)
@@ -111,25 +117,22 @@ def darken(
     raw += noise * np.sqrt(raw * np.float32(camera.shot) + np.float32(camera.read))
     gains *= np.array([1 + camera.red_error, 1, 1 + camera.blue_error], np.float32)
     encoded = _encoded(np.clip(raw * gains, 0.0, 1.0))
+    if camera.smoothing or camera.sharpening:
+        encoded = _processed(encoded, camera)
     return through_jpeg(encoded, camera.jpeg_quality)
 
 
-def reexposed(image: Image, gain: float, *, light: Image | None = None) -> Image:
-    """``image`` as the same camera shows it with ``gain`` times the light, without any noise.
+def render(light: Image, stops: Image | float = 0.0) -> Image:
+    """Linear scene light (H, W, 3) as a camera without noise shows it, in [0, 1].
 
-    ``light`` (H, W) multiplies ``gain`` from place to place. What comes out above white clips.
+    ``stops`` of exposure are added, everywhere or from place to place (H, W). What is brighter
+    than white keeps its hue and pales over four stops, instead of being clipped channel by channel.
     """
-    linear = _linear(image) * np.float32(gain)
-    if light is not None:
-        linear *= light[:, :, None]
-    return _encoded(np.clip(linear, 0.0, 1.0))
-
-
-def uneven_light(height: int, width: int, rng: np.random.Generator) -> Image:
-    """(H, W): smooth random light, the logarithm's mean about 0, its range up to a few stops."""
-    grid = rng.standard_normal((5, 5)).astype(np.float32) * np.float32(rng.uniform(0.3, 1.3))
-    smooth = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.exp(smooth), np.float32)
+    exposed = light * np.exp2(np.asarray(stops, np.float32))[..., None]
+    over = np.maximum(exposed.max(axis=2, keepdims=True), 1)
+    colour = exposed / over
+    pale = np.clip(np.log2(over) / 4, 0, 0.9) ** 1.5
+    return _encoded(np.asarray(np.clip(colour + pale * (1 - colour), 0, 1), np.float32))
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
@@ -166,9 +169,10 @@ def _moved(image: Image, length_px: int, angle: float) -> Image:
     return np.asarray(np.maximum(moved, 0), np.float32)
 
 
-def _linear(image: Image) -> Image:
-    """Scene-linear light: the inverse of the smoothstep tone curve, then of the gamma."""
-    tone = 0.5 - np.sin(np.arcsin(1.0 - 2.0 * image) / 3.0)
+def scene_light(image: Image) -> Image:
+    """Linear light of a photo: the inverse of the smoothstep tone curve, then of the gamma."""
+    # what resizing left a rounding error above white has no arcsine
+    tone = 0.5 - np.sin(np.arcsin(1.0 - 2.0 * np.clip(image, 0.0, 1.0)) / 3.0)
     return np.asarray(np.maximum(tone, 0.0) ** np.float32(GAMMA), np.float32)
 
 
@@ -176,3 +180,13 @@ def _encoded(linear: Image) -> Image:
     """The forward camera curve: gamma, then the smoothstep tone curve 3x^2 - 2x^3."""
     x = linear ** np.float32(1.0 / GAMMA)
     return np.asarray(x * x * (3.0 - 2.0 * x), np.float32)
+
+
+def _processed(image: Image, camera: Camera) -> Image:
+    """What a phone does to a picture before it is stored: smoothed but for edges, sharpened."""
+    levels = np.rint(image * 255).astype(np.uint8)
+    if camera.smoothing:
+        levels = np.asarray(cv2.bilateralFilter(levels, 5, camera.smoothing, 2.0), np.uint8)
+    smooth = levels.astype(np.float32) / np.float32(255)
+    detail = smooth - cv2.GaussianBlur(smooth, (0, 0), 1.0)
+    return np.asarray(np.clip(smooth + np.float32(camera.sharpening) * detail, 0, 1), np.float32)

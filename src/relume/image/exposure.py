@@ -143,7 +143,7 @@ def _headroom(image: Image) -> float:
     height, width = image.shape[:2]
     scale = min(1.0, PLACE_SHARE / max(height, width))
     places = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
-    return HEADROOM * _smoothstep(float(places.max()), NO_LAMP, LAMP)
+    return HEADROOM * smoothstep(float(places.max()), NO_LAMP, LAMP)
 
 
 def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
@@ -176,7 +176,7 @@ class LitProtection:
     @classmethod
     def of(cls, original: Image) -> LitProtection:
         """The protection that ``original`` needs."""
-        gate = GATE * _smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL)
+        gate = GATE * smoothstep(lit_level(original), DARK_LEVEL, LIT_LEVEL)
         return cls(gate, _headroom(original))
 
     def blend(self, original: Image, enhanced: Image) -> Image:
@@ -200,6 +200,7 @@ def protect_lit(original: Image, enhanced: Image) -> Image:
     return out
 
 
-def _smoothstep(x: float, low: float, high: float) -> float:
+def smoothstep(x: float, low: float, high: float) -> float:
+    """0 up to ``low``, 1 from ``high`` on, smooth between."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)

@@ -14,13 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relume.image.color import REC601
-from relume.nets.sizes import THUMBNAIL_PX
+from relume.nets.sizes import DARKEST, THUMBNAIL_PX
 
 CELLS = 8
 """Rows and columns of cells that the exposure estimator sees of a thumbnail."""
-
-DARKEST = 1.0 / 1024
-"""Levels below a quarter of an 8-bit step are treated as this, to bound the gain."""
 
 
 def grey_level(image: Tensor) -> Tensor:
@@ -32,10 +29,10 @@ def grey_level(image: Tensor) -> Tensor:
 def views(image: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
     """Four views of ``(B, C, H, W)``: at the wanted brightness (clipped), its root, two roots.
 
-    Roots open up the dark end, where one step of 8 bit is a lot; the clipped view shows the
-    result's own scale.
+    ``gain`` is ``(B, 1, 1, 1)``, or has one factor for each value. Roots open up the dark end,
+    where one step of 8 bit is a lot; the clipped view shows the result's own scale.
     """
-    exposed = (image * gain[:, :, None, None]).clamp(0, 1)  # gain (B, 1) -> (B, 1, 1, 1)
+    exposed = (image * gain).clamp(0, 1)
     # a root has no finite slope at 0; nothing needs one, but gradients must stay finite
     root = (image + 1e-6).sqrt()
     return exposed, (exposed + 1e-6).sqrt(), root, root.sqrt()
@@ -86,6 +83,9 @@ class Block(nn.Module):
 class PictureNet(nn.Module):
     """Photo ``(B, 3, H, W)``, thumbnail ``(B, 3, 96, 96)``, brightness ``(B, 1)`` to a photo.
 
+    The exposure of every place is an input, too: ``gain`` ``(B, 1, H, W)`` multiplies encoded
+    values beside what the brightness asks for; 1 everywhere is one exposure for the whole photo.
+
     H and W are multiples of 16. A U-Net on the pixel-unshuffled views: at 1/2, 1/4, 1/8 and 1/16
     of the size it has ``widths`` channels; ``down`` and ``up`` count its residual blocks on the
     way there and back. The result is predicted outright and not clamped.
@@ -115,15 +115,16 @@ class PictureNet(nn.Module):
         )
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
 
-    def forward(self, image: Tensor, thumbnail: Tensor, brightness: Tensor) -> Tensor:
-        """The photo as it would look at the wanted mean grey level."""
+    def forward(self, image: Tensor, thumbnail: Tensor, brightness: Tensor, gain: Tensor) -> Tensor:
+        """The photo as it would look at the wanted mean grey level, times the gain."""
         level = grey_level(thumbnail).clamp_min(DARKEST)  # (B, 1)
-        gain = brightness / level  # (B, 1)
-        # (B, 96)
+        overall = (brightness / level)[:, :, None, None]  # (B, 1, 1, 1)
         context = self.context(
-            torch.cat(views(thumbnail, gain), dim=1), brightness.log(), level.log()
+            torch.cat(views(thumbnail, overall), dim=1), brightness.log(), level.log()
         )
-        x = self._begin(F.pixel_unshuffle(image, 2), gain)  # (B, 12, H/2, W/2) -> (B, 16, H/2, W/2)
+        # (B, 1, H, W) -> (B, 4, H / 2, W / 2), the same for red, green and blue
+        local = F.pixel_unshuffle(overall * gain, 2).repeat(1, 3, 1, 1)
+        x = self._begin(F.pixel_unshuffle(image, 2), local)
         skips = []
         for number, blocks in enumerate(self.down):
             if number:
@@ -164,8 +165,15 @@ class ExposureNet(nn.Module):
         self.members = nn.ModuleList(_guesser(dropout) for _ in range(members))
 
     def forward(self, thumbnail: Tensor) -> Tensor:
-        """Wanted mean grey level of each thumbnail ``(B, 3, 96, 96)``."""
-        guess = self.guesses(thumbnail).mean(dim=1, keepdim=True)  # (B, members) -> (B, 1)
+        """Wanted mean grey level of each thumbnail ``(B, 3, 96, 96)``.
+
+        The mean over the eight ways to hold a camera, so that turning a photo changes nothing.
+        """
+        ways = [thumbnail, thumbnail.transpose(2, 3)]
+        for axis in (2, 3):
+            ways += [x.flip(axis) for x in ways]
+        guesses = [self.guesses(x) for x in ways]
+        guess = torch.cat(guesses, dim=1).mean(dim=1, keepdim=True)
         return (self.usual * guess.exp()).clamp(0.05, 0.95)
 
     def guesses(self, thumbnail: Tensor) -> Tensor:

@@ -43,7 +43,8 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
     """Write relume.safetensors, relume.onnx and relume-exposure.onnx into ``folder``.
 
     relume.onnx takes ``image`` (1, 3, H, W), H and W multiples of 16, ``thumbnail``
-    (1, 3, 96, 96) of the whole photo and ``brightness`` (1, 1), and gives ``photo``;
+    (1, 3, 96, 96) of the whole photo, ``brightness`` (1, 1) and ``gain`` (1, 1, H, W), and gives
+    ``photo``;
     relume-exposure.onnx takes ``thumbnail`` and gives ``brightness``.
     """
     net = net.eval()
@@ -58,10 +59,11 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
             "image": torch.rand(1, 3, 64, 96),
             "thumbnail": small,
             "brightness": torch.tensor([[0.4]]),
+            "gain": torch.rand(1, 1, 64, 96) + 0.5,
         },
         ["photo"],
         picture,
-        dynamic={"image": {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX}},
+        dynamic={name: {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX} for name in ("image", "gain")},
     )
     write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
     return [tensors, picture, exposure]

@@ -105,11 +105,14 @@ class PicturePhase(nn.Module):
         self.bf16 = bf16
 
     def forward(
-        self, low: Tensor, high: Tensor, thumbnail: Tensor, brightness: Tensor
+        self, low: Tensor, high: Tensor, thumbnail: Tensor, brightness: Tensor, gain: Tensor
     ) -> LossTerms:
-        """Loss terms of patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1)."""
+        """Loss terms of patches (B, 3, P, P) and gains (B, 1, P, P).
+
+        Thumbnails are (B, 3, 96, 96), brightness is (B, 1).
+        """
         with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
-            out = self.picture(low, thumbnail, brightness)  # (B, 3, P, P)
+            out = self.picture(low, thumbnail, brightness, gain)  # (B, 3, P, P)
         out = out.float()
         terms = {
             "l1": (out - high).abs().mean(),

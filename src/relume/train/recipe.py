@@ -44,8 +44,9 @@ class Phase:
     ``weights`` are those of the loss terms, by name. ``patch_px`` and ``batch`` stand for the
     data's where they are not 0. ``decay`` is AdamW's weight decay, ``clip`` bounds the norm of
     the gradient, ``ema`` keeps a moving average of the weights; 0 leaves each out. Of the network
-    relume's patches, ``aim_share`` is asked for darker than its reference, and ``uneven_share``
-    of the darkened ones is lit unevenly.
+    relume's patches, ``aim_share`` is asked for darker than its reference and ``map_share`` with
+    a random exposure map; ``uneven_share`` of the darkened ones is lit unevenly, with a map that
+    undoes it, and ``lamp_share`` of them has lamps in it.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Phase:
     ema: float = 0.0
     aim_share: float = 0.0
     uneven_share: float = 0.0
+    map_share: float = 0.0
+    lamp_share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,15 @@ from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.image.color import REC601
-from relume.image.darken import Camera, darken, reexposed, uneven_light
+from relume.image.darken import GAMMA, Camera, record, render, scene_light
 from relume.photo import quantise
 from relume.train.data import BrightPhotos, Floats, Pair, Pixels
+from relume.train.light import MOST_STOPS, add_lamps, exposure_map, merge_exposures, uneven_stops
 from relume.train.recipe import Data, Phase
 
 T = TypeVar("T")
@@ -34,6 +36,8 @@ SMALLEST_CROP = 0.85
 """Side of the smallest part of a thumbnail that the exposure estimator is given as a whole."""
 DARKEST_AIM = 0.12
 """A reference that is asked for darker has at least this share of its light."""
+CLIPPED, CLIPPED_SHARE = 240, 0.002
+"""Levels of 255, and the share of pixels above them, from which a photo is said to clip."""
 DARKENED_PX = 288
 """Side of the part of a bright photograph that is darkened, at least: the whole costs more."""
 CACHE_BYTES = 400_000_000
@@ -98,22 +102,40 @@ class PairPatches:
 
 @dataclass(frozen=True)
 class Sample:
-    """A pair with what the networks get of the whole: its thumbnail and its target brightness."""
+    """A pair with what the networks get of the whole: its thumbnail and its target brightness.
+
+    The target is ``high``, or ``light`` where that is known beyond white: linear, float16
+    (H, W, 3). ``stops`` (H, W) is the exposure map that comes with the sample, if any.
+    ``brightness`` is the target's mean grey level before any map.
+    """
 
     low: Pixels
     high: Pixels
     thumbnail: Floats
     brightness: float
+    light: npt.NDArray[np.float16] | None = None
+    stops: Floats | None = None
 
     @classmethod
     def of(cls, low: Pixels, high: Pixels) -> Sample:
-        """A pair whose target brightness is the bright photo's mean grey level."""
-        return cls(low, high, thumbnail(_floats(low)), _mean_grey(_floats(high)))
+        """A pair of photographs; what the bright one clips is taken from the dark one."""
+        light = None
+        if (high.max(axis=2) > CLIPPED).mean() > CLIPPED_SHARE:
+            light = merge_exposures(scene_light(_floats(low)), scene_light(_floats(high)))
+        half = None if light is None else light.astype(np.float16)
+        return cls(low, high, thumbnail(_floats(low)), _mean_grey(_floats(high)), half)
+
+    def light_in(self, window: tuple[slice, slice]) -> Floats:
+        """Linear light of a window of the target."""
+        if self.light is not None:
+            return self.light[window].astype(np.float32)
+        return scene_light(_floats(self.high[window]))
 
     @property
     def nbytes(self) -> int:
         """Memory taken."""
-        return self.low.nbytes + self.high.nbytes + self.thumbnail.nbytes
+        parts = (self.low, self.high, self.thumbnail, self.light, self.stops)
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 class PhotoSampler(ABC):
@@ -190,45 +212,82 @@ class PhotoSampler(ABC):
         """One photograph darkened; the part of it that is used is cut out first, to save time."""
         part = photo[_random_window(rng, photo, max(self.patch_px, DARKENED_PX))]
         k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
-        clean = _floats(part)
-        light = None
+        light, stops = scene_light(_floats(part)), None
         if rng.random() < self.phase.uneven_share:
-            # nowhere more light than in the photograph; half of the unevenness is wanted back
-            light = np.minimum(uneven_light(part.shape[0], part.shape[1], rng), np.float32(1 / k))
-            wanted = np.sqrt(light / light.max())
-            part = np.asarray(quantise(reexposed(clean, 1.0, light=wanted), np.uint8))
-        dark = darken(clean, k, rng, camera=Camera.draw_real(rng), light=light)
-        sample = Sample.of(np.asarray(quantise(dark, np.uint8)), part)
-        if self.keeps_pixels:
-            return sample
-        none = np.empty((0, 0, 3), np.uint8)
-        return Sample(none, none, sample.thumbnail, sample.brightness)
+            # lit up to 50 times more in some places; all or part of that is to be undone
+            most = rng.uniform(1, np.clip(np.log2(1.5 / k), 1, MOST_STOPS))
+            uneven = uneven_stops(part.shape[0], part.shape[1], most, rng)
+            light = light * np.exp2(uneven)[:, :, None]
+            undone = rng.choice([0, 0.5, 0.8, 1], p=[0.15, 0.2, 0.25, 0.4])
+            stops = uneven * np.float32(-undone)
+        if rng.random() < self.phase.lamp_share:
+            light = add_lamps(light, k, rng)
+        camera = Camera.draw_real(rng)
+        low = np.asarray(quantise(record(light, k, rng, camera), np.uint8))
+        small = thumbnail(_floats(low))
+        brightness = _mean_grey(render(light[::3, ::3]))
+        if not self.keeps_pixels:
+            none = np.empty((0, 0, 3), np.uint8)
+            return Sample(none, none, small, _mean_grey(_floats(part)))
+        return Sample(low, part, small, brightness, light.astype(np.float16), stops)
 
 
 class PatchSampler(PhotoSampler):
-    """Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightnesses (B, 1)."""
+    """Patches for the picture network, with what it gets of the whole photo.
+
+    Dark and bright patches (B, 3, P, P), thumbnails (B, 3, 96, 96), brightness (B, 1) and the
+    exposure map as a gain of encoded values (B, 1, P, P). The bright patch is the reference with
+    the map applied in linear light; the brightness is the mean grey level that the whole then
+    has, and the map is relative to it: gain * brightness / level leads from the dark photo to
+    the target.
+    """
 
     def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
         window = _random_window(rng, sample.low, self.patch_px)
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
-        low, high = (_turned(side[window], turn, flip) for side in (sample.low, sample.high))
-        small = _turned(sample.thumbnail, turn, flip)
+        low, small = (_turned(x, turn, flip) for x in (sample.low[window], sample.thumbnail))
         if not dark and rng.random() < 0.5:
             gain = _jitter(rng)
             low, small = np.minimum(low * gain, 1), np.minimum(small * gain, 1)
-        brightness = sample.brightness
+        stops = np.zeros(sample.low.shape[:2], np.float32)
+        if sample.stops is not None:
+            stops = stops + sample.stops
+        if rng.random() < self.phase.map_share:
+            stops = stops + exposure_map(_floats(sample.low), rng)
         if rng.random() < self.phase.aim_share:
-            aim = float(np.exp(rng.uniform(np.log(DARKEST_AIM), 0)))
-            high = np.ascontiguousarray(reexposed(high.transpose(1, 2, 0), aim).transpose(2, 0, 1))
-            # a sixteenth of the pixels is plenty for a mean
-            brightness = _mean_grey(reexposed(_floats(sample.high[::4, ::4]), aim))
-        return low, high, small, np.array([brightness], np.float32)
+            stops = stops + np.float32(np.log2(DARKEST_AIM) * rng.random())
+        brightness, relative = self._relative(sample, stops, rng)
+        high = render(sample.light_in(window), stops[window])
+        return (
+            low,
+            _turned(high, turn, flip),
+            small,
+            np.array([brightness], np.float32),
+            _turned(np.exp2(relative[window] / GAMMA)[:, :, None], turn, flip),
+        )
+
+    def _relative(
+        self, sample: Sample, stops: Floats, rng: np.random.Generator
+    ) -> tuple[float, Floats]:
+        """The brightness of the target with the map, and the map relative to it."""
+        if not stops.any():
+            return sample.brightness, stops
+        coarse = (slice(None, None, 4), slice(None, None, 4))  # a sixteenth is plenty for a mean
+        brightness = _mean_grey(render(sample.light_in(coarse), stops[coarse]))
+        if np.ptp(stops) < 1e-6:
+            return brightness, np.zeros_like(stops)
+        relative = stops + np.float32(GAMMA * np.log2(sample.brightness / brightness))
+        if rng.random() < 0.5:  # only their product counts, and the network has to know it
+            shift = rng.uniform(-0.8, 0.8)
+            relative = relative - np.float32(shift)
+            brightness = float(np.clip(brightness * 2 ** (shift / GAMMA), 0.01, 0.95))
+        return brightness, np.asarray(relative, np.float32)
 
 
 class ThumbnailSampler(PhotoSampler):
     """Thumbnails (B, 3, 96, 96) with the target brightness (B, 1) of each.
 
-    They stay upright, as where the light comes from tells a scene.
+    Upright or not: the same scene has the same exposure however the camera was held.
     """
 
     keeps_pixels = False
@@ -237,7 +296,8 @@ class ThumbnailSampler(PhotoSampler):
         side_px = sample.thumbnail.shape[0]
         crop_px = int(rng.integers(round(SMALLEST_CROP * side_px), side_px + 1))
         crop = sample.thumbnail[_random_window(rng, sample.thumbnail, crop_px)]
-        small = _turned(np.asarray(cv2.resize(crop, (side_px, side_px))), 0, bool(rng.integers(2)))
+        turn, flip = int(rng.integers(4)), bool(rng.integers(2))
+        small = _turned(np.asarray(cv2.resize(crop, (side_px, side_px))), turn, flip)
         if not dark:
             small = np.minimum(small * _jitter(rng), 1)
         return small, np.array([sample.brightness], np.float32)

@@ -1,0 +1,335 @@
+"""Metering: how much light every place of a photo gets when nobody says it.
+
+One exposure for a whole photo lifts the dark and ruins the lit. So the photo's *base light* B - the
+largest of its channels, smoothed but for edges - is taken through one rising curve,
+
+    f(B) = M B / (1 + (M - 1) B) * (1 - h (1 - B)),
+
+which lifts deep shadows by M and what is lit hardly at all. h leaves lamps some room above what was
+dark; what is so dark that 8 bits hold no signal is lifted less, so that black stays black. Every
+place is multiplied with f(B) / B: as f rises, nothing changes order; as B follows edges, there is
+no halo; as neighbours share a factor, their contrast stays. M is where the mean of f(B) meets the
+wanted brightness.
+
+**Light is counted, not pixels.** Flat pixels (bars, frames of screenshots, clipped black and white)
+hold none and do not count. What is measured is measured on a copy of about 128 px.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from relume.errors import ParameterError
+from relume.image.color import luma
+from relume.image.exposure import smoothstep
+from relume.image.filters import box_filter, downscale, guided_filter
+from relume.image.parallel import for_row_blocks
+from relume.photo import Array, Image
+
+SIDE_PX = 128
+"""Longer side of the copy that is metered."""
+RADIUS_PX = 5
+EPS = 0.002
+"""Variance of the root of luma below which a neighbourhood has no edge."""
+
+FLAT_STEP = 0.4 / 255
+"""Neighbouring values that differ by less are equal: their place holds no picture."""
+MOSTLY_FLAT = (0.85, 0.99)
+"""Shares of such pixels in a cell from which it counts less, and not at all."""
+TOE = 0.6 / 255
+"""Base light that is lifted by half of what the curve says: 8 bits hold no signal below it."""
+HEADROOM, HEADROOM_GAIN = 0.1, (3.0, 12.0)
+"""h at the larger gain and above; there is none up to the smaller one."""
+MOST_GAIN = 48.0
+"""The most that shadows are lifted by: what lies lower is noise in any 8-bit photograph."""
+MOST_ASKED = 1000.0
+"""The same where somebody asked for the brightness."""
+EVIDENCE = (0.05, 0.25)
+"""Spread of the base light, relative to its mean, up to which a frame shows nothing (noise has
+none), and from which it is a picture."""
+
+MOST_STOPS = 8.0
+"""What an exposure map may ask for, up or down."""
+
+TOLERANCE = 0.01
+"""Relative error of the mean level that is left alone."""
+MOST_MATCH = 4.0
+"""The most that the odds of values are multiplied or divided with to meet the level."""
+
+LEFT_ALONE, RELIT = 0.1, 0.9
+"""Stops up to which a place is left as it is but for the factor, and from which it is all the
+network's: a place that was lit needs no network."""
+
+DARK, LIT = 0.55, 0.88
+"""Light relative to what is expected of the scene: up to the first a photo is brought to what is
+expected, from the second on it keeps what it has."""
+NIGHT = (2.3, 4.0)
+NIGHT_CUT = 0.3
+"""Light of the brightest places, relative to the mean, of a dark room at most and of a night with
+lamps at least; such a night stays darker by the cut, as it is one."""
+DIMMEST = 0.28
+"""The least brightness that a dark photo is brought to."""
+
+
+@dataclass(frozen=True)
+class Metering:
+    """A photo as the meter sees it, small (h, w): light, luma, and how much each cell counts.
+
+    ``slope`` and ``offset`` give the root of the base light at full size, as of a guided filter.
+    ``level`` is the mean of the luma over what counts, ``power`` the square of the mean of its
+    root, which sees shadows more, ``brightest`` its 98th percentile. ``content`` (x0, y0, x1,
+    y1), in shares of the sides, holds all that counts; ``evidence`` in [0, 1] says that the frame
+    shows something.
+    """
+
+    base: Image
+    grey: Image
+    weight: Image
+    slope: Image
+    offset: Image
+    level: float
+    power: float
+    brightest: float
+    content: tuple[float, float, float, float]
+    evidence: float
+
+    def counting_all(self) -> Metering:
+        """The same where all pixels of the content count alike: for a brightness that is given."""
+        height, width = self.weight.shape
+        x0, y0, x1, y1 = self.content
+        weight = np.zeros_like(self.weight)
+        weight[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)] = 1
+        return replace(self, weight=weight)
+
+    def wanted(self, expected: float) -> float:
+        """The brightness that suits the photo, if ``expected`` suits its scene.
+
+        A photo that is about as bright keeps its own, a darker one is brought to it; between them
+        it changes slowly, so that of two photos of a scene the darker does not come out brighter
+        by more than a few hundredths.
+        """
+        contrast = self.brightest / max(self.level, 1e-4)
+        night = smoothstep(contrast, *NIGHT) * (1 - smoothstep(self.level, 0.15, 0.3))
+        expected = max(expected * (1 - NIGHT_CUT * night), DIMMEST)
+        if self.level >= expected:
+            return self.level
+        share = 1 - smoothstep(self.power / expected, DARK, LIT)
+        return self.level + share * (expected - self.level)
+
+    def shadow_gain(self, brightness: float, *, asked: bool = False) -> float:
+        """M: the lift of shadows that brings the mean of what counts to ``brightness``.
+
+        Unless somebody ``asked`` for that brightness, noise bounds it: it is at most
+        :data:`MOST_GAIN`, and less where the frame shows little.
+        """
+        total = float(self.weight.sum())
+        if total <= 0 or self.evidence <= 0:
+            return 1.0
+        most = MOST_ASKED if asked else MOST_GAIN
+        low, high = 1 / most, most
+        for _ in range(24):
+            gain = (low * high) ** 0.5
+            mean = float((self.weight * self.grey * ratio(self.base, gain)).sum()) / total
+            low, high = (gain, high) if mean < brightness else (low, gain)
+        return high if asked or high < 1 else float(high**self.evidence)
+
+    def overall_gain(self, gain: float) -> float:
+        """The one factor for the whole photo that gives the mean of the curve of ``gain``."""
+        wanted = float((self.weight * self.grey * ratio(self.base, gain)).sum())
+        low, high = 1 / MOST_GAIN, MOST_GAIN
+        for _ in range(24):
+            factor = (low * high) ** 0.5
+            light = float((self.weight * np.minimum(self.grey * np.float32(factor), 1)).sum())
+            low, high = (factor, high) if light < wanted else (low, factor)
+        return high
+
+    def factor(self, image: Image, gain: float, *, overall: float, local: float) -> Image:
+        """(H, W): what the encoded values of each pixel of ``image`` are multiplied with.
+
+        ``local`` in [0, 1] leads from the one factor ``overall`` to the curve of ``gain``.
+        """
+        height, width = image.shape[:2]
+        root = np.sqrt(largest(image))
+        slope, offset = (
+            cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR)
+            for x in (self.slope, self.offset)
+        )
+        root *= slope
+        root += offset
+        np.maximum(root, 0, out=root)
+        curved = ratio(np.multiply(root, root, out=root), gain)
+        if local == 1:
+            return curved
+        return np.asarray(curved**local * overall ** (1 - local), np.float32)
+
+    def mean_at(self, gain: float) -> float:
+        """The mean grey level of what counts that the curve of ``gain`` leads to."""
+        return self._mean(self.grey * ratio(self.base, gain))
+
+    def match(self, picture: Image, level: float) -> Image:
+        """``picture`` in [0, 1], changed in place so that the mean of what counts is ``level``.
+
+        By a curve that keeps black, white and every order; the network is off by a few percent.
+        """
+        height, width = self.weight.shape
+        grey, gain = luma(downscale(picture, width, height)), 1.0
+        for _ in range(8):
+            mean = self._mean(gain * grey / (1 + (gain - 1) * grey))
+            if not 0 < mean < 1 or abs(mean / level - 1) < TOLERANCE:
+                break
+            odds = level / (1 - min(level, 0.999)) / (mean / (1 - mean))
+            gain = float(np.clip(gain * odds, 1 / MOST_MATCH, MOST_MATCH))
+        if gain == 1:
+            return picture
+
+        def bend(rows: slice) -> None:
+            part = picture[rows]
+            picture[rows] = np.float32(gain) * part / (1 + np.float32(gain - 1) * part)
+
+        for_row_blocks(bend, picture)
+        return picture
+
+    def crop(self, image: Image) -> Image:
+        """The part of the photo that holds all that counts."""
+        height, width = image.shape[:2]
+        x0, y0, x1, y1 = self.content
+        rows = slice(int(y0 * height), max(int(y0 * height) + 1, round(y1 * height)))
+        columns = slice(int(x0 * width), max(int(x0 * width) + 1, round(x1 * width)))
+        return image[rows, columns]
+
+    def _mean(self, grey: Image) -> float:
+        total = float(self.weight.sum())
+        return float((self.weight * grey).sum()) / total if total > 0 else float(grey.mean())
+
+
+def largest(image: Image) -> Image:
+    """(H, W): the largest channel of each pixel; a coloured lamp is as bright as that."""
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
+
+
+def check_stops(exposure: Array) -> Image:
+    """An exposure map as float32 (h, w).
+
+    Raises:
+        ParameterError: not a plane of finite stops between -8 and 8.
+    """
+    if not isinstance(exposure, np.ndarray) or exposure.ndim != 2 or not exposure.size:
+        what = getattr(exposure, "shape", type(exposure).__name__)
+        raise ParameterError(f"exposure must be an array (h, w) of stops, got {what}")
+    if exposure.dtype.kind not in "fiu":
+        raise ParameterError(f"exposure must be numbers of stops, got {exposure.dtype}")
+    stops = exposure.astype(np.float32)
+    if not (np.abs(stops) <= MOST_STOPS).all():
+        raise ParameterError(f"exposure must be stops from -{MOST_STOPS:g} to {MOST_STOPS:g}")
+    return stops
+
+
+def fit_stops(stops: Image, image: Image) -> Image:
+    """An exposure map (h, w) at the size of ``image``; a smaller one follows the photo's edges."""
+    height, width = image.shape[:2]
+    if stops.shape == (height, width):
+        return stops
+    if stops.shape[0] > height and stops.shape[1] > width:
+        return downscale(stops, width, height)
+    large = cv2.resize(stops, (width, height), interpolation=cv2.INTER_LINEAR)
+    radius = round(max(height / stops.shape[0], width / stops.shape[1]))
+    if radius < 2 or min(height, width) < 8:
+        return np.asarray(large, np.float32)
+    root = np.sqrt(luma(image))
+    return guided_filter(root, large, radius_px=radius, eps=EPS, subsample=max(1, radius // 4))
+
+
+def ratio(base: Image, gain: float) -> Image:
+    """f(B) / B of base light in [0, 1]."""
+    lift = np.float32(gain) / (1 + np.float32(gain - 1) * base)
+    if gain <= 1:
+        return np.asarray(lift, np.float32)
+    room = HEADROOM * smoothstep(math.log(gain), *map(math.log, HEADROOM_GAIN))
+    lift *= 1 - np.float32(room) * (1 - base)
+    return np.asarray(1 + (lift - 1) * (base / (base + np.float32(TOE))), np.float32)
+
+
+def meter(image: Image) -> Metering:
+    """What the meter sees of a photo (H, W, 3)."""
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = downscale(image, *size)
+    root, grey = np.sqrt(np.maximum(largest(small), 0)), luma(small)
+    weight = 1 - _smoothsteps(_flat_share(image, size), *MOSTLY_FLAT)
+    mean = box_filter(root, RADIUS_PX)
+    variance = np.maximum(box_filter(root * root, RADIUS_PX) - mean * mean, 0)
+    steep = np.asarray(variance / (variance + np.float32(EPS)), np.float32)
+    slope, offset = (box_filter(x, RADIUS_PX) for x in (steep, mean - steep * mean))
+    root = np.asarray(np.maximum(slope * root + offset, 0), np.float32)
+    base, total = root * root, float(weight.sum())
+    if total <= 0:
+        nothing = (0.0, 0.0, 1.0, 1.0)
+        return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, nothing, 0.0)
+    # evidence is judged on the smoothed light: single cells are as noisy as the photo is
+    level = float((weight * base).sum()) / total
+    spread = (float((weight * np.square(base - level)).sum()) / total) ** 0.5
+    evidence = smoothstep(spread / max(level, 1e-4), *EVIDENCE)
+    return Metering(
+        base,
+        grey,
+        weight,
+        slope,
+        offset,
+        level=float((weight * grey).sum()) / total,
+        power=(float((weight * np.sqrt(np.maximum(grey, 0))).sum()) / total) ** 2,
+        brightest=float(np.percentile(grey[weight > 0.05 * weight.max()], 98)),
+        content=_content(weight),
+        evidence=evidence,
+    )
+
+
+def network_share(factor: Image) -> Image:
+    """(H, W) in [0, 1]: how much of a place is the network's, by the stops it is lifted."""
+    stops = np.float32(2.2) * np.log2(np.maximum(factor, np.float32(1e-6)))
+    return _smoothsteps(stops, LEFT_ALONE, RELIT)
+
+
+def expose_directly(image: Image, factor: Image) -> Image:
+    """The photo times the factor (H, W), limited where a channel would clip, so that hues stay."""
+    brightest = np.maximum(largest(image), np.float32(1e-6))
+    limited = np.minimum(factor, np.maximum(1 / brightest, np.minimum(factor, 1)))
+    return np.asarray(image * limited[:, :, None], np.float32)
+
+
+def _flat_share(image: Image, size: tuple[int, int]) -> Image:
+    """The share of pixels (h, w) that equal their right and lower neighbours: no photograph."""
+    step = max(1, int((image.shape[0] * image.shape[1] / 250_000) ** 0.5))
+    rows, columns = ((side - 1) // step for side in image.shape[:2])
+    if rows < 1 or columns < 1:
+        return np.zeros((size[1], size[0]), np.float32)
+
+    def sampled(y: int, x: int) -> Image:
+        return np.ascontiguousarray(image[y::step, x::step, 1][:rows, :columns])
+
+    here = sampled(0, 0)
+    difference = np.maximum(cv2.absdiff(here, sampled(0, 1)), cv2.absdiff(here, sampled(1, 0)))
+    flat = (difference < FLAT_STEP).astype(np.float32)
+    return np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _content(weight: Image) -> tuple[float, float, float, float]:
+    rows, columns = (np.flatnonzero(weight.max(axis=n) > 0.05 * weight.max()) for n in (1, 0))
+    height, width = weight.shape
+    return (
+        float(columns[0]) / width,
+        float(rows[0]) / height,
+        float(columns[-1] + 1) / width,
+        float(rows[-1] + 1) / height,
+    )
+
+
+def _smoothsteps(x: Image, low: float, high: float) -> Image:
+    """0 up to ``low``, 1 from ``high`` on, smooth between, of every value."""
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -1,0 +1,200 @@
+"""Metering: which light counts, what is lifted, what is left."""
+
+import cv2
+import numpy as np
+import pytest
+
+import relume
+from relume.enhancers.metering import (
+    MOST_GAIN,
+    check_stops,
+    expose_directly,
+    fit_stops,
+    meter,
+    network_share,
+    ratio,
+)
+from relume.errors import ParameterError
+from relume.image.color import luma
+from relume.image.darken import darken, render, scene_light
+from relume.image.exposure import mean_level
+from relume.photo import Image
+
+
+def scene(height: int = 240, width: int = 320) -> Image:
+    """A textured picture of many colours, well exposed."""
+    rng = np.random.default_rng(5)
+    coarse = rng.uniform(0.1, 0.9, (12, 16, 3)).astype(np.float32)
+    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(smooth + rng.normal(0, 0.01, smooth.shape), 0, 1).astype(np.float32)
+
+
+def night(lamp: float = 1.0) -> Image:
+    """A dark street with a lamp that has veins."""
+    light = scene_light(scene()) * np.float32(0.01)
+    veins = 0.3 + 0.15 * np.sin(np.arange(60, dtype=np.float32) / 2)
+    light[60:120, 100:160] = lamp * veins[:, None, None] * np.float32([1, 0.7, 0.3])
+    return render(light) + np.random.default_rng(0).normal(0, 0.004, light.shape).astype(np.float32)
+
+
+def framed(picture: Image, border: int, value: float) -> Image:
+    return np.pad(
+        picture, ((border,) * 2, (2 * border,) * 2, (0, 0)), constant_values=np.float32(value)
+    )
+
+
+@pytest.mark.parametrize("gain", [0.3, 1.0, 4.0, MOST_GAIN])
+def test_the_curve_changes_no_order(gain: float) -> None:
+    base = np.linspace(0, 1, 2001, dtype=np.float32)
+    after = base * ratio(base, gain)
+    assert (np.diff(after) > 0).all()
+    assert after[0] == 0
+    assert after[-1] == pytest.approx(1, abs=1e-4)
+
+
+def test_the_gain_meets_the_brightness_by_its_curve() -> None:
+    dark = darken(scene(), 0.05, np.random.default_rng(1))
+    reading = meter(dark)
+    for brightness in (0.2, 0.4, 0.6):
+        gain = reading.shadow_gain(brightness, asked=True)
+        assert reading.mean_at(gain) == pytest.approx(brightness, rel=0.03)
+        assert mean_level(relume.enhance(dark, brightness=brightness)) == pytest.approx(
+            brightness, rel=0.02
+        )
+
+
+def test_shadows_are_lifted_and_lamps_stay() -> None:
+    photo = np.clip(night(), 0, 1)
+    reading = meter(photo)
+    factor = reading.factor(photo, reading.shadow_gain(0.2), overall=1.0, local=1.0)
+    assert factor[200:, 200:].mean() > 2 * factor[75:105, 115:145].mean()
+    assert factor[75:105, 115:145].mean() < 1.8
+    lamp = (slice(75, 105), slice(115, 145))
+    kept = luma(expose_directly(photo, factor))[lamp].std() / luma(photo)[lamp].std()
+    assert kept > 0.5  # one exposure for all leaves nothing of it
+
+
+def test_there_is_no_halo_at_an_edge() -> None:
+    """Beside a window the wall is exposed as the rest of the wall is."""
+    wall = np.full((200, 300, 3), 0.05, np.float32)
+    wall[:, 150:] = 0.8
+    wall += np.random.default_rng(0).normal(0, 0.003, wall.shape).astype(np.float32)
+    factor = meter(wall).factor(wall, 6.0, overall=1.0, local=1.0)
+    column = factor.mean(axis=0)
+    assert np.abs(column[100:146] / column[20:60].mean() - 1).max() < 0.12
+    assert np.abs(column[154:200] / column[240:280].mean() - 1).max() < 0.12
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_bars_and_frames_do_not_count(value: float) -> None:
+    dark = darken(scene(), 0.1, np.random.default_rng(1))
+    bare, frame = relume.enhance(dark), relume.enhance(framed(dark, 100, value))
+    inside = frame[100:-100, 200:-200]
+    assert mean_level(inside) == pytest.approx(mean_level(bare), abs=0.03)
+
+
+def test_a_lit_photo_between_bars_keeps_its_light() -> None:
+    picture = framed(np.rint(scene() * 255).astype(np.float32) / 255, 120, 0.0)
+    assert np.abs(relume.enhance(picture) - picture).max() < 2 / 255
+
+
+@pytest.mark.parametrize("level", [0, 2, 255])
+def test_a_frame_that_shows_nothing_is_left(level: int) -> None:
+    flat = np.full((90, 120, 3), level, np.uint8)
+    assert (relume.enhance(flat) == flat).all()
+
+
+def test_noise_alone_is_no_picture() -> None:
+    noise = np.random.default_rng(0).integers(0, 4, (200, 300, 3)).astype(np.uint8)
+    assert relume.enhance(noise).max() <= 6
+
+
+def test_a_black_sky_stays_black_beside_the_moon() -> None:
+    sky = np.full((300, 400, 3), [3, 3, 6], np.uint8)
+    cv2.circle(sky, (200, 150), 40, (220, 220, 200), -1, cv2.LINE_AA)
+    assert relume.enhance(sky)[:60].mean() < 10
+
+
+def test_a_turned_photo_gets_the_same_exposure() -> None:
+    dark = darken(scene(256, 256), 0.08, np.random.default_rng(1))
+    upright = mean_level(relume.enhance(dark))
+    for turned in (np.rot90(dark), np.rot90(dark, 2), dark[:, ::-1], dark.transpose(1, 0, 2)):
+        got = mean_level(relume.enhance(np.ascontiguousarray(turned)))
+        assert got == pytest.approx(upright, abs=0.01)
+
+
+def test_local_goes_from_one_exposure_to_the_metered_one() -> None:
+    photo = np.clip(night(), 0, 1)
+    lamp = [
+        float(luma(relume.enhance(photo, local=share, brightness=0.3))[75:105, 115:145].std())
+        for share in (0, 0.5, 1)
+    ]
+    assert lamp[0] < lamp[2]
+    with pytest.raises(ParameterError, match="local must be"):
+        relume.enhance(photo, local=1.5)
+    with pytest.raises(ParameterError, match="gamma takes no local"):
+        relume.enhance(photo, method="gamma", local=1)
+
+
+def test_an_exposure_map_lights_its_places() -> None:
+    dark = darken(scene(), 0.05, np.random.default_rng(1))
+    plain = relume.enhance(dark)
+    stops = np.zeros((6, 8), np.float32)
+    stops[:, :3], stops[:, 5:] = 1, -1
+    lit = relume.enhance(dark, exposure=stops)
+    left, right = (slice(None), slice(0, 80)), (slice(None), slice(240, None))
+    assert mean_level(lit[left]) > mean_level(plain[left]) + 0.05
+    assert mean_level(lit[right]) < mean_level(plain[right]) - 0.05
+    even = relume.enhance(dark, exposure=np.zeros((2, 2)))
+    assert mean_level(even) == pytest.approx(mean_level(plain), rel=0.1)
+
+
+def test_a_map_and_tiles_are_a_map_and_the_whole() -> None:
+    dark = darken(scene(400, 480), 0.05, np.random.default_rng(1))
+    stops = np.float32([[1, -1], [0, 2]])
+    whole = relume.enhance(dark, exposure=stops)
+    tiled = relume.enhance(dark, exposure=stops, parameters={"tile_px": 256})
+    assert np.abs(whole - tiled).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("stops", "says"),
+    [
+        (np.zeros((3, 4, 3)), r"\(3, 4, 3\)"),
+        (np.zeros(4), r"\(4,\)"),
+        ([[1.0]], "list"),
+        (np.array([[np.nan]]), "from -8 to 8"),
+        (np.array([[9.0]]), "from -8 to 8"),
+        (np.array([["a"]]), "numbers"),
+        (np.zeros((0, 4)), r"\(0, 4\)"),
+    ],
+)
+def test_what_is_no_map_is_refused(stops: object, says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        check_stops(stops)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="takes no exposure map"):
+        relume.enhance(scene(), method="gamma", exposure=np.zeros((2, 2)))
+
+
+def test_a_small_map_follows_the_photos_edges() -> None:
+    photo = np.full((120, 160, 3), 0.1, np.float32)
+    photo[:, 87:] = 0.6
+    stops = np.zeros((6, 8), np.float32)
+    stops[:, 4:] = 1  # the border between its cells lies 7 px left of the edge
+    fitted = fit_stops(stops, photo)
+    assert fitted.shape == (120, 160)
+    steepest = int(np.abs(np.diff(fitted.mean(axis=0))).argmax())
+    assert 84 <= steepest <= 89
+    large = np.random.default_rng(0).normal(0, 1, photo.shape[:2]).astype(np.float32)
+    assert fit_stops(large, photo) is large
+
+
+def test_what_is_not_lifted_needs_no_network() -> None:
+    assert (network_share(np.ones((2, 2), np.float32)) == 0).all()
+    assert (network_share(np.full((2, 2), 3, np.float32)) == 1).all()
+
+
+def test_exposing_directly_keeps_hues() -> None:
+    lamp = np.full((2, 2, 3), [0.8, 0.5, 0.2], np.float32)
+    brighter = expose_directly(lamp, np.full((2, 2), 3, np.float32))
+    np.testing.assert_allclose(brighter[0, 0], [1, 0.625, 0.25], rtol=1e-5)
