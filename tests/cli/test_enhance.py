@@ -310,12 +310,14 @@ def test_trying_levels_right_after_the_first(relume: Relume, night: Path) -> Non
         ("-b", "0.355", "-s", 0.8),
         ("--method", "fusion"),
         ("--no-protect-lit",),
+        ("--local", 0),
     ):
         assert relume("enhance", night, *options).code == 0
     results = [
         "night.relume-b30.jpg",
         "night.relume-b35.5-s80.jpg",
         "night.relume-fusion.jpg",
+        "night.relume-l0.jpg",
         "night.relume-no-protect-lit.jpg",
         "night.relume.jpg",
     ]
@@ -324,7 +326,7 @@ def test_trying_levels_right_after_the_first(relume: Relume, night: Path) -> Non
     again = relume("enhance", night.parent, "-o", night.parent / "out", *GAMMA)
     assert names(night.parent / "out") == [".relume-results", "night.jpg"]
     assert again.err.endswith(
-        "left out: 5 earlier results "
+        "left out: 6 earlier results "
         "(night.relume-b30.jpg, night.relume-b35.5-s80.jpg, night.relume-fusion.jpg, ...)\n"
     )
 

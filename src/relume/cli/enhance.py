@@ -17,7 +17,9 @@ from relume.cli.options import (
     BrightnessOption,
     Device,
     DeviceOption,
+    ExposureOption,
     FormatOption,
+    LocalOption,
     MegapixelsOption,
     MethodOption,
     OverwriteOption,
@@ -31,6 +33,7 @@ from relume.cli.options import (
     VerboseOption,
     parse_method,
     parse_runtime,
+    read_exposure,
 )
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
@@ -39,7 +42,7 @@ from relume.io.formats import MAX_MEGAPIXELS, QUALITY
 if TYPE_CHECKING:
     from relume.catalog import Value
     from relume.engine import Runtime
-    from relume.photo import Photo
+    from relume.photo import Image, Photo
 
 PIPE = "-"
 STRIP_PX = 480
@@ -65,6 +68,8 @@ def enhance(
     param: ParamOption = None,
     strength: StrengthOption = float(STRENGTH.default),
     brightness: BrightnessOption = None,
+    local: LocalOption = None,
+    exposure: ExposureOption = None,
     protect_lit: ProtectLitOption = bool(PROTECT_LIT.default),
     no_denoise: Annotated[
         bool, typer.Option("--no-denoise", help="Switch the method's denoising off.")
@@ -101,7 +106,9 @@ def enhance(
         param,
         no_denoise=no_denoise,
         brightness=brightness,
+        exposure=exposure,
         runtime=parse_runtime(device, precision),
+        local=local,
         strength=strength,
         protect_lit=protect_lit,
     )
@@ -153,12 +160,16 @@ def enhance(
 
 @dataclass(frozen=True)
 class Relighting:
-    """What is done to every photo: a method with its options, all of them checked."""
+    """What is done to every photo: a method with its options, all of them checked.
+
+    ``exposure`` is a map of stops (h, w) and the name of its file.
+    """
 
     method: str
     parameters: Mapping[str, Value]
     options: Mapping[str, Any]
     runtime: Runtime | None
+    exposure: tuple[Image, str] | None = None
 
     def __call__(self, photo: Photo) -> Photo:
         """The photo relit."""
@@ -169,6 +180,7 @@ class Relighting:
             method=self.method,
             parameters=self.parameters,
             runtime=self.runtime,
+            exposure=self.exposure and self.exposure[0],
             **self.options,
         )
 
@@ -211,6 +223,10 @@ class Relighting:
                 parts.append(f"{parameter.name}-{text}")
         if isinstance(options.get("brightness"), float):
             parts.append(f"b{100 * options['brightness']:g}")
+        if "local" in options:
+            parts.append(f"l{100 * options['local']:g}")
+        if self.exposure is not None:
+            parts.append(f"exposure-{self.exposure[1]}")
         if options["strength"] != STRENGTH.default:
             parts.append(f"s{100 * options['strength']:g}")
         if options["protect_lit"] != PROTECT_LIT.default:
@@ -256,6 +272,7 @@ def _work(
     *,
     no_denoise: bool,
     brightness: str | None,
+    exposure: Path | None,
     runtime: Runtime | None,
     **options: object,
 ) -> Relighting | Strip:
@@ -265,6 +282,9 @@ def _work(
 
     if no_denoise:
         parameters |= _without_denoising(name)
+    if exposure is not None and not methods().info(name).takes_local:
+        raise ParameterError(f"{name} takes no exposure map")
+    stops = None if exposure is None else (read_exposure(exposure), exposure.stem)
     levels = [None] if brightness is None else brightness.split(",")
     choices = [
         Relighting(
@@ -272,6 +292,7 @@ def _work(
             parameters,
             check_options(methods().info(name), {**options, "brightness": level}),
             runtime,
+            stops,
         )
         for level in levels
     ]

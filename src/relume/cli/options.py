@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relume.enhancers.options import BRIGHTNESS, DEFAULT_METHOD, PROTECT_LIT, STRENGTH
-from relume.errors import ParameterError
+from relume.enhancers.options import BRIGHTNESS, DEFAULT_METHOD, LOCAL, PROTECT_LIT, STRENGTH
+from relume.errors import InputError, ParameterError
 from relume.io.formats import QUALITY, WRITABLE
 
 if TYPE_CHECKING:
     from relume.catalog import Parameter, Value
     from relume.engine import Runtime
+    from relume.photo import Image
 
 
 class Device(StrEnum):
@@ -91,6 +93,20 @@ BrightnessOption = Annotated[
         show_default=str(BRIGHTNESS.default),
     ),
 ]
+LocalOption = Annotated[
+    float | None,
+    typer.Option("--local", help=_words(LOCAL), show_default="the method's own"),
+]
+ExposureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--exposure",
+        metavar="MAP.npy",
+        help="More or less light from place to place: a NumPy file of stops (h, w) of any size, "
+        "+1 is twice the light.",
+        show_default=False,
+    ),
+]
 ProtectLitOption = Annotated[bool, typer.Option(help=_words(PROTECT_LIT))]
 QualityOption = Annotated[
     int | None, typer.Option("--quality", help=_words(QUALITY), show_default="like the photo's")
@@ -128,6 +144,37 @@ def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str,
             raise ParameterError(f"--param takes NAME=VALUE, got {text!r}")
         given[key.strip()] = value.strip()
     return name, catalogue.info(name).check_parameters(given)
+
+
+def read_exposure(path: Path) -> Image:
+    """The exposure map in a .npy file: (h, w) stops.
+
+    Raises:
+        InputError: a file that cannot be read, or that holds no array.
+        ParameterError: an array that is no map of stops.
+    """
+    import numpy as np
+
+    from relume.enhancers.metering import check_stops
+    from relume.io import special_file
+
+    expected = "expected a NumPy file of stops, as numpy.save writes it"
+    try:
+        if (special := special_file(path)) is not None:
+            raise ValueError(f"it is {special}")
+        # mapped: a header that claims more than the file holds is refused, not allocated
+        stops = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(stops, np.ndarray):
+            raise ValueError("it is an archive")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot read the exposure map {path}: {reason}; {expected}") from error
+    except (ValueError, EOFError, OverflowError, SyntaxError) as error:
+        raise InputError(f"{path} is no exposure map; {expected}") from error
+    try:
+        return check_stops(stops)
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from error
 
 
 def parse_runtime(device: Device, precision: Precision) -> Runtime | None:

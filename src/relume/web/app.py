@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from relume import __version__
 from relume.errors import RelumeError
+from relume.web import exposure
 from relume.web.errors import http_error
 from relume.web.handlers import MEDIA, Result, detect_upload, enhance_upload
 from relume.web.limiter import ClientGone, Limiter
@@ -26,7 +27,7 @@ from relume.web.menu import menu
 from relume.web.middleware import GuardMiddleware
 from relume.web.query import DetectQuery, EnhanceQuery, query_error, refuse_repeats
 from relume.web.settings import Settings
-from relume.web.upload import ClientDisconnect, Upload, read_upload, wait_for_disconnect
+from relume.web.upload import FIELD, ClientDisconnect, Upload, read_upload, wait_for_disconnect
 
 STATIC = Path(__file__).with_name("static")
 FRESH = {"Cache-Control": "no-cache"}
@@ -39,23 +40,6 @@ Pictures are sent as the form field `file` or as the body itself; options go int
 Nothing of a picture is stored or logged.
 """
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {
-    "schema": {
-        "type": "object",
-        "properties": {"file": _BINARY["schema"]},
-        "required": ["file"],
-        "additionalProperties": False,
-    }
-}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": _FORM,
-            **dict.fromkeys((*MEDIA.values(), "application/octet-stream"), _BINARY),
-        },
-    }
-}
 REFUSALS = {
     400: "the form cannot be read",
     401: "no token, or another one",
@@ -118,6 +102,22 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 FACES: dict[int | str, dict[str, Any]] = {200: {"description": "the faces", "model": DetectAnswer}}
 
 
+def _body(**more: dict[str, Any]) -> dict[str, Any]:
+    """The description of a body with a picture; in a form, with ``more`` fields."""
+    form = {
+        "type": "object",
+        "properties": {FIELD: _BINARY["schema"], **more},
+        "required": [FIELD],
+        "additionalProperties": False,
+    }
+    encoding = {name: {"contentType": "application/json"} for name in more}
+    content: dict[str, Any] = {
+        "multipart/form-data": {"schema": form, "encoding": encoding},
+        **dict.fromkeys((*MEDIA.values(), "application/octet-stream"), _BINARY),
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application, ready to be run by any server for such."""
     settings = (settings or Settings()).bounded()
@@ -166,14 +166,21 @@ class PictureEndpoint:
         self._settings = settings
         self._limiter = limiter
 
-    async def __call__(self, request: Request, work: Callable[[Upload], Result]) -> Response:
-        """Answer the request by what ``work`` makes of its picture."""
+    async def __call__(
+        self,
+        request: Request,
+        work: Callable[[Upload], Result],
+        *,
+        fields: Sequence[str] = (FIELD,),
+    ) -> Response:
+        """Answer the request by what ``work`` makes of its picture; a form has these ``fields``."""
         client = request.client.host if request.client else ""
         with self._limiter.acquire(client) as slot:
             upload = await read_upload(
                 request,
                 max_bytes=self._settings.max_upload_bytes,
                 limit_s=self._settings.upload_limit_s,
+                fields=fields,
             )
             result, waited_s = await slot.run(
                 partial(work, upload), hung_up=partial(wait_for_disconnect, request)
@@ -187,12 +194,17 @@ def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
     limit = settings.max_megapixels
     about: dict[str, Any] = {
         "tags": ["pictures"],
-        "openapi_extra": BODY,
         "response_class": Response,
         "dependencies": [Depends(refuse_repeats)],
     }
 
-    @app.post("/v1/enhance", summary="Relight a picture", responses={**ERRORS, **PICTURE}, **about)
+    @app.post(
+        "/v1/enhance",
+        summary="Relight a picture",
+        responses={**ERRORS, **PICTURE},
+        openapi_extra=_body(exposure=exposure.SCHEMA),
+        **about,
+    )
     async def enhance(
         request: Request,
         asked: Annotated[EnhanceQuery, Query()],
@@ -200,7 +212,8 @@ def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
         """The picture relit, of the type that `format` asks for, else its own.
 
         Size, bit depth, alpha, EXIF, ICC and XMP are kept. X-Relume-Brightness-Before and -After
-        say its mean grey level, 0 to 1.
+        say its mean grey level, 0 to 1. A form may also hold a map of light to add or to take,
+        `exposure`.
         """
         work = partial(
             enhance_upload,
@@ -209,10 +222,14 @@ def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
             quality=asked.quality,
             max_megapixels=limit,
         )
-        return await answer(request, work)
+        return await answer(request, work, fields=(FIELD, exposure.FIELD))
 
     @app.post(
-        "/v1/detect", summary="Find faces in a picture", responses={**ERRORS, **FACES}, **about
+        "/v1/detect",
+        summary="Find faces in a picture",
+        responses={**ERRORS, **FACES},
+        openapi_extra=_body(),
+        **about,
     )
     async def detect(request: Request, asked: Annotated[DetectQuery, Query()]) -> Response:
         """The faces with boxes, scores, landmarks, and the views that showed them."""

@@ -19,6 +19,7 @@ from relume.io import decode, encode
 from relume.io.formats import WRITABLE, result_format, sniff
 from relume.photo import Photo
 from relume.web.errors import HttpError
+from relume.web.exposure import parse_exposure
 from relume.web.settings import MEGAPIXEL_TOLERANCE
 from relume.web.upload import Upload
 
@@ -65,9 +66,10 @@ def enhance_upload(
     """The picture enhanced, as a file of ``format`` or of its own; ``call`` is for the core."""
     timer = _Timer()
     with timer("decode"):
+        stops = None if upload.exposure is None else parse_exposure(upload.exposure)
         photo = _decode(upload, max_megapixels)
     with timer("enhance"):
-        enhanced = enhance(photo, **call)
+        enhanced = enhance(photo, **call, exposure=stops)
     format = format or result_format(photo.meta.format)
     with timer("encode"):
         body = encode(enhanced, format, quality=quality)

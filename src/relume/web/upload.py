@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import unicodedata
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
@@ -13,11 +13,12 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
+from relume.web import exposure
 from relume.web.errors import HttpError
 
 FIELD = "file"
-FORM_OVERHEAD_BYTES = 64 * 1024
-"""What a form's headers and boundaries may add to the picture."""
+FORM_OVERHEAD_BYTES = 64 * 1024 + exposure.MAX_BYTES
+"""What a form's headers, boundaries and exposure map may add to the picture."""
 
 NAME_LENGTH = 120
 HOW = "send the picture as form field 'file' (curl -F file=@photo.jpg) or as the body, image/*"
@@ -25,10 +26,11 @@ HOW = "send the picture as form field 'file' (curl -F file=@photo.jpg) or as the
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded picture: its bytes, and the last part of its name."""
+    """An uploaded picture: its bytes, the last part of its name, the form's field ``exposure``."""
 
     data: bytes
     name: str
+    exposure: bytes | None = None
 
 
 class _FormParser(MultiPartParser):
@@ -41,8 +43,12 @@ class _FormParser(MultiPartParser):
         self.complete = True
 
 
-async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Upload:
+async def read_upload(
+    request: Request, *, max_bytes: int, limit_s: float, fields: Sequence[str] = (FIELD,)
+) -> Upload:
     """The one picture in the request: the form field ``file``, or the body itself.
+
+    A form may have these ``fields``.
 
     Raises:
         HttpError: 413 too many bytes, 408 too slow, 415 another content type, 400 a broken form,
@@ -61,7 +67,9 @@ async def read_upload(request: Request, *, max_bytes: int, limit_s: float) -> Up
     body = _counted(request, allowed, max_bytes)
     try:
         async with asyncio.timeout(limit_s):
-            upload = await (_from_form(request.headers, body) if is_form else _from_body(body))
+            upload = await (
+                _from_form(request.headers, body, fields) if is_form else _from_body(body)
+            )
     except TimeoutError:
         raise HttpError(
             408,
@@ -115,7 +123,9 @@ async def _from_body(body: AsyncGenerator[bytes, None]) -> Upload:
     return Upload(data, "photo")
 
 
-async def _from_form(headers: Headers, body: AsyncGenerator[bytes, None]) -> Upload:
+async def _from_form(
+    headers: Headers, body: AsyncGenerator[bytes, None], fields: Sequence[str]
+) -> Upload:
     parser = _FormParser(headers, body, max_files=8, max_fields=8)
     try:
         form = await parser.parse()
@@ -125,19 +135,29 @@ async def _from_form(headers: Headers, body: AsyncGenerator[bytes, None]) -> Upl
         if not parser.complete:
             raise _broken("it ends before its last boundary")
         for name, _ in form.multi_items():
-            if name != FIELD:
+            if name not in fields:
+                expected = " and ".join(map(repr, fields)) + " alone" * (len(fields) == 1)
                 raise HttpError(
                     422,
                     "UnknownField",
-                    f"the form has a field {name!r}, expected 'file' alone; options go into the "
+                    f"the form has a field {name!r}, expected {expected}; options go into the "
                     "address: /v1/enhance?method=gamma",
                 )
         found = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
         if len(found) != 1:
             raise HttpError(422, "NoPicture", f"the form has {len(found)} pictures, not one: {HOW}")
-        return Upload(await found[0].read(), safe_name(found[0].filename or ""))
+        maps = form.getlist(exposure.FIELD)
+        if len(maps) > 1:
+            raise HttpError(422, "UnknownField", "the form has more than one exposure map")
+        stops = await _bytes(maps[0]) if maps else None
+        return Upload(await found[0].read(), safe_name(found[0].filename or ""), stops)
     finally:
         await form.close()
+
+
+async def _bytes(field: UploadFile | str) -> bytes:
+    """A field's content, sent as text or as a file."""
+    return field.encode("utf-8", "replace") if isinstance(field, str) else await field.read()
 
 
 def _too_large(max_bytes: int) -> HttpError:

@@ -1,0 +1,88 @@
+"""``relume enhance --local`` and ``--exposure``."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from relume.enhancers import enhance
+from relume.io import read
+
+from .conftest import Relume, names
+
+
+def saved(array: object, path: Path, **options: bool) -> Path:
+    np.save(path, array, **options)  # type: ignore[arg-type]
+    return path
+
+
+def test_local_and_a_map_reach_the_core(relume: Relume, night: Path, tmp_path: Path) -> None:
+    stops = np.array([[0, 2]], np.float32)
+    file = saved(stops, tmp_path / "right.npy")
+    result = relume("enhance", night, "--local", 0.5, "--exposure", file, "-f", "png")
+    assert result.code == 0
+    written = night.with_name("night.relume-l50-exposure-right.png")
+    wanted = enhance(read(night), local=0.5, exposure=stops).pixels
+    got = np.asarray(Pil.open(written), np.float32) / 255
+    np.testing.assert_allclose(got, wanted, atol=0.5 / 255 + 1e-6)
+    assert np.abs(wanted - enhance(read(night)).pixels).max() > 0.05
+
+
+def broken_maps() -> dict[str, bytes]:
+    def packed(array: object, **options: bool) -> bytes:
+        buffer = io.BytesIO()
+        np.save(buffer, array, **options)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    whole, archive = packed(np.zeros((4, 4))), io.BytesIO()
+    np.savez(archive, a=np.zeros(3))
+    return {
+        "picture": b"\xff\xd8\xff" + bytes(100),
+        "empty": b"",
+        "cut": whole[:-8],
+        "claims 8 TB": whole.replace(b"(4, 4), }" + b" " * 14, b"(1000000, 1000000), }  "),
+        "objects": packed(np.array([{}], object), allow_pickle=True),
+        "archive": archive.getvalue(),
+        "nothing in it": packed(np.zeros((0, 3))),
+        "three axes": packed(np.zeros((2, 2, 3))),
+        "words": packed(np.array([["a"]])),
+        "NaN": packed(np.full((2, 2), np.nan)),
+        "20 stops": packed(np.full((2, 2), 20.0)),
+    }
+
+
+@pytest.mark.parametrize("kind", broken_maps())
+def test_a_map_that_is_none_is_one_line(
+    relume: Relume, night: Path, tmp_path: Path, kind: str
+) -> None:
+    file = tmp_path / "map.npy"
+    file.write_bytes(broken_maps()[kind])
+    result = relume("enhance", night, "--exposure", file)
+    assert result.code != 0
+    assert result.err.count("\n") == 1
+    assert str(file) in result.err
+    assert names(tmp_path) == ["map.npy", "night.jpg"]
+
+
+def test_a_map_that_cannot_be_read_is_one_line(relume: Relume, night: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.npy")
+    for path, why in (("none.npy", "No such file"), (".", "Is a directory"), ("pipe.npy", "")):
+        result = relume("enhance", night, "--exposure", tmp_path / path)
+        assert result.code != 0
+        assert result.err.count("\n") == 1
+        assert why in result.err
+
+
+def test_who_takes_no_map_says_so(relume: Relume, night: Path, tmp_path: Path) -> None:
+    file = saved(np.zeros((2, 2)), tmp_path / "map.npy")
+    result = relume("enhance", night, "-m", "gamma", "--exposure", file)
+    assert (result.code, result.err) == (2, "error: gamma takes no exposure map\n")
+    result = relume("enhance", night, "-m", "gamma", "--local", 0.5)
+    assert result.code == 2
+    assert "gamma takes no local; these do: relume" in result.err
+    assert relume("enhance", night, "--local", 2).code == 2
