@@ -47,7 +47,7 @@ class Parameter:
         if isinstance(self.default, bool):
             return self._boolean(value)
         if isinstance(self.default, str) and not self.also:
-            if self.choices and value not in self.choices:
+            if self.choices and str(value) not in self.choices:
                 raise ParameterError(
                     f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}"
                 )
@@ -102,7 +102,8 @@ class Info:
 
     ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
     ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it,
-    ``takes_local`` whether ``local=`` and ``exposure=`` may.
+    ``takes_local`` whether ``local=`` and ``exposure=`` may; ``needs_file`` that it does nothing
+    without a file that the user names, so that the service does not offer it.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Info:
     extra: str | None = None
     takes_brightness: bool = False
     takes_local: bool = False
+    needs_file: bool = False
 
     def check_given(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The parameters in ``given``, checked; those not given are left out.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,72 @@ def write_retinexnet(path: Path, *, spoil: float = 1.0) -> Path:
 @pytest.fixture(scope="session")
 def small_retinexnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_retinexnet(tmp_path_factory.mktemp("net") / "small.onnx")
+
+
+def write_picture_net(
+    path: Path,
+    shape: Sequence[int | str],
+    *,
+    gain: float | Sequence[float] = 1.0,
+    offset: float = 0.0,
+    stride: int = 1,
+    shrink: int = 1,
+    channels_out: int = 3,
+    kind: str = "FLOAT",
+    inputs: int = 1,
+    outputs: int = 1,
+) -> Path:
+    """A picture-to-picture network: values times ``gain`` (of each channel) plus ``offset``.
+
+    With ``stride`` a branch is pooled and enlarged again, which needs sizes in multiples of it.
+    ``shrink``, ``channels_out``, ``inputs`` and ``outputs`` make it one that does not do.
+    """
+    onnx = pytest.importorskip("onnx", reason="the tests build a small network with onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    behind = shape[-1] == 3 and shape[1:2] != (3,)
+    gains = np.atleast_1d(np.asarray(gain, np.float32)) / (1 if stride == 1 else 2)
+    constants = [
+        numpy_helper.from_array(gains if behind else gains.reshape(-1, 1, 1), "gain"),
+        numpy_helper.from_array(np.array([offset], np.float32), "offset"),
+        numpy_helper.from_array(np.array([1, 1, stride, stride], np.float32), "scales"),
+        numpy_helper.from_array(np.array([0], np.int64), "first"),
+    ]
+    node, nodes = helper.make_node, [helper.make_node("Cast", ["image"], ["values"], to=1)]
+    last = "values"
+    if stride > 1:
+        sides = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+        nodes += [
+            node("MaxPool", [last], ["low"], **sides),
+            node("Resize", ["low", "", "scales"], ["up"], mode="nearest",
+                 coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+            node("Add", [last, "up"], ["both"]),
+        ]  # fmt: skip
+        last = "both"
+    if shrink > 1:
+        sides = {"kernel_shape": [shrink, shrink], "strides": [shrink, shrink]}
+        nodes.append(node("MaxPool", [last], ["shrunk"], **sides))
+        last = "shrunk"
+    if channels_out == 1:
+        nodes.append(node("Gather", [last, "first"], ["one"], axis=1))
+        last = "one"
+    nodes += [node("Mul", [last, "gain"], ["lit"]), node("Add", ["lit", "offset"], ["sum"])]
+    names = ["photo", *(f"photo{n}" for n in range(1, outputs))]
+    nodes += [node("Cast", ["sum"], [name], to=getattr(TensorProto, kind)) for name in names]
+    others = [f"image{n}" for n in range(1, inputs)]
+    element = getattr(TensorProto, kind)
+    given = [helper.make_tensor_value_info(n, element, shape) for n in ("image", *others)]
+    free = [None] * len(shape)
+    results = [helper.make_tensor_value_info(name, element, free) for name in names]
+    graph = helper.make_graph(nodes, "picture", given, results, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="session")
+def picture_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that doubles every value."""
+    net = tmp_path_factory.mktemp("net") / "double.onnx"
+    return write_picture_net(net, (1, 3, "h", "w"), gain=2.0, stride=8)

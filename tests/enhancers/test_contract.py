@@ -37,7 +37,9 @@ class Case:
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, small_retinexnet: Path) -> Case:
+def case(request: pytest.FixtureRequest, small_retinexnet: Path, picture_net: Path) -> Case:
+    if request.param == "onnx":
+        return Case("onnx", {"file": str(picture_net)})
     if request.param == "small retinexnet":
         return Case("retinexnet", {"weights": str(small_retinexnet), "tile_px": 64})
     return Case(request.param, {})

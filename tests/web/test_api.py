@@ -21,6 +21,7 @@ from relume.io import decode
 from relume.io.formats import WRITABLE
 from relume.photo import Meta, Photo
 from relume.web.handlers import MEDIA
+from relume.web.query import METHODS
 from relume.web.settings import Settings
 
 from .conftest import Post, opened, packed, picture, running
@@ -190,10 +191,11 @@ def test_views_are_bounded(post: Post, night: bytes) -> None:
 
 def test_the_menu_is_the_catalogue(client: httpx.Client) -> None:
     menu = client.get("/v1/methods").json()
-    assert [entry["name"] for entry in menu["enhancers"]] == methods().names()
+    assert [entry["name"] for entry in menu["enhancers"]] == METHODS
+    assert "onnx" not in METHODS, "a request could name the server's files"
     assert [entry["name"] for entry in menu["detectors"]] == detectors().names()
     by_name = {entry["name"]: entry for entry in menu["enhancers"]}
-    for info in methods():
+    for info in (methods().info(name) for name in METHODS):
         offered = {p["name"]: p for p in by_name[info.name]["parameters"]}
         assert {"weights", "tile_px"}.isdisjoint(offered)
         for parameter in info.parameters:
@@ -273,7 +275,7 @@ def test_the_description_is_openapi(client: httpx.Client) -> None:
     assert (number["exclusiveMinimum"], number["maximum"]) == (0, 1)  # 0 is refused
     assert "minimum" not in number
     assert word["const"] == "auto"
-    for name in methods().names():
+    for name in METHODS:
         assert re.search(options["method"]["schema"]["pattern"], name)
     shared = {p.name for p in OPTIONS}
     assert set(options) == {"method", "param", "format", "quality"} | shared

@@ -61,13 +61,13 @@ class RunsNetwork(Protocol):
 WEIGHTS = Parameter("weights", "an .onnx file to use in place of the shipped weights", "")
 
 
-def own_network(file: str) -> Path:
-    """The path of a user's own network.
+def own_network(file: str, what: str = "weights") -> Path:
+    """The path of a user's own network; ``what`` it is called in the error.
 
     Raises:
         ParameterError: not the name of an .onnx file.
     """
     model = Path(file).expanduser()
     if model.suffix != ".onnx":
-        raise ParameterError(f"weights must name an .onnx file, got {file!r}")
+        raise ParameterError(f"{what} must name an .onnx file, got {file!r}")
     return model

@@ -10,6 +10,7 @@ from relume.enhancers.clahe import Clahe
 from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
 from relume.enhancers.fusion import Fusion
 from relume.enhancers.lime import Lime
+from relume.enhancers.onnx import OnnxEnhancer
 from relume.enhancers.relume import MachineEnhancer, RelumeEnhancer
 from relume.enhancers.retinexnet import RetinexNetEnhancer
 
@@ -28,4 +29,5 @@ def methods() -> Catalog[Enhancer]:
     catalogue.add(Clahe.info, Clahe)
     catalogue.add(Fusion.info, Fusion)
     catalogue.add(Lime.info, Lime)
+    catalogue.add(OnnxEnhancer.info, OnnxEnhancer)
     return catalogue

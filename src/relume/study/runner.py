@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 
 from relume import executor
+from relume.enhancers import describe
 from relume.errors import InputError, ParameterError, RelumeError
 from relume.faces import landmarkers
 from relume.study import arms, dataset, provenance
@@ -174,7 +175,11 @@ def in_order(inputs: Inputs, rows: Sequence[Row]) -> list[Row]:
 def _check_names(plan: Plan) -> None:
     """Unknown names, options outside their range, absent weights and extras: at once, here."""
     for spec in plan.arms:
-        arms.parse(spec)
+        arm = arms.parse(spec)
+        if arm.method is not None and any(
+            str(v).endswith(".onnx") for v in arm.parameters.values()
+        ):
+            describe(arm.method, parameters=arm.parameters, runtime=arms.RUNTIME)
     for spec in plan.detectors:
         make_detector(spec)
     if plan.landmarks is not None:

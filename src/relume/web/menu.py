@@ -26,7 +26,7 @@ def menu(settings: Settings) -> dict[str, Any]:
         "default": DEFAULT_METHOD,
         "default_detector": DEFAULT_DETECTOR,
         "default_views": list(DEFAULT_VIEWS),
-        "enhancers": [_entry(info) for info in methods()],
+        "enhancers": [_entry(info) for info in methods() if not info.needs_file],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],
         "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, QUALITY)],

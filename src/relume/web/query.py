@@ -32,6 +32,7 @@ OPERATORS = frozenset({"tile_px", "upsample"})
 """Parameters that decide how much memory one request takes: not a stranger's choice."""
 
 FORMAT = Parameter("format", "file type; else the upload's own", "", choices=(*WRITABLE,))
+METHODS = [info.name for info in methods() if not info.needs_file]
 THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.name == "threshold")
 
 
@@ -113,7 +114,7 @@ def _name(what: str, names: list[str]) -> Any:
 class EnhanceOptions(_Query):
     """The query of ``/v1/enhance`` but for the options that all methods share."""
 
-    method: _name("how to relight", methods().names()) = DEFAULT_METHOD  # type: ignore[valid-type]
+    method: _name("how to relight", METHODS) = DEFAULT_METHOD  # type: ignore[valid-type]
     param: Annotated[
         list[str], Field(description="a parameter of the method, NAME=VALUE; may be repeated")
     ] = []
@@ -200,6 +201,8 @@ def _entry(
     """Name and given parameters of ``gamma:0.4`` and its ``param``s, if they may be set here."""
     name, given = catalogue.parse(spec)
     info = catalogue.info(name)
+    if info.needs_file:
+        raise ParameterError(f"{name} needs a file, which cannot be named over HTTP")
     for text in params:
         key, equals, value = text.partition("=")
         if not equals:
