@@ -72,10 +72,6 @@ def test_grey_uses_rec_601() -> None:
     assert losses.grey(image).item() == pytest.approx(expected)
 
 
-def test_relit() -> None:
-    assert losses.relit(rgb([[0.5]]), one([[1.2]]), rgb([[0.5]])).item() == pytest.approx(0.1)
-
-
 def test_ssim_is_one_for_equal_pictures_and_known_for_flat_ones() -> None:
     image = torch.rand(1, 3, 16, 16)
     assert losses.ssim(image, image).item() == pytest.approx(1.0, abs=1e-5)

@@ -51,26 +51,15 @@ def decompose(
     """
     console.be_verbose(verbose)
     _, parameters = parse_method(METHOD, param)
-    import numpy as np
-
     from relume.enhancers import decompose as take_apart
     from relume.image import draw
     from relume.io import format_of, read, write
-    from relume.photo import Image, Photo
-
-    def grey(plane: Image) -> Image:
-        return np.repeat(np.clip(plane, 0, 1)[:, :, None], 3, axis=2)
+    from relume.photo import Photo
 
     target = output or photo.with_name(f"{photo.stem}{MARK}.png")
     format_of(target)
-    taken = read(photo, max_megapixels=max_megapixels)
-    parts = take_apart(taken, parameters=parameters, runtime=parse_runtime(device, precision))
-    panels = (
-        parts.image,
-        np.clip(parts.reflectance, 0, 1),
-        grey(parts.illumination),
-        grey(parts.relit_illumination),
-        np.clip(parts.enhanced, 0, 1),
-    )
-    write(Photo(draw.panels(panels, CAPTIONS, height_px=height_px)), target, overwrite=overwrite)
+    image = read(photo, max_megapixels=max_megapixels)
+    parts = take_apart(image, parameters=parameters, runtime=parse_runtime(device, precision))
+    strip = draw.panels(parts.panels(), CAPTIONS, height_px=height_px)
+    write(Photo(strip), target, overwrite=overwrite)
     console.out(console.one_line(str(target.resolve())))

@@ -46,6 +46,13 @@ class Decomposition:
         """The relit photo, not clamped."""
         return np.asarray(self.denoised * self.relit_illumination[:, :, None])
 
+    def panels(self) -> list[Image]:
+        """Input, R, I, relit I and result, (H, W, 3) in [0, 1] each."""
+        grey = (plane[:, :, None] for plane in (self.illumination, self.relit_illumination))
+        maps = [np.repeat(plane, 3, axis=2) for plane in grey]
+        planes = (self.image, self.reflectance, *maps, self.enhanced)
+        return [np.clip(plane, 0, 1) for plane in planes]
+
 
 @dataclass(frozen=True)
 class RetinexNetEnhancer:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from relume.errors import InputError
 from relume.image.darken import darken
 from relume.io import READABLE_SUFFIXES, read
-from relume.photo import quantise
+from relume.photo import as_float, quantise
 from relume.train.recipe import Data
 
 Pixels = npt.NDArray[np.uint8]
@@ -162,7 +162,7 @@ def split(
     validation: list[Pair] = []
     for number, folder in enumerate(folders):
         own = data if number == 0 else replace(data, scenes="", exclude=())
-        more, held = _split_folder(folder, own, seed, note or _ignore)
+        more, held = _split_folder(folder, own, seed, note or (lambda _: None))
         train, validation = train + more, validation + held
     return train, validation
 
@@ -245,14 +245,10 @@ def darkened_pairs(photos: BrightPhotos, data: Data, seed: int) -> list[Pair]:
         rng = np.random.default_rng([seed, 2, index])
         k = float(np.exp(rng.uniform(np.log(data.k_low), np.log(data.k_high))))
         photo = photos[index]
-        dark = quantise(darken(photo.astype(np.float32) / np.float32(255), k, rng), np.uint8)
+        dark = quantise(darken(as_float(photo), k, rng), np.uint8)
         name = f"darkened-{index}"
         pairs.append(Pair(name, name, np.asarray(dark), photo))
     return pairs
-
-
-def _ignore(text: str) -> None:
-    del text
 
 
 def _pixels(path: Path) -> Pixels:

@@ -24,10 +24,7 @@ def export_retinexnet(net: RetinexNet, folder: Path, *, name: str = "retinexnet"
     """
     net = net.eval()
     shape = {"skips": net.enhance.skips, "padding": str(net.decom.shallow.padding_mode)}
-    tensors = folder / f"{name}.safetensors"
-    state = {k: v.contiguous() for k, v in net.state_dict().items()}
-    save_file(state, f"{tensors}.part", metadata=shape)
-    Path(f"{tensors}.part").replace(tensors)
+    tensors = write_safetensors(net, folder / f"{name}.safetensors", metadata=shape)
     graph = folder / f"{name}.onnx"
     write_onnx(
         net,
@@ -48,9 +45,7 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
     relume-exposure.onnx takes ``thumbnail`` and gives ``brightness``.
     """
     net = net.eval()
-    tensors = folder / "relume.safetensors"
-    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, f"{tensors}.part")
-    Path(f"{tensors}.part").replace(tensors)
+    tensors = write_safetensors(net, folder / "relume.safetensors")
     small = torch.rand(1, 3, THUMBNAIL_PX, THUMBNAIL_PX)
     picture, exposure = folder / "relume.onnx", folder / "relume-exposure.onnx"
     write_onnx(
@@ -67,6 +62,15 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
     )
     write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
     return [tensors, picture, exposure]
+
+
+def write_safetensors(
+    net: torch.nn.Module, path: Path, *, metadata: dict[str, str] | None = None
+) -> Path:
+    """Write the weights of ``net`` as one safetensors file."""
+    partial = path.with_name(path.name + ".part")
+    save_file({k: v.contiguous() for k, v in net.state_dict().items()}, partial, metadata=metadata)
+    return partial.replace(path)
 
 
 def write_onnx(

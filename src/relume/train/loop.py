@@ -226,14 +226,7 @@ def fit(
                     batch = [part.to(device) for part in next(batches)]
                     torch.manual_seed(step_seed(hooks.seed, run.phase, run.step))
                     rate = learning_rate(phase, run.step, steps)
-                    for group in optimiser.param_groups:
-                        group["lr"] = rate
-                    terms = model(*batch)  # scalars by name
-                    optimiser.zero_grad(set_to_none=True)
-                    terms["total"].backward()
-                    if phase.clip:
-                        nn.utils.clip_grad_norm_(parameters, phase.clip)
-                    optimiser.step()
+                    terms = _update(model, batch, optimiser, rate, phase.clip)
                     if run.average is not None:
                         keep = min(phase.ema, (1 + run.step) / (10 + run.step))
                         _update_ema(run.average, run.net, keep)
@@ -253,6 +246,25 @@ def fit(
         if processes.is_main:
             run.save(hooks.checkpoint)
     return True
+
+
+def _update(
+    model: nn.Module,
+    batch: list[torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    rate: float,
+    clip: float,
+) -> Mapping[str, torch.Tensor]:
+    """One step of the optimiser; the loss terms of the batch, scalars by name."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    terms: Mapping[str, torch.Tensor] = model(*batch)
+    optimiser.zero_grad(set_to_none=True)
+    terms["total"].backward()
+    if clip:
+        nn.utils.clip_grad_norm_(optimiser.param_groups[0]["params"], clip)
+    optimiser.step()
+    return terms
 
 
 def learning_rate(phase: Phase, step: int, steps: int) -> float:

@@ -71,11 +71,6 @@ def smoothness(illumination: Tensor, reflectance: Tensor, gradient_weight: float
     return total
 
 
-def relit(reflectance: Tensor, relit_illumination: Tensor, normal: Tensor) -> Tensor:
-    """The reconstruction term of Enhance-Net: ``|R_low * I_hat - S_normal|_1``."""
-    return reconstruction(reflectance, relit_illumination, normal)
-
-
 def ssim(image: Tensor, reference: Tensor, window_px: int = 7) -> Tensor:
     """Mean structural similarity with a uniform window (Wang et al. 2004), for training.
 

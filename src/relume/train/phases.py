@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from relume.errors import RecipeError
 from relume.nets.picture import ExposureNet, PictureNet
 from relume.nets.retinexnet import RetinexNet
 from relume.train import losses
@@ -30,7 +29,22 @@ class RelumeNet(nn.Module):
         self.exposure = ExposureNet()
 
 
-class DecomPhase(nn.Module):
+class PhaseModule(nn.Module):
+    """The loss of a phase: the weights of its terms, and the precision of its forward pass."""
+
+    defaults: ClassVar[dict[str, float]] = {}
+
+    def __init__(self, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__()
+        self.weights = {**self.defaults, **weights}
+        self.bf16 = bf16
+
+    def autocast(self, batch: Tensor) -> torch.autocast:
+        """Where networks run in bf16, if that is asked for."""
+        return torch.autocast(batch.device.type, torch.bfloat16, enabled=self.bf16)
+
+
+class DecomPhase(PhaseModule):
     """Phase 1, Decom-Net: L = L_recon + 0.01 L_ir + 0.1 L_is (Wei et al., eq. 2-5)."""
 
     defaults: ClassVar[dict[str, float]] = {
@@ -41,14 +55,12 @@ class DecomPhase(nn.Module):
     }
 
     def __init__(self, net: RetinexNet, weights: Mapping[str, float], *, bf16: bool) -> None:
-        super().__init__()
+        super().__init__(weights, bf16=bf16)
         self.decom = net.decom
-        self.weights = with_defaults(self.defaults, weights, "decom")
-        self.bf16 = bf16
 
     def forward(self, low: Tensor, high: Tensor) -> LossTerms:
         """Loss terms of patches (B, 3, P, P); both go through the same weights at once."""
-        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.autocast(low):
             # (2 B, 3, P, P), (2 B, 1, P, P)
             reflectance, illumination = self.decom(torch.cat([low, high]))
         r_low, r_high = reflectance.float().chunk(2)
@@ -62,32 +74,30 @@ class DecomPhase(nn.Module):
         return {"recon": recon, "consistency": consistency, "smoothness": smooth, "total": total}
 
 
-class EnhancePhase(nn.Module):
+class EnhancePhase(PhaseModule):
     """Phase 2, Enhance-Net: L = |R_low I_hat - S_normal|_1 + 3 L_is(I_hat, R_low), Decom frozen."""
 
     defaults: ClassVar[dict[str, float]] = {"smoothness": 3.0, "gradient": 10.0}
 
     def __init__(self, net: RetinexNet, weights: Mapping[str, float], *, bf16: bool) -> None:
-        super().__init__()
+        super().__init__(weights, bf16=bf16)
         self.decom = net.decom.requires_grad_(False)
         self.enhance = net.enhance
-        self.weights = with_defaults(self.defaults, weights, "enhance")
-        self.bf16 = bf16
 
     def forward(self, low: Tensor, high: Tensor) -> LossTerms:
         """Loss terms of patches (B, 3, P, P)."""
-        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.autocast(low):
             with torch.no_grad():
                 reflectance, illumination = self.decom(low)  # (B, 3, P, P), (B, 1, P, P)
             relit = self.enhance(reflectance, illumination)  # (B, 1, P, P)
         reflectance, relit = reflectance.float(), relit.float()
-        recon = losses.relit(reflectance, relit, high)
+        recon = losses.reconstruction(reflectance, relit, high)
         smooth = losses.smoothness(relit, reflectance, self.weights["gradient"])
         total = recon + self.weights["smoothness"] * smooth
         return {"recon": recon, "smoothness": smooth, "total": total}
 
 
-class PicturePhase(nn.Module):
+class PicturePhase(PhaseModule):
     """The picture network, with the reference's mean grey level given."""
 
     defaults: ClassVar[dict[str, float]] = {
@@ -99,10 +109,8 @@ class PicturePhase(nn.Module):
     }
 
     def __init__(self, net: RelumeNet, weights: Mapping[str, float], *, bf16: bool) -> None:
-        super().__init__()
+        super().__init__(weights, bf16=bf16)
         self.picture = net.picture
-        self.weights = with_defaults(self.defaults, weights, "picture")
-        self.bf16 = bf16
 
     def forward(
         self, low: Tensor, high: Tensor, thumbnail: Tensor, brightness: Tensor, gain: Tensor
@@ -111,7 +119,7 @@ class PicturePhase(nn.Module):
 
         Thumbnails are (B, 3, 96, 96), brightness is (B, 1).
         """
-        with torch.autocast(low.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.autocast(low):
             out = self.picture(low, thumbnail, brightness, gain)  # (B, 3, P, P)
         out = out.float()
         terms = {
@@ -125,42 +133,23 @@ class PicturePhase(nn.Module):
         return {**terms, "total": total}
 
 
-class ExposurePhase(nn.Module):
+class ExposurePhase(PhaseModule):
     """The exposure estimator: each member's own error of the log brightness (Huber)."""
 
-    defaults: ClassVar[dict[str, float]] = {}
-
     def __init__(self, net: RelumeNet, weights: Mapping[str, float], *, bf16: bool) -> None:
-        super().__init__()
+        super().__init__(weights, bf16=bf16)
         self.exposure = net.exposure
-        with_defaults(self.defaults, weights, "exposure")
-        self.bf16 = bf16
 
     def forward(self, thumbnail: Tensor, brightness: Tensor) -> LossTerms:
         """Loss terms of thumbnails (B, 3, 96, 96) and their target brightness (B, 1)."""
-        with torch.autocast(thumbnail.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.autocast(thumbnail):
             guesses = self.exposure.guesses(thumbnail)  # (B, members)
-        wanted = (brightness / self.exposure.usual).log().expand_as(guesses)
-        return {"total": F.smooth_l1_loss(guesses.float(), wanted, beta=0.1)}
+        target = (brightness / self.exposure.usual).log().expand_as(guesses)
+        return {"total": F.smooth_l1_loss(guesses.float(), target, beta=0.1)}
 
 
-PHASES: dict[str, dict[str, Any]] = {
+PHASES: dict[str, dict[str, type[Any]]] = {
     "retinexnet": {"decom": DecomPhase, "enhance": EnhancePhase},
     "relume": {"picture": PicturePhase, "exposure": ExposurePhase},
 }
 """The phases of a recipe's network, by name."""
-
-
-def with_defaults(
-    defaults: Mapping[str, float], given: Mapping[str, float], phase: str
-) -> dict[str, float]:
-    """The given loss weights over the defaults.
-
-    Raises:
-        RecipeError: a weight of an unknown term.
-    """
-    unknown = sorted(given.keys() - defaults.keys())
-    if unknown:
-        known = ", ".join(defaults)
-        raise RecipeError(f"phase {phase}: unknown loss weight {unknown[0]!r}; known: {known}")
-    return {**defaults, **given}

@@ -138,7 +138,7 @@ class _Trainer:
     def _phase(self, number: int, stop_after: int | None) -> bool:
         phases = self.recipe.phases
         phase = phases[number]
-        counts = [p.epochs * self.task.epoch_steps(p) for p in phases]
+        counts = [p.epochs * self.task.epoch_steps for p in phases]
         before, steps = sum(counts[:number]), sum(counts)
 
         def on_step(name: str, step: int, terms: Mapping[str, float]) -> None:
@@ -168,7 +168,7 @@ class _Trainer:
         last, net = epoch == phase.epochs, self.run.eval_net.eval()
         if last or epoch % recipe.watch.validate_epochs == 0:
             row = {"number": number, "phase": phase.name, "step": self.run.step - 1}
-            self.log.write({**row, "epoch": epoch, "validation": self.task.figures(net)})
+            self.log.write({**row, "epoch": epoch, "validation": self.task.figures(net, pairs)})
             validate.write_curves(self.out / LOG, self.out / "curves.png")
         if last or epoch % recipe.watch.panels_epochs == 0:
             name = f"panels-{number + 1}-{phase.name}-{epoch:03d}.jpg"
@@ -177,7 +177,7 @@ class _Trainer:
 
     def _finish(self) -> None:
         net = self.run.eval_net.cpu().eval()
-        figures = self.task.figures(net) if self.task.validation else {}
+        figures = self.task.figures(net, self.task.validation) if self.task.validation else {}
         files = self.task.export(net, self.out)
         summary = {
             "recipe": self.recipe.name,

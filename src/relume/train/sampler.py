@@ -1,8 +1,8 @@
 """Batches: what a training step sees, by its number alone.
 
-Sampling keeps no state that matters: a batch is a function of (seed, phase, step, place). So a
-resumed run is an unbroken one, several processes share a batch by taking every n-th of its
-places, and batches can be made ahead by threads.
+Sampling keeps no state that matters: a batch is a function of (seed, phase, step, position).
+So a resumed run is an unbroken one, several processes share a batch by taking every n-th of its
+positions, and batches can be made ahead by threads.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.image.color import REC601
 from relume.image.darken import GAMMA, Camera, record, render, scene_light
-from relume.photo import quantise
+from relume.photo import as_float, quantise
 from relume.train.data import BrightPhotos, Floats, Pair, Pixels
 from relume.train.light import MOST_STOPS, add_lamps, exposure_map, merge_exposures, uneven_stops
 from relume.train.recipe import Data, Phase
@@ -88,8 +88,8 @@ class PairPatches:
         epoch, position = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self.seed, phase, epoch]).permutation(len(self.pairs))
         size = self.data.batch
-        places = range(position * size + rank, (position + 1) * size, world)
-        cut = [self._patch(int(order[p % len(order)]), (phase, epoch, p)) for p in places]
+        positions = range(position * size + rank, (position + 1) * size, world)
+        cut = [self._patch(int(order[p % len(order)]), (phase, epoch, p)) for p in positions]
         return tuple(np.stack(side) for side in zip(*cut, strict=True))
 
     def _patch(self, index: int, key: tuple[int, int, int]) -> tuple[Floats, Floats]:
@@ -121,15 +121,15 @@ class Sample:
         """A pair of photographs; what the bright one clips is taken from the dark one."""
         light = None
         if (high.max(axis=2) > CLIPPED).mean() > CLIPPED_SHARE:
-            light = merge_exposures(scene_light(_floats(low)), scene_light(_floats(high)))
+            light = merge_exposures(scene_light(as_float(low)), scene_light(as_float(high)))
         half = None if light is None else light.astype(np.float16)
-        return cls(low, high, thumbnail(_floats(low)), _mean_grey(_floats(high)), half)
+        return cls(low, high, thumbnail(as_float(low)), _mean_grey(as_float(high)), half)
 
     def light_in(self, window: tuple[slice, slice]) -> Floats:
         """Linear light of a window of the target."""
         if self.light is not None:
             return self.light[window].astype(np.float32)
-        return scene_light(_floats(self.high[window]))
+        return scene_light(as_float(self.high[window]))
 
     @property
     def nbytes(self) -> int:
@@ -159,7 +159,7 @@ class PhotoSampler(ABC):
         if self.keeps_pixels:
             _refuse_small(pairs, self.patch_px)
         share = data.darkened_share if len(self.bright) else 0.0
-        self.darkened_places = round(share * self.size) if pairs else self.size
+        self.darkened_count = round(share * self.size) if pairs else self.size
         self._real: dict[int, Sample] = {}
         self._darkened: OrderedDict[tuple[int, int, int], Sample] = OrderedDict()
         self._darkened_bytes = 0
@@ -173,9 +173,9 @@ class PhotoSampler(ABC):
     def batch(self, phase: int, step: int, *, rank: int = 0, world: int = 1) -> tuple[Floats, ...]:
         """What is drawn for a step, stacked part by part; see :class:`BatchSource`."""
         drawn = []
-        for place in range(rank, self.size, world):
-            rng = np.random.default_rng([self.seed, phase, step, place])
-            if place < self.darkened_places:
+        for position in range(rank, self.size, world):
+            rng = np.random.default_rng([self.seed, phase, step, position])
+            if position < self.darkened_count:
                 index = int(rng.integers(len(self.bright)))
                 sample = self.darkened_sample(phase, step // self.data.epoch_steps, index)
                 drawn.append(self._draw(rng, sample, True))
@@ -186,7 +186,7 @@ class PhotoSampler(ABC):
 
     @abstractmethod
     def _draw(self, rng: np.random.Generator, sample: Sample, dark: bool) -> tuple[Floats, ...]:
-        """One place of a batch; ``dark`` tells that the sample was darkened by us."""
+        """One sample of a batch; ``dark`` says that it was darkened by us."""
 
     def _real_sample(self, index: int) -> Sample:
         if index not in self._real:
@@ -212,7 +212,7 @@ class PhotoSampler(ABC):
         """One photograph darkened; the part of it that is used is cut out first, to save time."""
         part = photo[_random_window(rng, photo, max(self.patch_px, DARKENED_PX))]
         k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
-        light, stops = scene_light(_floats(part)), None
+        light, stops = scene_light(as_float(part)), None
         if rng.random() < self.phase.uneven_share:
             # lit up to 50 times more in some places; all or part of that is to be undone
             most = rng.uniform(1, np.clip(np.log2(1.5 / k), 1, MOST_STOPS))
@@ -224,11 +224,11 @@ class PhotoSampler(ABC):
             light = add_lamps(light, k, rng)
         camera = Camera.draw_real(rng)
         low = np.asarray(quantise(record(light, k, rng, camera), np.uint8))
-        small = thumbnail(_floats(low))
+        small = thumbnail(as_float(low))
         brightness = _mean_grey(render(light[::3, ::3]))
         if not self.keeps_pixels:
             none = np.empty((0, 0, 3), np.uint8)
-            return Sample(none, none, small, _mean_grey(_floats(part)))
+            return Sample(none, none, small, _mean_grey(as_float(part)))
         return Sample(low, part, small, brightness, light.astype(np.float16), stops)
 
 
@@ -253,7 +253,7 @@ class PatchSampler(PhotoSampler):
         if sample.stops is not None:
             stops = stops + sample.stops
         if rng.random() < self.phase.map_share:
-            stops = stops + exposure_map(_floats(sample.low), rng)
+            stops = stops + exposure_map(as_float(sample.low), rng)
         if rng.random() < self.phase.aim_share:
             stops = stops + np.float32(np.log2(DARKEST_AIM) * rng.random())
         brightness, relative = self._relative(sample, stops, rng)
@@ -315,10 +315,6 @@ def _random_window(
     """A square window of a photo, or its whole height or width where that is smaller."""
     y, x = (int(rng.integers(0, max(1, n - side_px + 1))) for n in photo.shape[:2])
     return slice(y, y + side_px), slice(x, x + side_px)
-
-
-def _floats(photo: Pixels) -> Floats:
-    return photo.astype(np.float32) / np.float32(255)
 
 
 def _mean_grey(photo: Floats) -> float:

@@ -23,7 +23,7 @@ from relume.image.exposure import mean_level
 from relume.io import write
 from relume.metrics.quality import psnr, ssim
 from relume.nets.retinexnet import RetinexNet
-from relume.photo import Image, Photo
+from relume.photo import Image, Photo, as_float
 from relume.train.data import Pair, Pixels
 from relume.train.phases import RelumeNet
 
@@ -45,7 +45,7 @@ def inference(module: torch.nn.Module, *outputs: str) -> Inference:
 def decompose(net: RetinexNet, low: Pixels) -> Decomposition:
     """One photo taken apart by a net under training, its reflectance not denoised."""
     enhancer = RetinexNetEnhancer(denoise="none", inference=inference(net, *OUTPUTS))
-    return enhancer.decompose(_image(low))
+    return enhancer.decompose(as_float(low))
 
 
 def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Image, float]:
@@ -58,7 +58,7 @@ def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Imag
         picture=inference(net.picture, "photo"),
         estimator=inference(net.exposure, "brightness"),
     )
-    image = _image(low)
+    image = as_float(low)
     return np.clip(enhancer(image), 0, 1), enhancer.target_brightness(image)
 
 
@@ -92,15 +92,15 @@ def validate_relume(net: RelumeNet, pairs: Sequence[Pair]) -> dict[str, float]:
     """
     rows, errors, logs = [], [], []
     for pair in pairs:
-        high = _image(pair.high)
-        wanted = max(mean_level(high), 1 / 255)
-        given, _ = relight(net, pair.low, wanted)
+        high = as_float(pair.high)
+        target = max(mean_level(high), 1 / 255)
+        given, _ = relight(net, pair.low, target)
         estimated, guess = relight(net, pair.low, None)
         rows.append(
             (psnr(given, high), ssim(given, high), psnr(estimated, high), ssim(estimated, high))
         )
-        errors.append(np.log(guess / wanted))
-        logs.append(np.log(wanted))
+        errors.append(np.log(guess / target))
+        logs.append(np.log(target))
     figures = _means(("given_psnr_db", "given_ssim", "psnr_db", "ssim"), rows)
     figures["exposure_rms"] = round(float(np.sqrt(np.mean(np.square(errors)))), 4)
     figures["constant_rms"] = round(float(np.std(logs)), 4)
@@ -113,10 +113,7 @@ def write_retinexnet_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) 
     rows = []
     for pair in pairs:
         parts = decompose(net, pair.low)
-        maps = (parts.illumination, np.clip(parts.relit_illumination, 0, 1))
-        lights = [np.repeat(m[:, :, None], 3, axis=2) for m in maps]
-        result = np.clip(parts.enhanced, 0, 1)
-        panels = [parts.image, parts.reflectance, *lights, result, _image(pair.high)]
+        panels = [*parts.panels(), as_float(pair.high)]
         rows.append(draw.panels(panels, captions, height_px=220))
     _write_rows(rows, path)
 
@@ -126,10 +123,10 @@ def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> No
     captions = ("input", "brightness given", "brightness estimated", "reference")
     rows = []
     for pair in pairs:
-        high = _image(pair.high)
+        high = as_float(pair.high)
         given, _ = relight(net, pair.low, mean_level(high))
         estimated, _ = relight(net, pair.low, None)
-        panels = [_image(pair.low), given, estimated, high]
+        panels = [as_float(pair.low), given, estimated, high]
         rows.append(draw.panels(panels, captions, height_px=260))
     _write_rows(rows, path)
 
@@ -171,8 +168,8 @@ def draw_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
             right.set_ylabel("validation PSNR, dB")
             lines = [*lines, *right.get_lines()]
         # below the axes, where it covers nothing
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 4}
-        axes.legend(handles=lines, fontsize="small", **place)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 4}
+        axes.legend(handles=lines, fontsize="small", **below)
         axes.grid(alpha=0.3)
     return figure
 
@@ -192,10 +189,6 @@ def _label_log_axis(axes: Any) -> None:
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylim(low, high)
-
-
-def _image(photo: Pixels) -> Image:
-    return photo.astype(np.float32) / np.float32(255)
 
 
 def _means(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, float]:
