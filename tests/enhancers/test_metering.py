@@ -43,11 +43,12 @@ def framed(picture: Image, border: int, value: float) -> Image:
     )
 
 
+@pytest.mark.parametrize("softness", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("gain", [0.3, 1.0, 4.0, MOST_GAIN])
-def test_the_curve_changes_no_order(gain: float) -> None:
-    base = np.linspace(0, 1, 2001, dtype=np.float32)
-    after = base * ratio(base, gain)
-    assert (np.diff(after) > 0).all()
+def test_the_curve_changes_no_order(gain: float, softness: float) -> None:
+    base = np.linspace(0, 1, 201, dtype=np.float32)
+    after = base * ratio(base, gain, softness)
+    assert (np.diff(after) > -1e-5).all()
     assert after[0] == 0
     assert after[-1] == pytest.approx(1, abs=1e-4)
 
@@ -56,8 +57,8 @@ def test_the_gain_meets_the_brightness_by_its_curve() -> None:
     dark = darken(scene(), 0.05, np.random.default_rng(1))
     reading = meter(dark)
     for brightness in (0.2, 0.4, 0.6):
-        gain = reading.shadow_gain(brightness, asked=True)
-        assert reading.mean_at(gain) == pytest.approx(brightness, rel=0.03)
+        gain = reading.shadow_gain(brightness, 0.5, asked=True)
+        assert reading.mean_at(gain, 0.5) == pytest.approx(brightness, rel=0.03)
         assert mean_level(relume.enhance(dark, brightness=brightness)) == pytest.approx(
             brightness, rel=0.02
         )
@@ -66,7 +67,9 @@ def test_the_gain_meets_the_brightness_by_its_curve() -> None:
 def test_shadows_are_lifted_and_lamps_stay() -> None:
     photo = np.clip(night(), 0, 1)
     reading = meter(photo)
-    factor = reading.factor(photo, reading.shadow_gain(0.2), overall=1.0, local=1.0)
+    softness = reading.softness(0.2)
+    gain = reading.shadow_gain(0.2, softness)
+    factor = reading.factor(photo, gain, softness, overall=1.0, local=1.0)
     assert factor[200:, 200:].mean() > 2 * factor[75:105, 115:145].mean()
     assert factor[75:105, 115:145].mean() < 1.8
     lamp = (slice(75, 105), slice(115, 145))
@@ -79,7 +82,7 @@ def test_there_is_no_halo_at_an_edge() -> None:
     wall = np.full((200, 300, 3), 0.05, np.float32)
     wall[:, 150:] = 0.8
     wall += np.random.default_rng(0).normal(0, 0.003, wall.shape).astype(np.float32)
-    factor = meter(wall).factor(wall, 6.0, overall=1.0, local=1.0)
+    factor = meter(wall).factor(wall, 6.0, 1.0, overall=1.0, local=1.0)
     column = factor.mean(axis=0)
     assert np.abs(column[100:146] / column[20:60].mean() - 1).max() < 0.12
     assert np.abs(column[154:200] / column[240:280].mean() - 1).max() < 0.12
@@ -121,6 +124,14 @@ def test_a_turned_photo_gets_the_same_exposure() -> None:
     for turned in (np.rot90(dark), np.rot90(dark, 2), dark[:, ::-1], dark.transpose(1, 0, 2)):
         got = mean_level(relume.enhance(np.ascontiguousarray(turned)))
         assert got == pytest.approx(upright, abs=0.01)
+
+
+def test_a_photo_that_is_dark_all_over_gets_one_exposure() -> None:
+    dark = darken(scene(), 0.03, np.random.default_rng(1))
+    assert meter(dark).lit == 0
+    assert meter(np.clip(night(), 0, 1)).lit == 1
+    local, even = (relume.enhance(dark, brightness=0.4, local=share) for share in (1, 0))
+    assert np.abs(local - even).mean() < 0.01
 
 
 def test_local_goes_from_one_exposure_to_the_metered_one() -> None:

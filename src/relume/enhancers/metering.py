@@ -3,13 +3,14 @@
 One exposure for a whole photo lifts the dark and ruins the lit. So the photo's *base light* B - the
 largest of its channels, smoothed but for edges - is taken through one rising curve,
 
-    f(B) = M B / (1 + (M - 1) B) * (1 - h (1 - B)),
+    f(B) = M B / (1 + (M^p - 1) B^p)^(1 / p),
 
-which lifts deep shadows by M and what is lit hardly at all. h leaves lamps some room above what was
-dark; what is so dark that 8 bits hold no signal is lifted less, so that black stays black. Every
-place is multiplied with f(B) / B: as f rises, nothing changes order; as B follows edges, there is
-no halo; as neighbours share a factor, their contrast stays. M is where the mean of f(B) meets the
-wanted brightness.
+which multiplies the dark with M as a longer exposure would, and bends before it reaches white: p is
+2.5, and less where lamps are many times too bright. What is so dark that 8 bits hold no signal is
+lifted less, so that black stays black. Every place is multiplied with f(B) / B: as f rises,
+nothing changes order; as B follows edges, there is no halo; as neighbours share a factor, their
+contrast stays. M is where the mean of f(B) meets the wanted brightness. A photo that is dark all
+over has no lit places to save: it gets one exposure, as its scene had.
 
 **Light is counted, not pixels.** Flat pixels (bars, frames of screenshots, clipped black and white)
 hold none and do not count. What is measured is measured on a copy of about 128 px.
@@ -42,13 +43,17 @@ MOSTLY_FLAT = (0.85, 0.99)
 """Shares of such pixels in a cell from which it counts less, and not at all."""
 TOE = 0.6 / 255
 """Base light that is lifted by half of what the curve says: 8 bits hold no signal below it."""
-HEADROOM, HEADROOM_GAIN = 0.1, (3.0, 12.0)
-"""h at the larger gain and above; there is none up to the smaller one."""
+SHOULDER, SOFT_SHOULDER = 2.5, 1.0
+"""p of photos with lit places, and of those whose lamps are far beyond white."""
+FAR_BEYOND = (3.0, 8.0)
+"""Light of lamps at one exposure for all, times white, from which the shoulder gets softer."""
+HEADROOM = 0.1
+"""How far below white the softest shoulder holds what was dark, so that lamps stand out from it."""
 MOST_GAIN = 48.0
 """The most that shadows are lifted by: what lies lower is noise in any 8-bit photograph."""
 MOST_ASKED = 1000.0
 """The same where somebody asked for the brightness."""
-EVIDENCE = (0.05, 0.25)
+EVIDENCE = (0.03, 0.1)
 """Spread of the base light, relative to its mean, up to which a frame shows nothing (noise has
 none), and from which it is a picture."""
 
@@ -57,6 +62,8 @@ MOST_STOPS = 8.0
 
 TOLERANCE = 0.01
 """Relative error of the mean level that is left alone."""
+MOST_FACTOR = 1.6
+"""The most that a picture at one exposure is multiplied or divided with to meet the level."""
 MOST_MATCH = 4.0
 """The most that the odds of values are multiplied or divided with to meet the level."""
 
@@ -67,6 +74,8 @@ network's: a place that was lit needs no network."""
 DARK, LIT = 0.55, 0.88
 """Light relative to what is expected of the scene: up to the first a photo is brought to what is
 expected, from the second on it keeps what it has."""
+LIT_PLACES = (0.25, 0.45)
+"""Base light of the brightest places of a photo that is dark all over, and of one with a window."""
 NIGHT = (2.3, 4.0)
 NIGHT_CUT = 0.3
 """Light of the brightest places, relative to the mean, of a dark room at most and of a night with
@@ -81,7 +90,8 @@ class Metering:
 
     ``slope`` and ``offset`` give the root of the base light at full size, as of a guided filter.
     ``level`` is the mean of the luma over what counts, ``power`` the square of the mean of its
-    root, which sees shadows more, ``brightest`` its 98th percentile. ``content`` (x0, y0, x1,
+    root, which sees shadows more; ``brightest`` and ``lamps`` are the 98th and 99.5th percentile of
+    the base light. ``content`` (x0, y0, x1,
     y1), in shares of the sides, holds all that counts; ``evidence`` in [0, 1] says that the frame
     shows something.
     """
@@ -94,16 +104,13 @@ class Metering:
     level: float
     power: float
     brightest: float
+    lamps: float
     content: tuple[float, float, float, float]
     evidence: float
 
     def counting_all(self) -> Metering:
-        """The same where all pixels of the content count alike: for a brightness that is given."""
-        height, width = self.weight.shape
-        x0, y0, x1, y1 = self.content
-        weight = np.zeros_like(self.weight)
-        weight[round(y0 * height) : round(y1 * height), round(x0 * width) : round(x1 * width)] = 1
-        return replace(self, weight=weight)
+        """The same where all pixels count alike: for a brightness that is asked of the frame."""
+        return replace(self, weight=np.ones_like(self.weight))
 
     def wanted(self, expected: float) -> float:
         """The brightness that suits the photo, if ``expected`` suits its scene.
@@ -120,7 +127,7 @@ class Metering:
         share = 1 - smoothstep(self.power / expected, DARK, LIT)
         return self.level + share * (expected - self.level)
 
-    def shadow_gain(self, brightness: float, *, asked: bool = False) -> float:
+    def shadow_gain(self, brightness: float, softness: float, *, asked: bool = False) -> float:
         """M: the lift of shadows that brings the mean of what counts to ``brightness``.
 
         Unless somebody ``asked`` for that brightness, noise bounds it: it is at most
@@ -133,21 +140,32 @@ class Metering:
         low, high = 1 / most, most
         for _ in range(24):
             gain = (low * high) ** 0.5
-            mean = float((self.weight * self.grey * ratio(self.base, gain)).sum()) / total
+            mean = float((self.weight * self.grey * ratio(self.base, gain, softness)).sum()) / total
             low, high = (gain, high) if mean < brightness else (low, gain)
         return high if asked or high < 1 else float(high**self.evidence)
 
-    def overall_gain(self, gain: float) -> float:
-        """The one factor for the whole photo that gives the mean of the curve of ``gain``."""
-        wanted = float((self.weight * self.grey * ratio(self.base, gain)).sum())
-        low, high = 1 / MOST_GAIN, MOST_GAIN
+    def overall_gain(self, brightness: float) -> float:
+        """The one factor for the whole photo that brings the mean of what counts there."""
+        low, high = 1 / MOST_ASKED, MOST_ASKED
         for _ in range(24):
             factor = (low * high) ** 0.5
-            light = float((self.weight * np.minimum(self.grey * np.float32(factor), 1)).sum())
-            low, high = (factor, high) if light < wanted else (low, factor)
+            mean = self._mean(np.minimum(self.grey * np.float32(factor), 1))
+            low, high = (factor, high) if mean < brightness else (low, factor)
         return high
 
-    def factor(self, image: Image, gain: float, *, overall: float, local: float) -> Image:
+    @property
+    def lit(self) -> float:
+        """Whether the photo has lit places, in [0, 1]: one that is dark all over needs no curve."""
+        return smoothstep(self.lamps, *LIT_PLACES)
+
+    def softness(self, brightness: float) -> float:
+        """How soft the curve's shoulder is, in [0, 1]: by how far lamps would be beyond white."""
+        beyond = self.lamps * self.overall_gain(brightness)
+        return smoothstep(math.log(max(beyond, 1e-3)), *map(math.log, FAR_BEYOND))
+
+    def factor(
+        self, image: Image, gain: float, softness: float, *, overall: float, local: float
+    ) -> Image:
         """(H, W): what the encoded values of each pixel of ``image`` are multiplied with.
 
         ``local`` in [0, 1] leads from the one factor ``overall`` to the curve of ``gain``.
@@ -161,22 +179,30 @@ class Metering:
         root *= slope
         root += offset
         np.maximum(root, 0, out=root)
-        curved = ratio(np.multiply(root, root, out=root), gain)
+        curved = ratio(np.multiply(root, root, out=root), gain, softness)
         if local == 1:
             return curved
         return np.asarray(curved**local * overall ** (1 - local), np.float32)
 
-    def mean_at(self, gain: float) -> float:
+    def mean_at(self, gain: float, softness: float) -> float:
         """The mean grey level of what counts that the curve of ``gain`` leads to."""
-        return self._mean(self.grey * ratio(self.base, gain))
+        return self._mean(self.grey * ratio(self.base, gain, softness))
 
-    def match(self, picture: Image, level: float) -> Image:
+    def match(self, picture: Image, level: float, *, by_factor: bool = False) -> Image:
         """``picture`` in [0, 1], changed in place so that the mean of what counts is ``level``.
 
-        By a curve that keeps black, white and every order; the network is off by a few percent.
+        By a curve that keeps black, white and every order, or by one factor as a longer exposure
+        would; the network is off by a few percent.
         """
         height, width = self.weight.shape
         grey, gain = luma(downscale(picture, width, height)), 1.0
+        if by_factor:
+            for _ in range(6):
+                mean = self._mean(np.minimum(grey * np.float32(gain), 1))
+                if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
+                    break
+                gain = float(np.clip(gain * level / mean, 1 / MOST_FACTOR, MOST_FACTOR))
+            return picture if gain == 1 else np.multiply(picture, np.float32(gain), out=picture)
         for _ in range(8):
             mean = self._mean(gain * grey / (1 + (gain - 1) * grey))
             if not 0 < mean < 1 or abs(mean / level - 1) < TOLERANCE:
@@ -244,13 +270,14 @@ def fit_stops(stops: Image, image: Image) -> Image:
     return guided_filter(root, large, radius_px=radius, eps=EPS, subsample=max(1, radius // 4))
 
 
-def ratio(base: Image, gain: float) -> Image:
+def ratio(base: Image, gain: float, softness: float) -> Image:
     """f(B) / B of base light in [0, 1]."""
-    lift = np.float32(gain) / (1 + np.float32(gain - 1) * base)
+    power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER)
+    bend = 1 + np.float32(gain**power - 1) * np.power(base, np.float32(power))
+    lift = np.float32(gain) * np.power(bend, np.float32(-1 / power))
     if gain <= 1:
         return np.asarray(lift, np.float32)
-    room = HEADROOM * smoothstep(math.log(gain), *map(math.log, HEADROOM_GAIN))
-    lift *= 1 - np.float32(room) * (1 - base)
+    lift *= 1 - np.float32(HEADROOM * softness) * (1 - base)
     return np.asarray(1 + (lift - 1) * (base / (base + np.float32(TOE))), np.float32)
 
 
@@ -270,11 +297,13 @@ def meter(image: Image) -> Metering:
     base, total = root * root, float(weight.sum())
     if total <= 0:
         nothing = (0.0, 0.0, 1.0, 1.0)
-        return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, nothing, 0.0)
+        return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, nothing, 0.0)
     # evidence is judged on the smoothed light: single cells are as noisy as the photo is
     level = float((weight * base).sum()) / total
     spread = (float((weight * np.square(base - level)).sum()) / total) ** 0.5
     evidence = smoothstep(spread / max(level, 1e-4), *EVIDENCE)
+    counted = base[weight > 0.05 * weight.max()]
+    brightest, lamps = (float(v) for v in np.percentile(counted, (98, 99.5)))
     return Metering(
         base,
         grey,
@@ -283,7 +312,8 @@ def meter(image: Image) -> Metering:
         offset,
         level=float((weight * grey).sum()) / total,
         power=(float((weight * np.sqrt(np.maximum(grey, 0))).sum()) / total) ** 2,
-        brightest=float(np.percentile(grey[weight > 0.05 * weight.max()], 98)),
+        brightest=brightest,
+        lamps=lamps,
         content=_content(weight),
         evidence=evidence,
     )

@@ -34,18 +34,20 @@ from relume.image.exposure import mean_level, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.image.tiles import run_tiled
-from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX
+from relume.nets.sizes import (
+    CORRECTION,
+    DARKEST,
+    GAMMA,
+    MATCHES,
+    PICTURE_HALO_PX,
+    THUMBNAIL_PX,
+    TOLERANCE,
+)
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
 
 NETWORK_BRIGHTNESS = (0.01, 0.95)
 """The mean grey levels that the network was trained for."""
-
-TOLERANCE = 0.02
-"""Relative error of the mean level that is left alone."""
-
-CORRECTION = 1.6
-"""The most that the result's values are multiplied or divided with to meet the brightness."""
 
 MACHINE_LEVEL = 0.25
 """The mean grey level of the view for detectors: dimmer than people like it.
@@ -135,23 +137,44 @@ class RelumeEnhancer:
         reading, asked = meter(image), not isinstance(self.brightness, str)
         if asked:
             reading = reading.counting_all()
-        target, overall = self._metered(image, reading), 1.0
-        gain = reading.shadow_gain(target, asked=asked)
-        if self.local < 1:
-            overall = reading.overall_gain(gain)
-        factor = reading.factor(image, gain, overall=overall, local=self.local)
-        expected = target if asked else reading.mean_at(gain)
+        target = self._metered(image, reading)
+        softness = reading.softness(target)
+        gain = reading.shadow_gain(target, softness, asked=asked)
+        expected = target if asked else reading.mean_at(gain, softness)
+        overall, local = reading.overall_gain(expected), self.local * reading.lit
+        if local == 0 and self.exposure is None:
+            return self._expose_evenly(image, overall, reading, expected)
+        factor = reading.factor(image, gain, softness, overall=overall, local=local)
         if self.exposure is not None:
             factor *= np.exp2(fit_stops(self.exposure, image) / np.float32(GAMMA))
+            expected = 0.0  # a map that somebody drew is not undone
         return self._expose(image, factor, reading, expected)
+
+    def _expose_evenly(
+        self, image: Image, overall: float, reading: Metering, expected: float
+    ) -> Image:
+        """The photo at one exposure, its encoded values lifted by about ``overall``."""
+        even = np.full((1, 1), overall, np.float32)
+        share = float(network_share(even)[0, 0]) if self.protect_lit else 1.0
+        share *= reading.evidence
+        if share == 0:
+            return expose_directly(image, even)
+        grey = np.minimum(reading.grey * np.float32(overall), 1)
+        brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
+        relit = self._infer(image, thumbnail(image), brightness, None)
+        if share < 1:
+            direct = expose_directly(image, even)
+            relit = direct + np.float32(share) * (relit - direct)
+        return reading.match(relit, expected, by_factor=True)
 
     def _expose(self, image: Image, factor: Image, reading: Metering, expected: float) -> Image:
         """The photo with every place's encoded values lifted by ``factor`` (H, W), noise removed.
 
-        What is hardly lifted is the photo's own: it needs no network.
+        What is hardly lifted is the photo's own: it needs no network. ``expected`` is the mean
+        level that the result is brought to, 0 for none.
         """
         share = network_share(factor) if self.protect_lit else np.ones_like(factor)
-        share = np.maximum(share * np.float32(reading.evidence), 0)
+        share *= np.float32(reading.evidence)
         if not share.any():
             return expose_directly(image, factor)
         small = thumbnail(image)
@@ -166,7 +189,7 @@ class RelumeEnhancer:
             relit[rows] = direct
 
         for_row_blocks(blend, relit)
-        return relit if self.exposure is not None else reading.match(relit, expected)
+        return reading.match(relit, expected) if expected else relit
 
     def _infer(self, image: Image, small: Image, brightness: float, gain: Image | None) -> Image:
         """What the network makes of the photo, tile by tile, in [0, 1].
@@ -303,7 +326,7 @@ def match_mean(image: Image, level: float) -> Image:
     The network meets the brightness within a few percent; this takes the rest, by one factor.
     """
     factor, sample = 1.0, subsample(image, 250_000)
-    for _ in range(6):
+    for _ in range(MATCHES):
         mean = mean_level(np.minimum(sample * np.float32(factor), 1.0))
         if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
             break

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relume.image.color import REC601
-from relume.nets.sizes import DARKEST, THUMBNAIL_PX
+from relume.nets.sizes import (
+    CORRECTION,
+    DARKEST,
+    MATCHES,
+    PICTURE_STRIDE_PX,
+    THUMBNAIL_PX,
+    TOLERANCE,
+)
 
 CELLS = 8
 """Rows and columns of cells that the exposure estimator sees of a thumbnail."""
@@ -150,6 +157,49 @@ class PictureNet(nn.Module):
         parts = zip(views(image, gain), self.stem.weight.split(image.shape[1], dim=1), strict=True)
         results = [F.conv2d(view, weight, padding=1) for view, weight in parts]
         return sum(results[1:], results[0]) + self.stem.bias[:, None, None]
+
+
+class PhotoNet(nn.Module):
+    """A whole photo ``(1, 3, H, W)`` of any size and a brightness ``(1, 1)`` to the relit photo.
+
+    For other programs: what surrounds the picture network - thumbnail, padding, the last percent
+    of brightness - is part of the graph. One exposure for the whole photo, in [0, 1].
+    """
+
+    def __init__(self, picture: PictureNet) -> None:
+        super().__init__()
+        self.picture = picture
+
+    def forward(self, image: Tensor, brightness: Tensor) -> Tensor:
+        """The photo at the wanted mean grey level."""
+        height, width = image.shape[2], image.shape[3]
+        rows, columns = _area_weights(height), _area_weights(width)  # (96, H), (96, W)
+        thumbnail = rows @ image @ columns.transpose(0, 1)  # (1, 3, 96, 96)
+        padded = image[:, :, _mirrored(height)][:, :, :, _mirrored(width)]  # multiples of 16
+        relit = self.picture(padded, thumbnail, brightness, torch.ones_like(padded[:, :1]))
+        relit = relit[:, :, :height, :width].clamp(0, 1)
+        factor = torch.ones_like(brightness)  # (1, 1)
+        for _ in range(MATCHES):
+            mean = grey_level((relit * factor[:, :, None, None]).clamp(max=1)).clamp_min(DARKEST)
+            nearer = (factor * brightness / mean).clamp(1 / CORRECTION, CORRECTION)
+            factor = torch.where((mean / brightness - 1).abs() < TOLERANCE, factor, nearer)
+        return (relit * factor[:, :, None, None]).clamp(max=1)
+
+
+def _area_weights(size: int) -> Tensor:
+    """``(96, size)``: what each pixel of a side adds to each of the thumbnail's."""
+    edges = torch.arange(THUMBNAIL_PX + 1) * size / THUMBNAIL_PX
+    pixels = torch.arange(size)[None]
+    upper = torch.minimum(pixels + 1, edges[1:, None])
+    lower = torch.maximum(pixels, edges[:-1, None])
+    return (upper - lower).clamp_min(0) * THUMBNAIL_PX / size
+
+
+def _mirrored(size: int) -> Tensor:
+    """Indices 0 ... size - 1, mirrored at the end to a multiple of 16, as often as it takes."""
+    stride = PICTURE_STRIDE_PX
+    phase = torch.arange((size + stride - 1) // stride * stride) % (2 * size)
+    return torch.minimum(phase, 2 * size - 1 - phase)
 
 
 class ExposureNet(nn.Module):

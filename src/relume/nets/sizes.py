@@ -11,6 +11,12 @@ GAMMA = 2.2
 DARKEST = 1.0 / 1024
 """Mean grey levels below a quarter of an 8-bit step are treated as this, to bound the gain."""
 
+TOLERANCE = 0.02
+"""Relative error of a result's mean grey level that is left alone."""
+
+CORRECTION, MATCHES = 1.6, 6
+"""The most that a result is multiplied or divided with to meet a level, and the most steps."""
+
 PICTURE_STRIDE_PX = 16
 """Heights and widths for the picture network must be multiples of this."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from relume.nets.picture import PhotoNet
 from relume.nets.retinexnet import RetinexNet
 from relume.nets.sizes import PICTURE_STRIDE_PX, RETINEX_STRIDE_PX, THUMBNAIL_PX
 from relume.train.phases import RelumeNet
@@ -37,12 +38,13 @@ def export_retinexnet(net: RetinexNet, folder: Path, *, name: str = "retinexnet"
 
 
 def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
-    """Write relume.safetensors, relume.onnx and relume-exposure.onnx into ``folder``.
+    """Write relume.safetensors and three ONNX files into ``folder``.
 
     relume.onnx takes ``image`` (1, 3, H, W), H and W multiples of 16, ``thumbnail``
     (1, 3, 96, 96) of the whole photo, ``brightness`` (1, 1) and ``gain`` (1, 1, H, W), and gives
-    ``photo``;
-    relume-exposure.onnx takes ``thumbnail`` and gives ``brightness``.
+    ``photo``; relume-exposure.onnx takes ``thumbnail`` and gives ``brightness``.
+    relume-photo.onnx, for other programs, takes an ``image`` (1, 3, H, W) of any size and
+    ``brightness``, and gives ``photo``.
     """
     net = net.eval()
     tensors = write_safetensors(net, folder / "relume.safetensors")
@@ -61,7 +63,15 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
         dynamic={name: {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX} for name in ("image", "gain")},
     )
     write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
-    return [tensors, picture, exposure]
+    photo = folder / "relume-photo.onnx"
+    write_onnx(
+        PhotoNet(net.picture),
+        {"image": torch.rand(1, 3, 100, 150), "brightness": torch.tensor([[0.4]])},
+        ["photo"],
+        photo,
+        dynamic={"image": {2: 1, 3: 1}},
+    )
+    return [tensors, picture, exposure, photo]
 
 
 def write_safetensors(
