@@ -8,6 +8,7 @@ and one line in its catalogue.
 from __future__ import annotations
 
 import difflib
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from relume.errors import ParameterError, UnknownName
 
 Value = float | int | bool | str
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,31 @@ class Catalog(Generic[T]):
         if info.name in self._entries:
             raise ValueError(f"{self.kind} {info.name!r} is already in the catalogue")
         self._entries[info.name] = (info, factory)
+
+    def add_installed(self, group: str) -> None:
+        """Enter what other packages offer as the entry points ``group``: classes with an ``info``.
+
+        One that cannot be used is named in a line of the log, and the others are entered.
+        """
+        from importlib.metadata import entry_points
+
+        for point in sorted(entry_points(group=group), key=lambda point: point.name):
+            try:
+                factory = point.load()
+                info = getattr(factory, "info", None)
+                if not isinstance(info, Info):
+                    raise TypeError(f"expected a class with an 'info', got {point.value}")
+                self.add(info, factory)
+            except Exception as error:  # whatever somebody else's module does when imported
+                package = point.dist.name if point.dist else "an unknown package"
+                LOG.warning(
+                    "the %s %r of %s is left out: %s: %s",
+                    self.kind,
+                    point.name,
+                    package,
+                    type(error).__name__,
+                    " ".join(str(error).split()),
+                )
 
     def __iter__(self) -> Iterator[Info]:
         return (info for info, _ in self._entries.values())

@@ -17,7 +17,7 @@ from relume.enhancers.retinexnet import RetinexNetEnhancer
 
 @functools.cache
 def methods() -> Catalog[Enhancer]:
-    """Every enhancement method, by name; it may be added to."""
+    """Every enhancement method, by name, those of other packages too; it may be added to."""
     catalogue: Catalog[Enhancer] = Catalog("method")
     catalogue.add(RelumeEnhancer.info, RelumeEnhancer)
     catalogue.add(MachineEnhancer.info, MachineEnhancer)
@@ -30,4 +30,5 @@ def methods() -> Catalog[Enhancer]:
     catalogue.add(Fusion.info, Fusion)
     catalogue.add(Lime.info, Lime)
     catalogue.add(OnnxEnhancer.info, OnnxEnhancer)
+    catalogue.add_installed("relume.enhancers")
     return catalogue

@@ -20,6 +20,7 @@ def detectors() -> Catalog[Detector]:
     catalog.add(yunet.INFO, yunet.YuNet)
     catalog.add(haar.INFO, haar.Haar)
     catalog.add(fan.DETECTOR_INFO, fan.S3FD)
+    catalog.add_installed("relume.detectors")
     return catalog
 
 
@@ -33,4 +34,5 @@ def landmarkers() -> Catalog[Landmarker]:
     catalog: Catalog[Landmarker] = Catalog("landmarker")
     catalog.add(peppa.INFO, peppa.Peppa)
     catalog.add(fan.LANDMARKER_INFO, fan.Fan)
+    catalog.add_installed("relume.landmarkers")
     return catalog
