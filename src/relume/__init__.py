@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from relume.faces import detect_faces as detect_faces
     from relume.faces import detectors as detectors
     from relume.faces import landmarkers as landmarkers
+    from relume.frames import enhance_burst as enhance_burst
     from relume.io import read as read
     from relume.photo import Photo as Photo
 
 _HOMES = {
     "enhance": "relume.enhancers",
+    "enhance_burst": "relume.frames",
     "methods": "relume.enhancers",
     "read": "relume.io",
     "Photo": "relume.photo",

@@ -14,6 +14,7 @@ import typer
 
 from relume import __version__
 from relume.cli import console
+from relume.cli.burst import burst
 from relume.cli.decompose import decompose
 from relume.cli.demo import demo
 from relume.cli.detect import detect, landmarks
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (enhance, demo, decompose, methods, detect, study, train):
+for _command in (enhance, burst, demo, decompose, methods, detect, study, train):
     app.command()(_command)
 app.command(epilog=EPILOG)(serve)
 app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
