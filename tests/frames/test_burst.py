@@ -63,12 +63,11 @@ def test_what_moved_is_taken_from_the_reference_alone() -> None:
     level = float(truth.mean())
     one = relume.enhance(frames[0], brightness=level)
     merged = relume.enhance_burst(frames, brightness=level, reference=0)
-    for rows, columns in ((slice(60, 120), slice(20, 200)), (slice(None), slice(None))):
-        of = (rows, columns)
-        assert psnr(merged[of], truth[of]) > psnr(one[of], truth[of]) - 0.1
-    plain = np.mean([relume.enhance(f, brightness=level) for f in frames], axis=0)
     of = (slice(60, 120), slice(20, 200))
-    assert psnr(plain[of], truth[of]) < psnr(one[of], truth[of]) - 3  # the test has teeth
+    assert psnr(merged[of], truth[of]) > psnr(one[of], truth[of]) - 0.2
+    assert psnr(merged, truth) > psnr(one, truth)
+    plain = np.mean([relume.enhance(f, brightness=level) for f in frames], axis=0)
+    assert psnr(plain[of], truth[of]) < psnr(one[of], truth[of]) - 1  # the test has teeth
 
 
 def test_trust_follows_the_residual() -> None:

@@ -22,10 +22,10 @@ FINE_MOST, COARSE_MOST = (28 / 255) ** 2, (11 / 255) ** 2
 """The most noise, as variance at each scale, that is believed."""
 FINE_LEAST, COARSE_LEAST = (1.5 / 255) ** 2, (0.6 / 255) ** 2
 """The least: frames are 8 bit."""
-LIMIT = 8.0
+LIMIT = 7.0
 """Residual energy, relative to its median, at which half of the trust is left: five times the
 deviation of noise, less would cost too many of its tails."""
-COARSE_SHARE = 2.0
+COARSE_SHARE = 3.0
 """How much sooner the coarse scale loses trust: noise has shorter tails there."""
 
 
