@@ -8,7 +8,8 @@ import pytest
 
 from relume.engine import Runtime
 from relume.enhancers import decompose, describe, enhance
-from relume.enhancers.retinexnet import RetinexNetEnhancer, build_module
+from relume.enhancers.base import build_module
+from relume.enhancers.retinexnet import RetinexNetEnhancer, build_retinexnet
 from relume.errors import ParameterError, RelumeError, WeightsError
 from relume.nets.sizes import RETINEX_HALO_PX
 from relume.photo import Image
@@ -123,7 +124,9 @@ def test_torch_and_onnx_of_an_export_agree(tmp_path: Path, skips: Any, padding: 
     net = RetinexNet(skips=skips, padding=padding)
     tensors, graph = export_retinexnet(net, tmp_path, name="net")
     ours = RetinexNetEnhancer(weights=str(graph)).with_runtime(F32).network()
-    theirs = TorchNetwork(graph, lambda: build_module(tensors), Runtime(device="cpu"))
+    theirs = TorchNetwork(
+        graph, lambda: build_module(tensors, build_retinexnet), Runtime(device="cpu")
+    )
     image = picture(40, 56).transpose(2, 0, 1)[None]
     results = ours({"image": image})
     for name, value in theirs({"image": image}).items():
@@ -133,7 +136,7 @@ def test_torch_and_onnx_of_an_export_agree(tmp_path: Path, skips: Any, padding: 
 def test_a_gpu_needs_the_safetensors_beside_the_onnx(tmp_path: Path) -> None:
     pytest.importorskip("safetensors")
     with pytest.raises(WeightsError, match=r"net\.safetensors"):
-        build_module(tmp_path / "net.safetensors")
+        build_module(tmp_path / "net.safetensors", build_retinexnet)
     (tmp_path / "net.safetensors").write_bytes(b"nothing of the kind")
     with pytest.raises(WeightsError, match="a GPU needs the weights"):
-        build_module(tmp_path / "net.safetensors")
+        build_module(tmp_path / "net.safetensors", build_retinexnet)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from relume import weights as store
 from relume.catalog import Info, Parameter
-from relume.engine import Runtime
-from relume.errors import ParameterError
+from relume.engine import Network, Runtime, load
+from relume.engine.base import check_interface
+from relume.errors import MissingExtra, ParameterError, WeightsError
 from relume.photo import Image
 
 Brightness = float | Literal["auto"]
@@ -71,3 +74,57 @@ def own_network(file: str, what: str = "weights") -> Path:
     if model.suffix != ".onnx":
         raise ParameterError(f"{what} must name an .onnx file, got {file!r}")
     return model
+
+
+Build = Callable[[Mapping[str, Any], Mapping[str, str]], Any]
+"""From tensors by name, and the metadata beside them, to a torch module that holds them."""
+
+
+def load_network(
+    weights: str,
+    shipped: str,
+    build: Build,
+    *,
+    runtime: Runtime,
+    kind: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> Network:
+    """A user's own network, or where ``weights`` is empty the ``shipped`` one, loaded once.
+
+    ``kind`` names what it should be in errors; ``build`` makes the torch module for a GPU, from
+    the safetensors file beside the ONNX.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, or of another network.
+        DeviceError: the device or precision is not there.
+    """
+    model = own_network(weights) if weights else store.path(shipped)
+
+    def module() -> Any:
+        own = model.with_suffix(".safetensors")
+        return build_module(own if weights else store.path(f"{shipped}-safetensors"), build)
+
+    network = load(model, runtime=runtime, module=module)
+    check_interface(network, model, kind, inputs, outputs)
+    return network
+
+
+def build_module(tensors: Path, build: Build) -> Any:
+    """A network as a torch module, for a GPU, from its safetensors file.
+
+    Raises:
+        WeightsError: no such file, or one of another network.
+        MissingExtra: safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError:
+        raise MissingExtra("running a network on a GPU", "train", "safetensors") from None
+    try:
+        with safe_open(str(tensors), framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return build(state, file.metadata() or {})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"a GPU needs the weights as {tensors}: {reason}") from error

@@ -8,8 +8,8 @@ detectors best.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import cv2
@@ -19,7 +19,7 @@ from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime, load
 from relume.engine.base import check_interface
-from relume.enhancers.base import WEIGHTS, Brightness, own_network
+from relume.enhancers.base import WEIGHTS, Brightness, load_network, own_network
 from relume.enhancers.metering import (
     Metering,
     expose_directly,
@@ -27,7 +27,6 @@ from relume.enhancers.metering import (
     meter,
     network_share,
 )
-from relume.errors import MissingExtra, WeightsError
 from relume.image.color import luma
 from relume.image.detail import relight_halved
 from relume.image.exposure import mean_level, subsample
@@ -199,7 +198,7 @@ class RelumeEnhancer:
         """
         network = None if self.picture else self._network()
         infer, context = self.picture or self._network(), _batch(small)
-        wanted = np.array([[brightness]], np.float32)
+        target = np.array([[brightness]], np.float32)
         tile_px = self.tile_px // STRIDE_PX * STRIDE_PX
         tiled = max(image.shape[:2]) > tile_px
         if tiled:
@@ -208,7 +207,7 @@ class RelumeEnhancer:
         def relight(tile: Image) -> Image:
             planes = _batch(tile)
             local = planes[:, 3:] if gain is not None else np.ones_like(planes[:, :1])
-            inputs = {"image": planes[:, :3], "thumbnail": context, "brightness": wanted}
+            inputs = {"image": planes[:, :3], "thumbnail": context, "brightness": target}
             relit = infer({**inputs, "gain": local})["photo"][0]
             del tile, planes, inputs, local
             if tiled and network is not None:
@@ -253,18 +252,15 @@ class RelumeEnhancer:
         return network
 
     def _network(self) -> Network:
-        if self.weights:
-            model = own_network(self.weights)
-            tensors = model.with_suffix(".safetensors")
-            network = load(model, runtime=self.runtime, module=lambda: build_module(tensors))
-        else:
-            model = store.path("relume")
-            shipped = "relume-safetensors"
-            network = load(
-                model, runtime=self.runtime, module=lambda: build_module(store.path(shipped))
-            )
-        check_interface(network, model, "a network of relume's", INPUTS, OUTPUTS)
-        return network
+        return load_network(
+            self.weights,
+            "relume",
+            build_picture_net,
+            runtime=self.runtime,
+            kind="a network of relume's",
+            inputs=INPUTS,
+            outputs=OUTPUTS,
+        )
 
 
 @dataclass(frozen=True)
@@ -290,28 +286,14 @@ class MachineEnhancer(RelumeEnhancer):
         return MACHINE_LEVEL
 
 
-def build_module(tensors: Path) -> Any:
-    """The picture network as a torch module, for a GPU.
-
-    Raises:
-        WeightsError: not the tensors of this network.
-        MissingExtra: safetensors is not installed.
-    """
-    try:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-    except ImportError:
-        raise MissingExtra("running relume on a GPU", "train", "safetensors") from None
+def build_picture_net(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
+    """The picture network, out of the tensors that are trained and shipped together."""
+    del metadata
     from relume.nets.picture import PictureNet
 
-    try:
-        state = load_file(str(tensors))
-        net = PictureNet()
-        own = {k.removeprefix("picture."): v for k, v in state.items() if k.startswith("picture.")}
-        net.load_state_dict(own)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"a GPU needs the weights as {tensors}: {reason}") from error
+    net = PictureNet()
+    own = {k.removeprefix("picture."): v for k, v in state.items() if k.startswith("picture.")}
+    net.load_state_dict(own)
     return net
 
 

@@ -5,19 +5,15 @@ Wei et al., *Deep Retinex Decomposition for Low-Light Enhancement*, BMVC 2018.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from relume import weights as store
 from relume.catalog import Info, Parameter
-from relume.engine import Inference, Network, Runtime, load
-from relume.engine.base import check_interface
-from relume.enhancers.base import WEIGHTS, own_network
-from relume.errors import MissingExtra, WeightsError
+from relume.engine import Inference, Network, Runtime
+from relume.enhancers.base import WEIGHTS, load_network
 from relume.image.denoise import METHODS, denoise_reflectance
 from relume.image.tiles import run_tiled
 from relume.nets.sizes import RETINEX_HALO_PX as HALO_PX
@@ -121,10 +117,15 @@ class RetinexNetEnhancer:
             WeightsError: the weights are missing, damaged, or of another network.
             DeviceError: the device or precision is not there.
         """
-        model, module = self._files()
-        network = load(model, runtime=self.runtime, module=module)
-        check_interface(network, model, "a Retinex-Net", ("image",), OUTPUTS)
-        return network
+        return load_network(
+            self.weights,
+            "retinexnet",
+            build_retinexnet,
+            runtime=self.runtime,
+            kind="a Retinex-Net",
+            inputs=("image",),
+            outputs=OUTPUTS,
+        )
 
     def _maps(self, image: Image) -> Image:
         """R, I and the relit I as five channels, (H, W, 5)."""
@@ -148,35 +149,11 @@ class RetinexNetEnhancer:
             reflectance, illumination, method=self.denoise, strength=self.denoise_strength
         )
 
-    def _files(self) -> tuple[Path, Callable[[], Any]]:
-        """The ONNX file, and how torch would build the same network."""
-        if not self.weights:
-            model = store.path("retinexnet")
-            return model, lambda: build_module(store.path("retinexnet-safetensors"))
-        model = own_network(self.weights)
-        return model, lambda: build_module(model.with_suffix(".safetensors"))
 
-
-def build_module(tensors: Path) -> Any:
-    """The network as a torch module, from the safetensors file beside its ONNX.
-
-    Raises:
-        WeightsError: no such file, or one of another network.
-        MissingExtra: safetensors is not installed.
-    """
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError:
-        raise MissingExtra("running Retinex-Net on a GPU", "train", "safetensors") from None
+def build_retinexnet(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
+    """The network, of the kind that the metadata names."""
     from relume.nets.retinexnet import RetinexNet
 
-    try:
-        with safe_open(str(tensors), framework="pt") as file:
-            how = file.metadata() or {}
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        net = RetinexNet(skips=how.get("skips", "add"), padding=how.get("padding", "zeros"))
-        net.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise WeightsError(f"a GPU needs the weights as {tensors}: {reason}") from error
+    net = RetinexNet(skips=metadata.get("skips", "add"), padding=metadata.get("padding", "zeros"))
+    net.load_state_dict(state)
     return net

@@ -140,14 +140,9 @@ def detect_on_views(
     ``lead_score`` is the score from which the first view's faces lead (see
     :func:`relume.faces.fusion.clusters`).
     """
-    found = [_detect_on_view(view, detector) for view in views]
+    found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
     return by_score([_merged_face(cluster, views, landmarker) for cluster in merged])
-
-
-def _detect_on_view(view: View, detector: Detector) -> list[Face]:
-    """The faces of one view in the photograph's pixels."""
-    return [view.to_photograph(face) for face in detector(view.image)]
 
 
 def _merged_face(cluster: Cluster, views: Sequence[View], landmarker: Landmarker | None) -> Face:

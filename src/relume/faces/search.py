@@ -92,7 +92,8 @@ def search(
             here = find(tile)
             here = here.where(_whole(here.boxes, x, y, tile, level))
             if max(level.shape[:2]) > LARGEST_PX:
-                here = here.where(_longer_sides(here.boxes) <= OVERLAP_PX)
+                longer_px = (here.boxes[:, 2:] - here.boxes[:, :2]).max(axis=1, initial=0)
+                here = here.where(longer_px <= OVERLAP_PX)
             found.append(here.moved(scale=scale, x_px=x, y_px=y))
     return RawDetections.joined(found).suppressed(most_iou)
 
@@ -123,10 +124,6 @@ def _starts(length_px: int) -> list[int]:
     if length_px <= TILE_PX:
         return [0]
     return [*range(0, length_px - TILE_PX, TILE_PX - OVERLAP_PX), length_px - TILE_PX]
-
-
-def _longer_sides(boxes: Floats) -> Floats:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1), np.float32)
 
 
 def _whole(boxes: Floats, x_px: int, y_px: int, tile: Image, level: Image) -> npt.NDArray[np.bool_]:

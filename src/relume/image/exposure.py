@@ -11,7 +11,7 @@ import numpy as np
 from relume.errors import ParameterError
 from relume.image.color import REC601, linear_to_srgb, luma, srgb_to_linear
 from relume.image.filters import downscale
-from relume.image.parallel import for_row_blocks, map_row_blocks
+from relume.image.parallel import map_row_blocks
 from relume.photo import Image
 
 SHOULDER = 0.8
@@ -31,7 +31,7 @@ GATE = 0.95
 """The share of the original that a well exposed photo keeps."""
 
 HEADROOM = 0.12
-"""How far below white :func:`lit_mask` holds what was dark, so that lamps stand out from it."""
+"""How far below white what was dark is held, so that lamps stand out from it."""
 
 NO_HEADROOM = 1e-4
 
@@ -123,23 +123,8 @@ def _bend(ratio: float) -> float:
     return max(a, 0.0)
 
 
-def lit_mask(original: Image, enhanced: Image) -> Image:
-    """The share of the original, (H, W) in [0, 1], that keeps lit places from being blown out.
-
-    A place whose luma was x may become as bright as
-
-        c(x) = 1 - h (1 - exp(-(1 - x) / h)),
-
-    which follows the original near white and ends at 1 - h for what was black. Where the enhanced
-    luma e lies above that, the share is (e - min(e, c)) / (e - x): the blend has just the luma c.
-    As min(e, c) rises with e and x, a glow around a lamp keeps its order of brightness, and as no
-    neighbour is looked at, every edge stays and there is no halo. The headroom h is 0.12 for a
-    picture whose brightest place has a luma above 0.7, and 0 (no ceiling) below 0.4.
-    """
-    return _lit_share(original, enhanced, _headroom(original))
-
-
 def _headroom(image: Image) -> float:
+    """0.12 for a picture whose brightest part has a luma above 0.7, 0 (no ceiling) below 0.4."""
     height, width = image.shape[:2]
     scale = min(1.0, PLACE_SHARE / max(height, width))
     places = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
@@ -147,6 +132,17 @@ def _headroom(image: Image) -> float:
 
 
 def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
+    """The share of the original, (H, W) in [0, 1], that keeps lit parts from being blown out.
+
+    A pixel whose luma was x may become as bright as
+
+        c(x) = 1 - h (1 - exp(-(1 - x) / h)),
+
+    which follows the original near white and ends at 1 - h for what was black. Where the enhanced
+    luma e lies above that, the share is (e - min(e, c)) / (e - x): the blend has just the luma c.
+    As min(e, c) rises with e and x, a glow around a lamp keeps its order of brightness, and as no
+    neighbour is looked at, every edge stays and there is no halo.
+    """
     before, after = luma(original), luma(enhanced)
     if headroom < NO_HEADROOM:
         return np.zeros_like(before)
@@ -166,8 +162,8 @@ class LitProtection:
 
     The share of the original in the result is 1 - (1 - g)(1 - m). g, the ``gate``, judges the
     picture: 0 up to a :func:`lit_level` of 0.18, 0.95 from 0.30 on, a smooth step between. m is
-    :func:`lit_mask`, for lamps and windows of dark photos. Nothing jumps with the exposure or
-    across the picture.
+    the share of each pixel, for lamps and windows of dark photos. Nothing jumps with the exposure
+    or across the picture.
     """
 
     gate: float
@@ -186,18 +182,6 @@ class LitProtection:
             return np.asarray(gated, np.float32)
         share = 1 - np.float32(1 - self.gate) * (1 - _lit_share(original, enhanced, self.headroom))
         return np.asarray(enhanced + share[:, :, None] * (original - enhanced), np.float32)
-
-
-def protect_lit(original: Image, enhanced: Image) -> Image:
-    """``enhanced``, clamped, with the original blended back where :class:`LitProtection` says."""
-    protection = LitProtection.of(original)
-    out = np.empty_like(enhanced)
-
-    def blend(rows: slice) -> None:
-        out[rows] = protection.blend(original[rows], np.clip(enhanced[rows], 0.0, 1.0))
-
-    for_row_blocks(blend, enhanced)
-    return out
 
 
 def smoothstep(x: float, low: float, high: float) -> float:

@@ -27,17 +27,11 @@ def nme(points: npt.ArrayLike, truth: npt.ArrayLike) -> float:
         ParameterError: another shape, or outer eye corners that coincide.
     """
     found, true = _points(points), _points(truth)
-    eyes = outer_eye_distance_px(true)
+    right, left = OUTER_EYE_CORNERS
+    eyes = np.linalg.norm(true[left] - true[right])
     if eyes <= 0:
         raise ParameterError("the labelled outer eye corners (points 36 and 45) coincide")
     return float(np.linalg.norm(found - true, axis=1).mean() / eyes)
-
-
-def outer_eye_distance_px(points: npt.ArrayLike) -> float:
-    """Distance of points 36 and 45 of ``(68, 2)`` points."""
-    values = _points(points)
-    right, left = OUTER_EYE_CORNERS
-    return float(np.linalg.norm(values[left] - values[right]))
 
 
 def failure_rate(errors: npt.ArrayLike, *, limit: float = 0.08) -> float:

@@ -48,8 +48,8 @@ def with_mean_of(image: Image, reference: Image) -> Image:
     """
     _check_pair(image, reference)
     mean = float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean())
-    wanted = float(cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY).mean())
-    gain = wanted / mean if mean > 0 else 1.0
+    target = float(cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY).mean())
+    gain = target / mean if mean > 0 else 1.0
     scaled: Image = np.clip(image * np.float32(gain), 0.0, 1.0)
     return scaled
 
