@@ -7,19 +7,7 @@ from typing import Annotated
 
 import typer
 
-from relume.cli import console
-from relume.cli.options import (
-    Device,
-    DeviceOption,
-    MegapixelsOption,
-    OverwriteOption,
-    ParamOption,
-    Precision,
-    PrecisionOption,
-    VerboseOption,
-    parse_method,
-    parse_runtime,
-)
+from relume.cli import console, options
 from relume.io.formats import MAX_MEGAPIXELS
 
 METHOD = "retinexnet"
@@ -35,22 +23,22 @@ def decompose(
             "--output", "-o", help="The picture to write.", show_default="PHOTO.panels.png"
         ),
     ] = None,
-    param: ParamOption = None,
+    param: options.ParamOption = None,
     height_px: Annotated[
         int, typer.Option("--height", min=32, help="Of the panels, pixels.")
     ] = 400,
-    overwrite: OverwriteOption = False,
-    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
-    device: DeviceOption = Device.auto,
-    precision: PrecisionOption = Precision.auto,
-    verbose: VerboseOption = False,
+    overwrite: options.OverwriteOption = False,
+    max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    verbose: options.VerboseOption = False,
 ) -> None:
     """Show a photo as reflectance and illumination.
 
     One picture of five panels: input, R, I, the relit I, and the result of Retinex-Net.
     """
     console.be_verbose(verbose)
-    _, parameters = parse_method(METHOD, param)
+    _, parameters = options.parse_method(METHOD, param)
     from relume.enhancers import decompose as take_apart
     from relume.image import draw
     from relume.io import format_of, read, write
@@ -59,7 +47,9 @@ def decompose(
     target = output or photo.with_name(f"{photo.stem}{MARK}.png")
     format_of(target)
     image = read(photo, max_megapixels=max_megapixels)
-    parts = take_apart(image, parameters=parameters, runtime=parse_runtime(device, precision))
+    parts = take_apart(
+        image, parameters=parameters, runtime=options.parse_runtime(device, precision)
+    )
     strip = draw.panels(parts.panels(), CAPTIONS, height_px=height_px)
     write(Photo(strip), target, overwrite=overwrite)
     console.out(console.one_line(str(target.resolve())))

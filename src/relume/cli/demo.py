@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relume.cli import console
-from relume.cli.options import MethodOption, OverwriteOption, ParamOption, parse_method
+from relume.cli import console, options
 
 DEFAULT_OUTPUT = Path("relume-demo.png")
 
@@ -18,15 +17,15 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The before/after picture to write.")
     ] = DEFAULT_OUTPUT,
-    method: MethodOption = None,
-    param: ParamOption = None,
-    overwrite: OverwriteOption = False,
+    method: options.MethodOption = None,
+    param: options.ParamOption = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Relight a dark sample portrait, show both.
 
     Writes a before/after picture and names it.
     """
-    name, parameters = parse_method(method, param)
+    name, parameters = options.parse_method(method, param)
     from relume.enhancers import enhance
     from relume.image import draw
     from relume.io import decode, format_of, write

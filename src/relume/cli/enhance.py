@@ -11,30 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from relume.cli import console
+from relume.cli import console, options
 from relume.cli.batch import Run
-from relume.cli.options import (
-    BrightnessOption,
-    Device,
-    DeviceOption,
-    ExposureOption,
-    FormatOption,
-    LocalOption,
-    MegapixelsOption,
-    MethodOption,
-    OverwriteOption,
-    ParamOption,
-    Precision,
-    PrecisionOption,
-    ProtectLitOption,
-    QualityOption,
-    QuietOption,
-    StrengthOption,
-    VerboseOption,
-    parse_method,
-    parse_runtime,
-    read_exposure,
-)
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
@@ -64,31 +42,31 @@ def enhance(
             "--output", "-o", help="A file, a folder, or - for standard output.", show_default=False
         ),
     ] = None,
-    method: MethodOption = None,
-    param: ParamOption = None,
-    strength: StrengthOption = float(STRENGTH.default),
-    brightness: BrightnessOption = None,
-    local: LocalOption = None,
-    exposure: ExposureOption = None,
-    protect_lit: ProtectLitOption = bool(PROTECT_LIT.default),
+    method: options.MethodOption = None,
+    param: options.ParamOption = None,
+    strength: options.StrengthOption = float(STRENGTH.default),
+    brightness: options.BrightnessOption = None,
+    local: options.LocalOption = None,
+    exposure: options.ExposureOption = None,
+    protect_lit: options.ProtectLitOption = bool(PROTECT_LIT.default),
     no_denoise: Annotated[
         bool, typer.Option("--no-denoise", help="Switch the method's denoising off.")
     ] = False,
-    format: FormatOption = None,
-    quality: QualityOption = None,
-    overwrite: OverwriteOption = False,
+    format: options.FormatOption = None,
+    quality: options.QualityOption = None,
+    overwrite: options.OverwriteOption = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what is done already, to go on.")
     ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into folders below folders.")] = True,
-    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
-    device: DeviceOption = Device.auto,
-    precision: PrecisionOption = Precision.auto,
+    max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only tell what would be written.")
     ] = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
 ) -> None:
     """Relight photographs taken in the dark.
 
@@ -107,7 +85,7 @@ def enhance(
         no_denoise=no_denoise,
         brightness=brightness,
         exposure=exposure,
-        runtime=parse_runtime(device, precision),
+        runtime=options.parse_runtime(device, precision),
         local=local,
         strength=strength,
         protect_lit=protect_lit,
@@ -274,9 +252,9 @@ def _work(
     brightness: str | None,
     exposure: Path | None,
     runtime: Runtime | None,
-    **options: object,
+    **others: object,
 ) -> Relighting | Strip:
-    name, parameters = parse_method(method, param)
+    name, parameters = options.parse_method(method, param)
     from relume.enhancers import methods
     from relume.enhancers.options import check_options
 
@@ -284,13 +262,13 @@ def _work(
         parameters |= _without_denoising(name)
     if exposure is not None and not methods().info(name).takes_local:
         raise ParameterError(f"{name} takes no exposure map")
-    stops = None if exposure is None else (read_exposure(exposure), exposure.stem)
+    stops = None if exposure is None else (options.read_exposure(exposure), exposure.stem)
     levels = [None] if brightness is None else brightness.split(",")
     choices = [
         Relighting(
             name,
             parameters,
-            check_options(methods().info(name), {**options, "brightness": level}),
+            check_options(methods().info(name), {**others, "brightness": level}),
             runtime,
             stops,
         )

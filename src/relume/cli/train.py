@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relume.cli import console
-from relume.cli.options import Device, DeviceOption, Precision, QuietOption, VerboseOption
+from relume.cli import console, options
 from relume.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ def train(
             "--start", help="Begin with the weights of this safetensors file.", show_default=False
         ),
     ] = None,
-    device: DeviceOption = Device.auto,
+    device: options.DeviceOption = options.Device.auto,
     precision: Annotated[
-        Precision, typer.Option("--precision", help="f32 or bf16; auto takes the recipe's.")
-    ] = Precision.auto,
+        options.Precision, typer.Option("--precision", help="f32 or bf16; auto takes the recipe's.")
+    ] = options.Precision.auto,
     stop_after: Annotated[
         str | None,
         typer.Option(
@@ -56,8 +55,8 @@ def train(
             help="Stop there with a checkpoint; phases count from 1.",
         ),
     ] = None,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
 ) -> None:
     """Train a network as a recipe says.
 
@@ -79,7 +78,7 @@ def train(
                 resume=resume,
                 start=start,
                 device=device.value,
-                precision=None if precision is Precision.auto else precision.value,
+                precision=None if precision is options.Precision.auto else precision.value,
                 progress=lambda p: bar.show(p.step + 1, p.steps, _note(p)),
                 note=lambda text: console.say(console.one_line(f"note: {text}")),
                 stop_after=stop,

@@ -154,6 +154,7 @@ def build_retinexnet(state: Mapping[str, Any], metadata: Mapping[str, str]) -> A
     """The network, of the kind that the metadata names."""
     from relume.nets.retinexnet import RetinexNet
 
-    net = RetinexNet(skips=metadata.get("skips", "add"), padding=metadata.get("padding", "zeros"))
+    skips: Any = metadata.get("skips", "add")
+    net = RetinexNet(skips=skips, padding=metadata.get("padding", "zeros"))
     net.load_state_dict(state)
     return net

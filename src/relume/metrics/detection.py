@@ -91,8 +91,7 @@ class Matches:
 
     def found(self, threshold: float) -> Indices:
         """The labels found by detections with at least this score, ascending."""
-        taken = self.truth[(self.scores >= threshold) & (self.truth >= 0)]
-        return np.sort(taken)
+        return np.sort(self.truth[(self.scores >= threshold) & (self.truth >= 0)])
 
     def found_by(self, threshold: float) -> list[int | None]:
         """For each label the detection that took it, from this score on, or None."""

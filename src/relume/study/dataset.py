@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -80,7 +80,9 @@ def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
         of_picture = faces.setdefault(row[0], [])
         if any(cell.strip() for cell in row[1:]):
             of_picture.append(_face(kind, row[1:], f"{path}, line {number}"))
-    _refuse_missing(path, faces, pictures)
+    missing = sorted(faces.keys() - set(pictures))
+    if missing:
+        raise InputError(f"{path} names pictures that are not there: {name_some(missing)}")
     return Labels(kind, {name: tuple(faces[name]) for name in pictures if name in faces})
 
 
@@ -155,12 +157,6 @@ def _face(kind: Kind, cells: Sequence[str], where: str) -> TrueFace:
     return TrueFace((x0, y0, x1, y1), ellipse=ellipse)
 
 
-def _refuse_missing(path: Path, named: Iterable[str], pictures: Sequence[str]) -> None:
-    missing = sorted(set(named) - set(pictures))
-    if missing:
-        raise InputError(f"{path} names pictures that are not there: {name_some(missing)}")
-
-
 def name_some(names: Sequence[str], *, limit: int = 5) -> str:
     """The first names and how many more there are."""
     shown = ", ".join(names[:limit])
@@ -179,7 +175,9 @@ def find_pictures(folder: Path) -> tuple[str, ...]:
     names = sorted(
         file.relative_to(folder).as_posix()
         for file in folder.rglob("*")
-        if file.suffix.lower() in READABLE_SUFFIXES and file.is_file() and _visible(file, folder)
+        if file.suffix.lower() in READABLE_SUFFIXES
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
     if not names:
         raise InputError(f"no picture in {folder}; expected files ending in .jpg, .png and so on")
@@ -227,12 +225,12 @@ def _check_sizes(pictures: Path, files: dict[str, Path], what: str) -> None:
     wrong = []
     for name, file in files.items():
         try:
-            wanted = size_px(pictures / name)
+            expected = size_px(pictures / name)
         except RelumeError:
             continue
         got = size_px(file)
-        if wanted != got:
-            wrong.append(f"{name} ({got[0]}x{got[1]} instead of {wanted[0]}x{wanted[1]})")
+        if expected != got:
+            wrong.append(f"{name} ({got[0]}x{got[1]} instead of {expected[0]}x{expected[1]})")
     if wrong:
         raise InputError(
             f"{what}: {len(wrong)} of {len(files)} files differ in size from their picture: "
@@ -267,7 +265,3 @@ def _is_readable(file: Path) -> bool:
     except RelumeError:
         return False
     return True
-
-
-def _visible(file: Path, folder: Path) -> bool:
-    return not any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -198,7 +198,7 @@ class Evaluator:
         brought to its size.
         """
         shown = views[-1].image
-        values: dict[str, Any] = {"mean": _rounded(float(mean_level(shown)))}
+        values: dict[str, Any] = {"mean": _rounded(mean_level(shown))}
         if context.image is not None:
             with clock.on("compare"):
                 reference = _at_size(context.image, shown)
@@ -258,16 +258,11 @@ def _at_size(reference: Image, shown: Image) -> Image:
     return np.clip(np.asarray(scaled, np.float32), np.float32(0), np.float32(1))
 
 
-def _box(face: Face) -> Box:
-    x0, y0, x1, y1 = (float(v) for v in face.box)
-    return (x0, y0, x1, y1)
-
-
 def _as_found(faces: list[Face]) -> tuple[Found, ...]:
     """Boxes and scores, best score first; the box breaks ties, so that the order is fixed."""
     found = []
     for face in faces:
-        x0, y0, x1, y1 = (round(v, 2) for v in _box(face))
+        x0, y0, x1, y1 = (round(float(v), 2) for v in face.box)
         found.append((x0, y0, x1, y1, round(float(face.score), 5)))
     return tuple(sorted(found, key=lambda face: (-face[4], face)))
 

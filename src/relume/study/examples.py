@@ -76,7 +76,9 @@ class ExampleRenderer:
         """An example: the original beside the arm, and the normal-light photograph if there is."""
         name, level = example.unit
         images, captions, words = [], [], []
-        for arm in self._columns(example):
+        arms = [ORIGINAL, example.arm]
+        arms += [REFERENCE] if self._evaluator.inputs.references else []
+        for arm in arms:
             picture, faces = self._drawn(example.unit, arm, example.detector)
             images.append(picture)
             label = "normal light" if arm == REFERENCE else arm
@@ -94,7 +96,7 @@ class ExampleRenderer:
 
     def light_panel(self) -> Figure:
         """Every arm (rows) over the light (columns): one picture's levels, or dark to bright."""
-        units = self._columns_of_light()
+        units = self._light_columns()
         lines = []
         for arm in self._results.arms:
             images, captions = [], []
@@ -116,28 +118,24 @@ class ExampleRenderer:
             f"Rows: {', '.join(self._results.arms)}. Columns: {over}. Boxes are faces found.",
         )
 
-    def _columns(self, example: Example) -> list[str]:
-        reference = [REFERENCE] if self._evaluator.inputs.references else []
-        return [ORIGINAL, example.arm, *reference]
-
-    def _columns_of_light(self) -> list[Unit]:
+    def _light_columns(self) -> list[Unit]:
         plan, names = self._results.plan, self._results.names
         if plan.darken:
             return [(names[0], level) for level in plan.levels]
         means = self._results.pictures(None, ORIGINAL)["mean"]
         order = np.argsort(-means, kind="stable")
         count = min(PANEL_COLUMNS, len(names))
-        places = np.linspace(0, len(names) - 1, count).round().astype(int)
-        return [(names[order[place]], None) for place in places]
-
-    def _views(self, unit: Unit, arm: str) -> list[View]:
-        if arm == REFERENCE:
-            return [View(REFERENCE, dataset.load(self._evaluator.inputs.references[unit[0]]), 1.0)]
-        return self._evaluator.views(self._arms[arm], unit, self._evaluator.picture(unit))
+        spread = np.linspace(0, len(names) - 1, count).round().astype(int)
+        return [(names[order[i]], None) for i in spread]
 
     def _drawn(self, unit: Unit, arm: str, detector: str) -> tuple[Image, list[Face]]:
         """The view of an arm that landmarks were placed on, with what was found; and the faces."""
-        views = self._views(unit, arm)
+        if arm == REFERENCE:
+            image = dataset.load(self._evaluator.inputs.references[unit[0]])
+            views = [View(REFERENCE, image, 1.0)]
+        else:
+            picture = self._evaluator.picture(unit)
+            views = self._evaluator.views(self._arms[arm], unit, picture)
         view = landmark_view(views)
         found = self._results.sure(*unit, arm, detector)
         points = self._results.landmarks_of(*unit, arm, detector)
@@ -165,8 +163,8 @@ def _changed(
         before = results.found_in(name, level, ORIGINAL, detector)
         after = results.found_in(name, level, arm, detector)
         pairs = zip(before, after, strict=True)
-        wanted = (True, False) if kind == "lost" else (False, True)
-        if wanted in pairs:
+        change = (True, False) if kind == "lost" else (False, True)
+        if change in pairs:
             units.append((name, level))
     return units
 

@@ -88,7 +88,10 @@ def _found(table: Table, detector: str, cells: Sequence[Cell]) -> Plot:
     if len(table.levels) > 1:
         bands = "95 % intervals of the original and of the arm that gained most"
         alt = f"{title} against darkness, with {bands}. {_read_out(table, cells)}"
-        rates, best = [_rates(cells, arm) for arm in table.arms], table.best(detector)
+        rates: list[list[Point]] = [
+            [(c.level, c.rate, c.low, c.high) for c in cells if c.arm == arm] for arm in table.arms
+        ]
+        best = table.best(detector)
         focus = best.arm if best is not None else None
         return _plot(f"found-{_slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
             fig, table, title, rates, "share found", 1.02, focus
@@ -145,10 +148,6 @@ def _cumulative(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plo
 
 
 Point = tuple[float | None, float, float | None, float | None]
-
-
-def _rates(cells: Sequence[Cell], arm: str) -> list[Point]:
-    return [(c.level, c.rate, c.low, c.high) for c in cells if c.arm == arm]
 
 
 def _ladder(
@@ -231,12 +230,13 @@ def _whiskers(figure: Any, table: Table, title: str, cells: Sequence[Cell]) -> N
     base = next(cell for cell in cells if cell.arm == ORIGINAL)
     axes.axvspan(base.low, base.high, color=INK, alpha=0.06, linewidth=0)
     axes.axvline(base.rate, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    across = axes.get_yaxis_transform()  # x in fractions of the axes, y in data
     for i, cell in enumerate(cells):
         look = _look(cell.arm, table.arms.index(cell.arm))
         color, marker = look["color"], look["marker"]
         axes.plot([cell.low, cell.high], [i, i], color=color, linewidth=2.4, solid_capstyle="round")
         axes.plot([cell.rate], [i], color=color, marker=marker, markersize=8)
-        axes.text(1.03, i, f"{cell.found} of {cell.n}", va="center", transform=_right(axes))
+        axes.text(1.03, i, f"{cell.found} of {cell.n}", va="center", transform=across)
     axes.set_yticks(range(len(cells)), [cell.arm for cell in cells])
     axes.invert_yaxis()
     axes.margins(y=0.16)
@@ -309,11 +309,6 @@ def _look(arm: str, place: int) -> dict[str, Any]:
         "linewidth": 1.8,
         "markersize": 6,
     }
-
-
-def _right(axes: Any) -> Any:
-    """x in fractions of the axes, y in data."""
-    return axes.get_yaxis_transform()
 
 
 def _read_out(table: Table, cells: Sequence[Cell]) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from relume import weights
-from relume.catalog import Catalog
 from relume.enhancers import methods
 from relume.errors import OutputError
 from relume.faces import detectors, landmarkers, parse_views
@@ -39,7 +38,8 @@ def make(
     settings = asdict(plan)
     for key in ("pictures", "report", "labels", "reference", "title", "examples"):
         del settings[key]
-    settings["arms"] = [_without_folder(spec) for spec in plan.arms]
+    # where a folder of results lies does not matter
+    settings["arms"] = [arm_name(s) if arm_specs.parse(s).folder else s for s in plan.arms]
     files = {name: sha256_of(plan.pictures / name) for name in names}
     return {
         "settings": json.loads(json.dumps(settings)),
@@ -126,29 +126,20 @@ def _weights(plan: Plan) -> dict[str, str]:
     for method in used_methods:
         used.update(methods().info(method).weights)
     for spec in plan.detectors:
-        used.update(_info_weights(detectors(), spec))
+        used.update(detectors().info(spec.partition(":")[0]).weights)
     if plan.landmarks is not None:
-        used.update(_info_weights(landmarkers(), plan.landmarks))
+        used.update(landmarkers().info(plan.landmarks.partition(":")[0]).weights)
     return {name: sha256_of(weights.path(name)) for name in sorted(used)}
 
 
 def _files(plan: Plan) -> dict[str, str]:
-    """The sha256 of every file that an arm, detector or landmarker is told to use."""
+    """The sha256 of every file that an arm, detector or landmarker is given."""
     parameters = [arm.parameters for arm in map(arm_specs.parse, plan.arms)]
     parameters += [detectors().parse(spec)[1] for spec in plan.detectors]
     if plan.landmarks is not None:
         parameters.append(landmarkers().parse(plan.landmarks)[1])
     named = {str(value) for given in parameters for value in given.values()}
     return {name: sha256_of(Path(name)) for name in sorted(named) if Path(name).is_file()}
-
-
-def _without_folder(spec: str) -> str:
-    """The spec of an arm, where its folder lies left out."""
-    return arm_name(spec) if arm_specs.parse(spec).folder else spec
-
-
-def _info_weights(catalog: Catalog[Any], spec: str) -> tuple[str, ...]:
-    return catalog.info(spec.partition(":")[0]).weights
 
 
 def _version(package: str) -> str:

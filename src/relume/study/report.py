@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from relume import __version__
@@ -73,7 +72,8 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
     files["report.md"] = _rendered("report.md.j2", values, html=False).encode()
     files["index.html"] = _rendered("index.html.j2", values, html=True).encode()
     try:
-        _clear(folder)
+        for earlier in (*folder.glob("plots/*.svg"), *folder.glob("pictures/*.jpg")):
+            earlier.unlink()
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_atomic(folder / name, data, overwrite=True)
@@ -203,10 +203,3 @@ def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
 def _markdown_cell(text: str) -> str:
     """Text for a Markdown table: a bar would end the cell."""
     return text.replace("|", "\\|")
-
-
-def _clear(folder: Path) -> None:
-    """Remove an earlier report's plots and photographs, and nothing else."""
-    for kind in ("plots/*.svg", "pictures/*.jpg"):
-        for file in folder.glob(kind):
-            file.unlink()

@@ -73,7 +73,7 @@ class Results:
         """The matches of every picture."""
         return [self.match(name, level, arm, detector) for name in self.names]
 
-    def taken(self, name: str, level: float | None, arm: str, detector: str) -> list[int | None]:
+    def matched(self, name: str, level: float | None, arm: str, detector: str) -> list[int | None]:
         """For each true face the index of the face found, from the threshold on."""
         return self.match(name, level, arm, detector).found_by(self.plan.threshold)
 
@@ -91,14 +91,14 @@ class Results:
             return dict(enumerate(points))
         if not points:
             return {}
-        faces = self.taken(name, level, arm, detector)
+        faces = self.matched(name, level, arm, detector)
         return {j: p for j, p in zip(faces, points, strict=True) if j is not None}
 
     def found_in(self, name: str, level: float | None, arm: str, detector: str) -> list[bool]:
         """Whether each true face of a picture was found; without truth, whether it shows one."""
         if not self.has_truth:
             return [bool(self.sure(name, level, arm, detector))]
-        return [index is not None for index in self.taken(name, level, arm, detector)]
+        return [index is not None for index in self.matched(name, level, arm, detector)]
 
     def found(self, level: float | None, arm: str, detector: str) -> Bools:
         """:meth:`found_in` of all pictures in a row."""
@@ -111,7 +111,7 @@ class Results:
         for name in self.names:
             faces = self.row(name, level, arm, detector).faces
             if self.has_truth:
-                indices = self.taken(name, level, arm, detector)
+                indices = self.matched(name, level, arm, detector)
                 values += [faces[j][4] for j in indices if j is not None]
             else:
                 values += [f[4] for f in self.sure(name, level, arm, detector)[:1]]

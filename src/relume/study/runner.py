@@ -94,7 +94,7 @@ def run(
     rows = file.read()
     file.write(rows)
     seconds: Counter[str] = Counter()
-    with _opencv_threads_kept(), closing(_work(inputs, rows, progress, processes)) as work:
+    with _keep_opencv_threads(), closing(_work(inputs, rows, progress, processes)) as work:
         for fresh, spent in work:
             file.append(fresh)
             rows += fresh
@@ -235,7 +235,7 @@ def _timed(evaluator: Evaluator, unit: Unit) -> Done:
 
 
 @contextmanager
-def _opencv_threads_kept() -> Iterator[None]:
+def _keep_opencv_threads() -> Iterator[None]:
     """The caller's number of OpenCV threads, as it was, after the block."""
     threads = cv2.getNumThreads()
     try:

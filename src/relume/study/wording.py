@@ -242,13 +242,10 @@ def _effect(cells: Sequence[Cell]) -> Effect:
 def _effect_sentence(arms: Sequence[str], effect: Effect, *, levels: bool) -> str:
     """``gamma and clahe help at k = 0.01 and hurt at k = 0.1``."""
     parts = [
-        _verb(word, arms) + (f" at {describe(where)}" if levels else "") for word, where in effect
+        (word if len(arms) == 1 else word[:-1]) + (f" at {describe(where)}" if levels else "")
+        for word, where in effect
     ]
     return f"{_and(arms)} {' and '.join(parts)}"
-
-
-def _verb(word: str, arms: Sequence[str]) -> str:
-    return word if len(arms) == 1 else word[:-1]
 
 
 def _and(names: Sequence[str]) -> str:
