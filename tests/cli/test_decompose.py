@@ -5,21 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image as Pil
 
-from relume import weights
-from relume.errors import RelumeError
-
 from .conftest import Relume
-
-
-@pytest.fixture(autouse=True)
-def _network() -> None:
-    try:
-        weights.path("retinexnet")
-    except RelumeError as error:
-        pytest.skip(f"no trained network here: {error}")
 
 
 def test_five_panels_beside_the_photo(relume: Relume, night: Path) -> None:

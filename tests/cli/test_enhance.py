@@ -19,6 +19,7 @@ import pytest
 from PIL import Image as Pil
 
 from relume.errors import WeightsError
+from relume.io.png import SIGNATURE, chunk
 
 from .conftest import Relume, names, picture
 
@@ -144,14 +145,9 @@ def test_pipe_misused(relume: Relume, args: tuple[str, ...], said: str) -> None:
 def header_bomb() -> bytes:
     """A PNG that claims 60,000 x 60,000 pixels."""
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     end = chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + end
+    return SIGNATURE + chunk(b"IHDR", header) + end
 
 
 def nan_tiff() -> bytes:

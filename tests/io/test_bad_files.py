@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from relume.errors import InputError, TooLarge, UnreadableInput
 from relume.io import decode, encode, format_in, read, special_file
+from relume.io.png import SIGNATURE, chunk
 from relume.io.raster import open_header
 from relume.photo import Photo, to_image
 
@@ -85,14 +86,9 @@ def test_damaged_headers_never_crash(kind: str, at: int, junk: bytes) -> None:
 
 def png_bomb(side: int) -> bytes:
     """A PNG whose header promises far more pixels than there are."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + body))
-        return struct.pack(">I", len(body)) + kind + body + check
-
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
 
 
 def jpeg_bomb(side: int) -> bytes:

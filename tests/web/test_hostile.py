@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume.io.png import SIGNATURE, chunk
 from relume.web.settings import Settings
 
 from .conftest import Post, Service, packed, picture, running
@@ -30,13 +31,8 @@ def _still_alive(client: httpx.Client) -> object:
 
 
 def png(width: int, height: int, data: bytes) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 BOMB = zlib.compress(bytes(3 * 60_000 * 300), 9)

@@ -76,7 +76,7 @@ class Run:
     failed: int = 0
     left_as_is: int = 0
 
-    def tell(self, jobs: Sequence[Job]) -> None:
+    def preview(self, jobs: Sequence[Job]) -> None:
         """Say what :meth:`go` would do, as far as that shows without reading a picture."""
         for job in self._allowed(jobs):
             if os.access(job.source, os.R_OK):
@@ -84,11 +84,11 @@ class Run:
             else:
                 there = os.path.lexists(job.source)
                 self._fail(job, "may not be read" if there else "does not exist")
-        self._tell_existing()
-        self._tell_left_out()
+        self._report_existing()
+        self._report_left_out()
 
     def go(self, jobs: Sequence[Job]) -> None:
-        """Do every job; failures are told one a line, and counted.
+        """Do every job; failures are reported, one a line, and counted.
 
         Raises:
             RelumeError: nothing can be done: an option is wrong, or weights are missing.
@@ -120,10 +120,10 @@ class Run:
         except _NoRoomError as error:
             console.fail(f"{error}; stopped with {self._ready()} {how_far}")
             raise typer.Exit(1) from None
-        self._tell_existing()
+        self._report_existing()
         if not self.quiet:
             console.say(self._summary(time.monotonic() - began))
-            self._tell_left_out()
+            self._report_left_out()
 
     @contextmanager
     def _tiles_shown(self, bar: console.Bar, name: str) -> Iterator[None]:
@@ -209,7 +209,7 @@ class Run:
         console.trace(error)
         console.fail(console.reason(error), about=job.source)
 
-    def _tell_existing(self) -> None:
+    def _report_existing(self) -> None:
         if len(self.existing) == 1:
             console.fail(str(self.existing[0].refusal(overwrite=False)))
         elif self.existing:
@@ -219,7 +219,7 @@ class Run:
                 "--overwrite replaces them"
             )
 
-    def _tell_left_out(self) -> None:
+    def _report_left_out(self) -> None:
         """What of the folders named was not read, in a line; special files in a line each."""
         if self.quiet:
             return
@@ -246,8 +246,8 @@ class Run:
         if len(self.done) == 1 and not self.skipped and not self.failed:
             job = self.done[0]
             lit = f": left nearly as it is (looks lit; {option} changes it)"
-            told = lit if self.left_as_is else ""
-            return console.one_line(f"{job.source} -> {job.target} ({text}){told}")
+            note = lit if self.left_as_is else ""
+            return console.one_line(f"{job.source} -> {job.target} ({text}){note}")
         parts = [f"{console.count(len(self.done), 'photo')} enhanced"]
         if self.done:
             parts[0] += f" -> {self.output or 'beside the photos'}"

@@ -123,13 +123,13 @@ def _finder(
     for catalogue, spec in ((faces.detectors(), detector), (faces.landmarkers(), landmarker)):
         if spec is not None:
             catalogue.parse(spec)
-    asked = {
+    chosen = {
         "detector": detector,
         "landmarks": landmarker,
         "threshold": threshold,
         "views": None if views is None else options.parse_list(views),
     }
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     return lambda photo: faces.detect(photo, **given)
 
 
@@ -186,7 +186,7 @@ class Search:
     def run(
         self, targets: Sequence[tuple[str, Path | None]], *, as_text: bool, quiet: bool
     ) -> tuple[list[Outcome], int]:
-        """The outcomes of all photos, told as they come, and the exit code."""
+        """The outcomes of all photos, reported as they come, and the exit code."""
         outcomes: list[Outcome] = []
         try:
             with console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar:

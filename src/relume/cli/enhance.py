@@ -125,7 +125,7 @@ def enhance(
     for problem in found.problems:
         console.fail(f"cannot list {problem.filename}: {problem.strerror}")
     if dry_run:
-        run.tell(planned)
+        run.preview(planned)
     else:
         run.go(planned)
         if isinstance(work, Strip) and run.done and not quiet:

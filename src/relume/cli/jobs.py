@@ -201,7 +201,7 @@ def _apart(
         group = groups.setdefault(_location(plain[picture]), [])
         if not any(is_same(picture.source, other.source) for other in group):
             group.append(picture)
-    taken, jobs = set(groups), {}
+    used, jobs = set(groups), {}
     for group in groups.values():
         # a name that two would have goes to the one whose own it is, else to neither
         own = [p for p in group if len(group) == 1 or p.source.suffix == plain[p].suffix]
@@ -210,8 +210,8 @@ def _apart(
             if own[:1] != [picture]:
                 stems = _other_stems(picture.source, path.suffix)
                 others = (target(picture, stem, path.suffix) for stem in stems)
-                path = next(other for other in others if _location(other) not in taken)
-                taken.add(_location(path))
+                path = next(other for other in others if _location(other) not in used)
+                used.add(_location(path))
             jobs[picture] = Job(picture.source, path)
     return [jobs[picture] for picture in plain if picture in jobs]
 
@@ -249,8 +249,8 @@ def written_format(path: Path, format: str | None) -> str:
 
 def leave_results_file(folder: Path, inputs: Sequence[Path]) -> None:
     """Say in ``folder`` that results lie there, if it lies in a folder of ``inputs``."""
-    place = folder.resolve()
-    if not any(path.is_dir() and path.resolve() in place.parents for path in inputs):
+    resolved = folder.resolve()
+    if not any(path.is_dir() and path.resolve() in resolved.parents for path in inputs):
         return
     with suppress(OSError), (folder / RESULTS_FILE).open("x", encoding="utf-8") as file:
         file.write("relume's results: later runs leave this folder out while this file is here.\n")

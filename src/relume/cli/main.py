@@ -40,8 +40,8 @@ app.command("landmarks", help="Find 68 points in every face, too: detect --landm
 )
 
 
-def _tell_version(asked: bool) -> None:
-    if asked:
+def _print_version(given: bool) -> None:
+    if given:
         console.out(f"relume {__version__}")
         raise typer.Exit
 
@@ -50,7 +50,7 @@ def _tell_version(asked: bool) -> None:
 def relume(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Name the version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Name the version."),
     ] = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -64,8 +64,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     ``args`` are by default the process's own.
     """
     try:
-        asked = list(sys.argv[1:] if args is None else args) or ["--help"]
-        code = app(asked, prog_name="relume", standalone_mode=False)
+        given = list(sys.argv[1:] if args is None else args) or ["--help"]
+        code = app(given, prog_name="relume", standalone_mode=False)
     except RelumeError as error:
         console.fail(error)
         sys.exit(error.exit_code)

@@ -78,9 +78,9 @@ def _weights() -> dict[str, str]:
     """Where each entry of the weights manifest comes from, in words."""
     from relume import weights
 
-    told = {}
+    origins = {}
     for name, entry in weights.entries().items():
-        place = "shipped" if entry.shipped else f"fetched at first use from {entry.urls[0]}"
+        where = "shipped" if entry.shipped else f"fetched at first use from {entry.urls[0]}"
         trained = f"; trained on {entry.data}" if entry.data else ""
-        told[name] = f"{place}; {entry.licence}; {entry.source}{trained}"
-    return told
+        origins[name] = f"{where}; {entry.licence}; {entry.source}{trained}"
+    return origins

@@ -123,7 +123,7 @@ VerboseOption = Annotated[
 ]
 ThresholdOption = Annotated[
     float | None,
-    typer.Option("--threshold", help="Lowest score of a face that is told of, 0 to 1."),
+    typer.Option("--threshold", help="Lowest score of a face that is reported, 0 to 1."),
 ]
 
 

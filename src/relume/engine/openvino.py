@@ -127,17 +127,17 @@ def _compile(graph: openvino.Model, precision: str, threads: int) -> Any:
         raise DeviceError(f"OpenVINO cannot prepare the network: {_reason(error)}") from error
 
 
-def _precision(asked: str) -> str:
+def _precision(given: str) -> str:
     """The precision to run in, f32 or bf16."""
-    if asked == "auto":
+    if given == "auto":
         return "bf16" if has_amx_bf16() else "f32"
-    if asked == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if given == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise DeviceError("this CPU has no bf16 instructions; use precision f32 or auto")
-    return asked
+    return given
 
 
 def _reason(error: Exception) -> str:
-    """The telling line of OpenVINO's long exceptions: the last that is not a source position."""
+    """The line of OpenVINO's long exceptions that says why: the last that is no source position."""
     lines = [line.strip() for line in str(error).splitlines()]
-    telling = [x for x in lines if x and not x.startswith(("Exception from", "src/", "at "))]
-    return (telling or lines or [type(error).__name__])[-1][:200]
+    reasons = [x for x in lines if x and not x.startswith(("Exception from", "src/", "at "))]
+    return (reasons or lines or [type(error).__name__])[-1][:200]

@@ -14,7 +14,7 @@ from relume.errors import MissingExtra, ParameterError, WeightsError
 from relume.photo import Image
 
 Brightness = float | Literal["auto"]
-"""A wanted mean grey level in (0, 1], or "auto": the enhancer's own choice."""
+"""A target mean grey level in (0, 1], or "auto": the enhancer's own choice."""
 
 
 class Enhancer(Protocol):

@@ -77,7 +77,7 @@ class AutoGamma:
         summary="the power curve that brings the median luma to a target",
         licence="MIT",
         source="relume; exponent = log(target) / log(median)",
-        parameters=(Parameter("target", "wanted median of luma", 0.45, 0.05, 0.95),),
+        parameters=(Parameter("target", "target median of luma", 0.45, 0.05, 0.95),),
     )
 
     def __call__(self, image: Image) -> Image:

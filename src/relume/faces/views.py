@@ -175,9 +175,7 @@ def render_views(
         yield View(spec.name, _resized(enhanced[key], max(scale, 1.0)), scale)
 
 
-def render_full_size(
-    name: str, image: Image, *, runtime: Runtime | None = None, eight_bit: bool = False
-) -> View:
+def render_full_size(name: str, image: Image) -> View:
     """The view of this name at the photograph's own size, whatever scale it is searched at.
 
     Raises:
@@ -185,7 +183,7 @@ def render_full_size(
         RelumeError: as :func:`render_views`.
     """
     spec = replace(_parse(name), scale=1.0)
-    (view,) = render_views([spec], image, runtime=runtime, eight_bit=eight_bit)
+    (view,) = render_views([spec], image)
     return replace(view, name=spec.method)
 
 

@@ -191,9 +191,7 @@ def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int =
     return out
 
 
-def before_after(
-    before: Image, after: Image, *, labels: tuple[str, str] = ("before", "after")
-) -> Image:
+def before_after(before: Image, after: Image) -> Image:
     """Both pictures whole, side by side, a white line between them and a label in each.
 
     Raises:
@@ -209,7 +207,7 @@ def before_after(
     right = width + line.shape[1]
     size_px = int(min(max(12, min(height, width) / 24), 96))
     margin = max(4, size_px // 2)
-    for words, start, stop in ((labels[0], 0, width), (labels[1], right, right + width)):
+    for words, start, stop in (("before", 0, width), ("after", right, right + width)):
         _badge(out, words, start + margin, stop - margin, margin, font(size_px))
     return out
 
@@ -244,7 +242,7 @@ def _tag_px(sheet: _Sheet, face: FaceLike) -> int:
 
 
 def _tag_place(
-    sheet: _Sheet, face: FaceLike, taken: Sequence[tuple[float, float, float, float]]
+    sheet: _Sheet, face: FaceLike, occupied: Sequence[tuple[float, float, float, float]]
 ) -> tuple[float, float, float, float] | None:
     """Where a face's score hides nothing: above the box, below it, or beside; None if nowhere."""
     width, height = _tag_size(_tag_words(face), font(_tag_px(sheet, face)))
@@ -265,7 +263,7 @@ def _tag_place(
         right, bottom = left + width, top + height
         if not any(
             left < ox1 and ox0 < right and top < oy1 and oy0 < bottom
-            for ox0, oy0, ox1, oy1 in taken
+            for ox0, oy0, ox1, oy1 in occupied
         ):
             return (left, top, right, bottom)
     return None

@@ -150,9 +150,9 @@ def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:
     ceiling = np.float32(1) + h * np.expm1((before - np.float32(1)) / h)
     # a parabola joins the two branches of the minimum, so that its edge is not seen in a sky
     near = np.maximum(knee - np.abs(after - ceiling), 0)
-    wanted = np.minimum(after, ceiling) - near * near / (4 * knee)
+    target = np.minimum(after, ceiling) - near * near / (4 * knee)
     rise = after - before
-    share = (after - np.maximum(wanted, before)) / np.maximum(rise, np.float32(1e-6))
+    share = (after - np.maximum(target, before)) / np.maximum(rise, np.float32(1e-6))
     return np.where(rise > 0, np.clip(share, 0, 1), np.float32(0)).astype(np.float32, copy=False)
 
 

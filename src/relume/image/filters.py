@@ -53,18 +53,18 @@ def downscale(image: Image, width: int, height: int) -> Image:
 def guided_filter(
     guide: Image, source: Image, *, radius_px: int, eps: float, subsample: int = 1
 ) -> Image:
-    """``source`` (H, W) smoothed along the edges of ``guide``, grey (H, W) or colour (H, W, 3).
+    """``source`` (H, W) smoothed along the edges of ``guide`` (H, W).
 
     He, Sun, Tang, *Guided Image Filtering* (TPAMI 2013): in each window the output is linear in
-    the guide, q = a . I + b; grey by eq. 5, 6 and 8, colour by eq. 14 to 16. With ``subsample``
-    the coefficients are computed at 1 / subsample of the size (He, Sun, *Fast Guided Filter*,
-    2015) and only they are enlarged: details come from the guide at full size. ``eps`` is the
-    variance below which the guide counts as flat.
+    the guide, q = a I + b, by eq. 5, 6 and 8. With ``subsample`` the coefficients are computed at
+    1 / subsample of the size (He, Sun, *Fast Guided Filter*, 2015) and only they are enlarged:
+    details come from the guide at full size. ``eps`` is the variance below which the guide counts
+    as flat.
 
     Raises:
         ParameterError: sizes that do not fit, or a radius, eps or subsample that is not positive.
     """
-    if source.ndim != 2 or guide.shape not in (source.shape, (*source.shape, 3)):
+    if source.ndim != 2 or guide.shape != source.shape:
         raise ParameterError(
             f"expected a source (H, W) and a guide of its size, got {source.shape}, {guide.shape}"
         )
@@ -78,34 +78,18 @@ def guided_filter(
     small = (-(-width // step), -(-height // step))
     radius = max(1, radius_px // step)
     coarse_guide, coarse = (downscale(x, *small) for x in (guide, source))
-    solve = _grey_coefficients if guide.ndim == 2 else _colour_coefficients
-    slope, offset = solve(coarse_guide, coarse, radius, eps)
+    slope, offset = _coefficients(coarse_guide, coarse, radius, eps)
     slope, offset = (_grown(box_filter(x, radius), (width, height)) for x in (slope, offset))
-    scaled = slope * guide
-    return np.asarray((scaled if guide.ndim == 2 else scaled.sum(axis=2)) + offset, np.float32)
+    return np.asarray(slope * guide + offset, np.float32)
 
 
-def _grey_coefficients(guide: Image, source: Image, radius: int, eps: float) -> tuple[Image, Image]:
+def _coefficients(guide: Image, source: Image, radius: int, eps: float) -> tuple[Image, Image]:
     """a = cov(I, p) / (var(I) + eps), b = mean(p) - a mean(I): eq. 5 and 6."""
     guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
     variance = box_filter(guide * guide, radius) - guide_mean * guide_mean
     covariance = box_filter(guide * source, radius) - guide_mean * mean
     slope = covariance / (np.maximum(variance, 0) + np.float32(eps))
     return np.asarray(slope, np.float32), np.asarray(mean - slope * guide_mean, np.float32)
-
-
-def _colour_coefficients(
-    guide: Image, source: Image, radius: int, eps: float
-) -> tuple[Image, Image]:
-    """a = (Sigma + eps U)^-1 cov(I, p), b = mean(p) - a . mean(I): eq. 14 and 15."""
-    guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
-    covariance = box_filter(guide * source[:, :, None], radius) - guide_mean * mean[:, :, None]
-    products = guide[:, :, :, None] * guide[:, :, None, :]
-    sigma = box_filter(products.reshape(*source.shape, 9), radius).reshape(*source.shape, 3, 3)
-    sigma -= guide_mean[:, :, :, None] * guide_mean[:, :, None, :]
-    sigma += np.float32(eps) * np.eye(3, dtype=np.float32)
-    slope = np.linalg.solve(sigma, covariance[:, :, :, None])[:, :, :, 0].astype(np.float32)
-    return slope, mean - (slope * guide_mean).sum(axis=2)
 
 
 def _grown(image: Image, size: tuple[int, int]) -> Image:

@@ -99,10 +99,10 @@ def directories(data: bytes) -> Iterator[Directory]:
     if order is None:
         return
     (at,) = struct.unpack_from(order + "I", data, 4)
-    seen: set[int] = set()
+    visited: set[int] = set()
     entries = 0
-    while at and at not in seen and entries < MOST_ENTRIES:
-        seen.add(at)
+    while at and at not in visited and entries < MOST_ENTRIES:
+        visited.add(at)
         found = _directory(data, order, at)
         yield found
         entries += len(range(at + 2, found.next_at, 12))
@@ -112,9 +112,9 @@ def directories(data: bytes) -> Iterator[Directory]:
 def _directory(data: bytes, order: str, at: int) -> Directory:
     (count,) = struct.unpack_from(order + "H", data, at)
     entries: dict[int, Entry] = {}
-    for place in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI4x", data, place)
-        entries.setdefault(tag, Entry(tag, kind, number, place))
+    for start in range(at + 2, at + 2 + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI4x", data, start)
+        entries.setdefault(tag, Entry(tag, kind, number, start))
     return Directory(order, entries, at + 2 + 12 * count)
 
 
@@ -127,12 +127,12 @@ def directory_bytes(
     values = bytearray()
     values_at = at + 6 + 12 * (len(entries) + len(fields))
     for tag, kind, value in fields:
-        place = value.ljust(4, b"\0")
+        field = value.ljust(4, b"\0")
         if len(value) > 4:
-            place = struct.pack(order + "I", values_at + len(values))
+            field = struct.pack(order + "I", values_at + len(values))
             values += value + b"\0" * (len(value) % 2)
         count = len(value) // TYPE_BYTES[kind]
-        entries[tag] = struct.pack(order + "HHI", tag, kind, count) + place
+        entries[tag] = struct.pack(order + "HHI", tag, kind, count) + field
     packed = b"".join(entry for _, entry in sorted(entries.items()))
     return struct.pack(order + "H", len(entries)) + packed + bytes(4) + bytes(values)
 
@@ -230,7 +230,7 @@ def without_thumbnail(exif: bytes) -> bytes:
     struct.pack_into(found[0].order + "I", changed, found[0].next_at, 0)
     if 8 < start < stop <= len(exif):
         changed[start:stop] = bytes(stop - start)
-        # cameras put it last: then its place goes too
+        # cameras put it last: then its bytes go too
         if stop >= len(exif) - 4:
             del changed[start:]
     return bytes(changed)

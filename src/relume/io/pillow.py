@@ -134,8 +134,8 @@ def _from_pillow(picture: PIL.Image.Image) -> Raster:
     if mode in ("P", "PA", "LA", "La", "RGBa", "1") or "transparency" in picture.info:
         has_alpha = mode in ("PA", "LA", "La", "RGBa") or "transparency" in picture.info
         is_grey = mode in ("1", "L", "LA", "La") or _has_grey_palette(picture)
-        wanted = ("LA" if has_alpha else "L") if is_grey else ("RGBA" if has_alpha else "RGB")
-        picture = picture.convert(wanted) if mode != "1" or has_alpha else picture.convert("L")
+        target = ("LA" if has_alpha else "L") if is_grey else ("RGBA" if has_alpha else "RGB")
+        picture = picture.convert(target) if mode != "1" or has_alpha else picture.convert("L")
     if picture.mode == "CMYK":
         return _from_cmyk(picture)
     if picture.mode.startswith("I;16"):

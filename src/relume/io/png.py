@@ -101,7 +101,7 @@ def read_header(data: bytes) -> PngHeader:
     for kind, body in chunks:
         if kind == b"IEND":
             return header
-        _take(header, kind, bytes(body))
+        _read_chunk(header, kind, bytes(body))
     raise UnreadableInput("truncated PNG: the end is missing")
 
 
@@ -118,7 +118,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         at += 12 + length
 
 
-def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
+def _read_chunk(header: PngHeader, kind: bytes, body: bytes) -> None:
     if kind == b"tRNS":
         header.has_transparent_colour = True
     elif kind == b"eXIf":
@@ -129,10 +129,10 @@ def _take(header: PngHeader, kind: bytes, body: bytes) -> None:
         x, y = struct.unpack(">II", body[:8])
         header.fields["dpi"] = (x * METRE_PER_INCH, y * METRE_PER_INCH)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-        _take_text(header, kind, body)
+        _read_text(header, kind, body)
 
 
-def _take_text(header: PngHeader, kind: bytes, body: bytes) -> None:
+def _read_text(header: PngHeader, kind: bytes, body: bytes) -> None:
     """A keyword with its text; the EXIF and XMP that some programs put there are not text."""
     keyword, _, rest = body.partition(b"\0")
     text: bytes | None = rest
@@ -185,32 +185,33 @@ def _encode_grey_alpha(grey: Array, alpha: Array) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, GREY_ALPHA, 0, 0, 0)
     pixels = zlib.compress(filtered.tobytes(), COMPRESSION)
     chunks = (b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")
-    return SIGNATURE + b"".join(_chunk(kind, body) for kind, body in chunks)
+    return SIGNATURE + b"".join(chunk(kind, body) for kind, body in chunks)
 
 
 def _metadata_chunks(meta: Meta) -> bytes:
     out = b""
     if meta.icc:
-        out += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(meta.icc))
+        out += chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(meta.icc))
     if meta.dpi is not None:
         x, y = (round(d / METRE_PER_INCH) for d in meta.dpi)
-        out += _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+        out += chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
     if meta.exif:
-        out += _chunk(b"eXIf", meta.exif)
+        out += chunk(b"eXIf", meta.exif)
     if meta.xmp:
-        out += _chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + meta.xmp)
+        out += chunk(b"iTXt", XMP_KEYWORD + b"\0\0\0\0\0" + meta.xmp)
     for keyword, text in meta.text:
         key = " ".join(keyword.split()).encode("latin-1", "replace")[:79].strip()
         text = text.replace("\0", "")
         if not key:
             continue
         try:
-            out += _chunk(b"tEXt", key + b"\0" + text.encode("latin-1"))
+            out += chunk(b"tEXt", key + b"\0" + text.encode("latin-1"))
         except UnicodeEncodeError:
-            out += _chunk(b"iTXt", key + b"\0\0\0\0\0" + text.encode())
+            out += chunk(b"iTXt", key + b"\0\0\0\0\0" + text.encode())
     return out
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG: length, kind, body, check sum."""
     check = zlib.crc32(body, zlib.crc32(kind))
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", check)

@@ -78,9 +78,9 @@ def ellipse_bounds(ellipses: npt.ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Matches:
-    """One picture's detections, best score first, with the label each one took.
+    """One picture's detections, best score first, with the label each one is matched to.
 
-    ``scores`` is ``(N,)`` falling, ``detection`` the place of each in the order they were given,
+    ``scores`` is ``(N,)`` falling, ``detection`` the index of each in the order they were given,
     ``truth`` the index of its label or -1 for a false alarm, ``n_truth`` the number of labels.
     """
 
@@ -122,11 +122,11 @@ def match_detections(
     order = np.argsort(-score, kind="stable")
     free = np.ones(overlap.shape[1], bool)
     truth = np.full(len(score), -1, np.intp)
-    for place, i in enumerate(order):
+    for rank, i in enumerate(order):
         usable = np.where(free, overlap[i], -1.0)
         if usable.size and usable.max() > iou:
-            truth[place] = usable.argmax()
-            free[truth[place]] = False
+            truth[rank] = usable.argmax()
+            free[truth[rank]] = False
     return Matches(score[order], order, truth, overlap.shape[1])
 
 

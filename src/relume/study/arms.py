@@ -63,10 +63,10 @@ class Arm:
     def _picture(self, image: Image, file: Path | None) -> Image:
         if self.folder is not None:
             assert file is not None, "a folder arm is rendered from a file"
-            shown = dataset.load(file)
-            if shown.shape != image.shape:
-                raise InputError(f"{file}: expected shape {image.shape}, got {shown.shape}")
-            return shown
+            result = dataset.load(file)
+            if result.shape != image.shape:
+                raise InputError(f"{file}: expected shape {image.shape}, got {result.shape}")
+            return result
         if self.method is not None:
             return enhance(
                 image,
@@ -97,8 +97,8 @@ def parse(spec: str) -> Arm:
     name, rest = named(spec)
     if rest is not None:
         # "gamma=gamma:0.8" is clear; "gamma=0.8" is a slip of the pen
-        taken = name in methods() and rest.partition(":")[0] != name
-        if not name or not rest or name == ORIGINAL or taken:
+        ambiguous = name in methods() and rest.partition(":")[0] != name
+        if not name or not rest or name == ORIGINAL or ambiguous:
             raise ParameterError(
                 "expected NAME=DIR or NAME=SPEC with a name of your own (not that of another "
                 f"enhancer), got {spec!r}"
@@ -119,9 +119,9 @@ def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
         ParameterError: two arms of one name.
     """
     arms = [parse(spec) for spec in plan.arms]
-    shown = [arm.name for arm in arms]
-    if len(set(shown)) < len(shown):
-        raise ParameterError(f"two arms have the same name: {', '.join(sorted(shown))}")
+    used = [arm.name for arm in arms]
+    if len(set(used)) < len(used):
+        raise ParameterError(f"two arms have the same name: {', '.join(sorted(used))}")
     found: dict[str, dict[Unit, Path]] = {}
     for arm in arms:
         for level in plan.levels if arm.folder else ():

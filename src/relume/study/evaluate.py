@@ -1,6 +1,6 @@
 """One unit of a study: a picture at a level, through every arm and every detector.
 
-Each enhanced picture is computed once and shown to all detectors; the darkened picture is the
+Each enhanced picture is computed once and handed to all detectors; the darkened picture is the
 same for all arms.
 """
 
@@ -197,15 +197,15 @@ class Evaluator:
         Of several views the last one is the picture: the one that was enhanced. The reference is
         brought to its size.
         """
-        shown = views[-1].image
-        values: dict[str, Any] = {"mean": _rounded(mean_level(shown))}
+        picture = views[-1].image
+        values: dict[str, Any] = {"mean": _rounded(mean_level(picture))}
         if context.image is not None:
             with clock.on("compare"):
-                reference = _at_size(context.image, shown)
-                values["psnr"] = _rounded(psnr(shown, reference))
-                values["ssim"] = _rounded(ssim(shown, reference))
+                reference = _at_size(context.image, picture)
+                values["psnr"] = _rounded(psnr(picture, reference))
+                values["ssim"] = _rounded(ssim(picture, reference))
                 if self.plan.gt_mean:
-                    values["psnr_gt_mean"] = _rounded(psnr_gt_mean(shown, reference))
+                    values["psnr_gt_mean"] = _rounded(psnr_gt_mean(picture, reference))
         truth = context.truth[self.plan.detectors[0]]
         if truth and self.landmarker is not None:
             values["landmarks"] = tuple(self.landmarks(views, f.box, clock) for f in truth)
@@ -248,11 +248,11 @@ def make_detector(spec: str) -> Detector:
     return detectors().create(name, parameters)
 
 
-def _at_size(reference: Image, shown: Image) -> Image:
+def _at_size(reference: Image, view: Image) -> Image:
     """The reference at the size of a view, which may be shrunk."""
-    if reference.shape == shown.shape:
+    if reference.shape == view.shape:
         return reference
-    height, width = shown.shape[:2]
+    height, width = view.shape[:2]
     how = cv2.INTER_AREA if height < reference.shape[0] else cv2.INTER_CUBIC
     scaled = cv2.resize(reference, (width, height), interpolation=how)
     return np.clip(np.asarray(scaled, np.float32), np.float32(0), np.float32(1))

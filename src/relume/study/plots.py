@@ -298,14 +298,14 @@ def _plot(
     return Plot(f"{name}.svg", buffer.getvalue(), title, alt)
 
 
-def _look(arm: str, place: int) -> dict[str, Any]:
+def _look(arm: str, index: int) -> dict[str, Any]:
     """Colour, marker and line of an arm; the original is black, thick and always the same."""
     if arm == ORIGINAL:
         return {"color": INK, "marker": "o", "linestyle": "-", "linewidth": 2.4, "markersize": 6}
     return {
-        "color": COLOURS[(place - 1) % len(COLOURS)],
-        "marker": MARKERS[(place - 1) % len(MARKERS)],
-        "linestyle": DASHES[(place - 1) // len(COLOURS) % len(DASHES)],
+        "color": COLOURS[(index - 1) % len(COLOURS)],
+        "marker": MARKERS[(index - 1) % len(MARKERS)],
+        "linestyle": DASHES[(index - 1) // len(COLOURS) % len(DASHES)],
         "linewidth": 1.8,
         "markersize": 6,
     }

@@ -31,10 +31,10 @@ class Results:
         self.plan = plan
         self.labels = labels
         self.arms = tuple(arm_name(spec) for spec in plan.arms)
-        seen = dict.fromkeys(row.image for row in rows)
+        names = dict.fromkeys(row.image for row in rows)
         failed = {row.image for row in rows if row.error is not None}
-        self.names = tuple(name for name in seen if name not in failed)
-        self.failed = tuple(name for name in seen if name in failed)
+        self.names = tuple(name for name in names if name not in failed)
+        self.failed = tuple(name for name in names if name in failed)
         self._rows = {(r.image, r.level, r.arm, r.detector): r for r in rows}
         self._matches: dict[tuple[str, float | None, str, str], Matches] = {}
 

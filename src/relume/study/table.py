@@ -109,7 +109,7 @@ class PictureCell:
 
 @dataclass(frozen=True)
 class Failure:
-    """A picture that failed in an arm, and what was said."""
+    """A picture that failed in an arm, and its error."""
 
     image: str
     arm: str

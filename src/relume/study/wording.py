@@ -231,12 +231,12 @@ def _base(base: Sequence[Cell], detector: str, pictures: int, unit_noun: str) ->
 
 def _effect(cells: Sequence[Cell]) -> Effect:
     """At which levels an arm helps and hurts; () where neither was shown."""
-    shown = []
+    effects = []
     for word in ("helps", "hurts"):
         levels = tuple(c.level for c in cells if c.versus and c.versus.verdict.word == word)
         if levels:
-            shown.append((word, levels))
-    return tuple(shown)
+            effects.append((word, levels))
+    return tuple(effects)
 
 
 def _effect_sentence(arms: Sequence[str], effect: Effect, *, levels: bool) -> str:

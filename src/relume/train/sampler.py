@@ -133,7 +133,7 @@ class Sample:
 
     @property
     def nbytes(self) -> int:
-        """Memory taken."""
+        """Bytes in memory."""
         parts = (self.low, self.high, self.thumbnail, self.light, self.stops)
         return sum(part.nbytes for part in parts if part is not None)
 

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from urllib.parse import quote
 
 from relume.errors import MissingExtra, RelumeError
@@ -45,15 +46,9 @@ def serve(
         ParameterError: a ``RELUME_*`` variable outside its range.
         RelumeError: the address cannot be listened on.
     """
-    for package, module in (
-        ("fastapi", "fastapi"),
-        ("uvicorn", "uvicorn"),
-        ("python-multipart", "python_multipart"),
-    ):
-        try:
-            __import__(module)
-        except ImportError:
-            raise MissingExtra("the page and the HTTP service", "web", package) from None
+    for package in ("fastapi", "uvicorn", "python-multipart"):
+        if find_spec(package.replace("-", "_")) is None:
+            raise MissingExtra("the page and the HTTP service", "web", package)
     import uvicorn
 
     from relume.web.app import create_app
@@ -79,8 +74,12 @@ def serve(
         if on_ready is not None:
             on_ready(address + token)
         if browser:
+            import webbrowser
+
             here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-            _open_page(_address(here, number) + token)
+            page = _address(here, number) + token
+            # some browsers are terminal programs, which do not come back
+            threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -145,10 +144,3 @@ def _lan_host(host: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def _open_page(address: str) -> None:
-    import webbrowser
-
-    # some browsers are terminal programs, which do not come back
-    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -100,10 +100,10 @@ class GuardMiddleware:
 
     def _has_token(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        wanted = self._settings.token or ""
+        expected = self._settings.token or ""
         # bytes: compare_digest refuses str that is not ASCII
         same = hmac.compare_digest(
-            given.strip().encode("utf-8", "replace"), wanted.encode("utf-8", "replace")
+            given.strip().encode("utf-8", "replace"), expected.encode("utf-8", "replace")
         )
         return same and scheme.lower() == "bearer"
 
