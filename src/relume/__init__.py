@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from relume.faces import detectors as detectors
     from relume.faces import landmarkers as landmarkers
     from relume.frames import enhance_burst as enhance_burst
+    from relume.frames import enhance_frames as enhance_frames
+    from relume.frames import enhance_video as enhance_video
     from relume.io import read as read
     from relume.photo import Photo as Photo
 
 _HOMES = {
     "enhance": "relume.enhancers",
     "enhance_burst": "relume.frames",
+    "enhance_frames": "relume.frames",
+    "enhance_video": "relume.frames",
     "methods": "relume.enhancers",
     "read": "relume.io",
     "Photo": "relume.photo",

@@ -13,6 +13,7 @@ import typer
 
 from relume.cli import console, options
 from relume.cli.batch import Run
+from relume.cli.clips import ClipRun, CompareOption, FromOption, ToOption
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
@@ -32,7 +33,7 @@ def enhance(
         list[str],
         typer.Argument(
             metavar="PHOTO",
-            help="Photos, folders, or - for standard input.",
+            help="Photos, clips, folders of photos, or - for standard input.",
             show_default=False,
         ),
     ],
@@ -60,6 +61,9 @@ def enhance(
     ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into folders below folders.")] = True,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
+    start: FromOption = None,
+    end: ToOption = None,
+    compare: CompareOption = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
     dry_run: Annotated[
@@ -68,7 +72,7 @@ def enhance(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Relight photographs taken in the dark.
+    """Relight photographs and clips taken in the dark.
 
     One photo becomes night.relume.jpg beside it, with what was asked for in the name
     (night.relume-b30.jpg for --brightness 0.3), or what -o names. Folders keep their structure.
@@ -90,6 +94,10 @@ def enhance(
         strength=strength,
         protect_lit=protect_lit,
     )
+    asked = ClipRun(output, start, end, compare, overwrite=overwrite, quiet=quiet)
+    if asked.takes(inputs):
+        asked.go(inputs, work, dry_run=dry_run, skip_existing=skip_existing)
+        return
     if PIPE in (*inputs, output):
         if dry_run:
             raise ParameterError("--dry-run has nothing to tell about a pipe")

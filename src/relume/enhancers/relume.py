@@ -224,6 +224,15 @@ class RelumeEnhancer:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
         return self._metered(image, meter(image)) if self.local else self._target(thumbnail(image))
 
+    def reached_brightness(self, image: Image) -> float:
+        """The mean grey level of the result, as far as metering bounds what is aimed at."""
+        if self.local == 0 or not isinstance(self.brightness, str):
+            return self.target_brightness(image)
+        reading = meter(image)
+        target = self._metered(image, reading)
+        softness = reading.softness(target)
+        return reading.mean_at(reading.shadow_gain(target, softness), softness)
+
     def _target(self, small: Image) -> float:
         if isinstance(self.brightness, str):
             return self.estimate_brightness(_batch(small))

@@ -3,5 +3,13 @@
 from __future__ import annotations
 
 from relume.frames.burst import Burst, enhance_burst, merge_burst
+from relume.frames.clip import ClipRelighter, enhance_frames, enhance_video
 
-__all__ = ["Burst", "enhance_burst", "merge_burst"]
+__all__ = [
+    "Burst",
+    "ClipRelighter",
+    "enhance_burst",
+    "enhance_frames",
+    "enhance_video",
+    "merge_burst",
+]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from relume.errors import OutputError
@@ -69,6 +70,36 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise _exists(path)
     if path.exists() and not path.is_symlink() and not os.access(path, os.W_OK):
         raise OutputError(f"cannot write {path}: the file is read-only")
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """A name beside ``path`` to write to piece by piece; at the end that file becomes ``path``.
+
+    Whatever goes wrong before, Ctrl-C too, leaves ``path`` as it was and no half file.
+
+    Raises:
+        OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    path = Path(path)
+    check_writable(path, overwrite=overwrite)
+    if path.exists() and _is_stream(path):
+        raise OutputError(f"cannot write {path}: expected the name of a file")
+    partial = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.part{path.suffix}")
+    try:
+        yield partial
+        try:
+            if overwrite:
+                partial.replace(path)
+            else:
+                _claim(partial, path)
+        except FileExistsError:
+            raise _exists(path) from None
+        except OSError as error:
+            raise _refused(path, error) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _is_stream(path: Path) -> bool:

@@ -1,0 +1,248 @@
+"""Clips: every frame relit, in steady light, with what the frames before it have seen.
+
+Live: a frame comes out as it goes in, and the memory needed does not grow with the clip. Carried
+from frame to frame are how much brighter the result is than the clip (followed slowly), the last
+result, and how many frames each of its places holds. A cut starts anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from relume.enhancers import Brightness, enhance
+from relume.enhancers.api import build
+from relume.enhancers.options import DEFAULT_METHOD, check_options
+from relume.enhancers.relume import RelumeEnhancer
+from relume.errors import InputError
+from relume.frames.align import enlarged_flow, local_motion, pixel_grid, reduced
+from relume.frames.merge import trust
+from relume.image.exposure import mean_level, subsample
+from relume.image.filters import downscale
+from relume.image.parallel import for_row_blocks
+from relume.io.video import ClipReport, Progress, convert_clip
+from relume.photo import Array, Image, Photo, from_image, to_image
+
+CUT_SIDE_PX = 48
+"""Longer side of the copies on which cuts show."""
+SAME_SHOT = 0.5
+"""Correlation of two frames below which there is a cut between them."""
+LIGHT_SWITCHED = math.log(1.8)
+"""Change of the mean level, as a log, from which a light was switched: a cut as well."""
+
+METER_EVERY = 5
+"""Frames from one reading of the wanted brightness to the next."""
+FOLLOW = 0.15
+"""The share of a new reading in the light that is followed."""
+LEAK = 0.05
+"""The share of a change of brightness from one frame to the next that is let through; the rest is
+flicker unless it stays."""
+MOST_STEADYING = 1.35
+
+FLOW_SIDE_PX = 320
+"""Longer side of the copies on which the motion is found."""
+STILL_PX = (0.12, 0.35)
+"""Motion, in pixels of that copy, up to which a place stands still, and from which it moves: what
+noise moves must not be resampled again and again."""
+TRUST_SIDE_PX = 480
+"""Longer side of the copies on which frames are compared."""
+MOST_FRAMES = 8.0
+"""What a place holds at most: more would follow changes too slowly."""
+
+
+def enhance_frames(
+    frames: Iterable[Array], *, brightness: Brightness | None = None, **options: Any
+) -> Iterator[Array]:
+    """The frames of a clip or a camera, one by one, relit in steady light and with less noise.
+
+    ``frames`` are arrays as for :func:`relume.enhance`, ``brightness`` and ``options`` its options;
+    each result has the dtype and shape of its frame. A frame is asked for only when its result
+    is, and none is kept but the last: a camera and a clip of hours need the same memory.
+
+    Raises:
+        InputError: a frame that is no picture; it is named.
+        RelumeError: as :func:`relume.enhance`.
+    """
+    relighter = ClipRelighter(brightness=brightness, **options)
+    for number, frame in enumerate(frames, 1):
+        try:
+            image = to_image(frame)
+        except InputError as error:
+            raise InputError(f"frame {number}: {error}") from None
+        yield from_image(relighter(image), like=frame)
+
+
+def enhance_video(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    *,
+    brightness: Brightness | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    compare: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> ClipReport:
+    """Relight the clip in the file ``source`` and write it to ``target``; how many frames, notes.
+
+    Sound and subtitles are copied, timestamps, rotation and colour tags kept. ``start_s`` and
+    ``end_s`` name a part of it, ``compare`` puts before and after side by side, ``progress`` is
+    called with the frames done and, where known, their number. ``brightness`` and ``options`` are
+    those of :func:`relume.enhance`.
+
+    Raises:
+        RelumeError: as :func:`relume.io.video.convert_clip` and :func:`relume.enhance`.
+    """
+    relighter = ClipRelighter(brightness=brightness, **options)
+
+    def relit(frames: Iterator[Array]) -> Iterator[Array]:
+        for frame in frames:
+            result = from_image(relighter(to_image(frame)), like=frame)
+            yield np.hstack([frame, result]) if compare else result
+
+    return convert_clip(
+        Path(source),
+        Path(target),
+        relit,
+        start_s=start_s,
+        end_s=end_s,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+class ClipRelighter:
+    """What is carried from frame to frame; called with each frame (H, W, 3) in order."""
+
+    def __init__(self, *, brightness: Brightness | None = None, **options: Any) -> None:
+        """``brightness`` and ``options`` as of :func:`relume.enhance`.
+
+        Raises:
+            RelumeError: options that the method does not take.
+        """
+        given = {"method": DEFAULT_METHOD, **options}
+        method = build(
+            given["method"], parameters=given.get("parameters"), runtime=given.get("runtime")
+        )
+        checked = check_options(method.info, {"brightness": brightness})
+        self._options, self._brightness = options, checked.get("brightness")
+        self._method = method if isinstance(method, RelumeEnhancer) else None
+        if self._method is not None:
+            self._method = self._method.with_brightness(self._brightness or "auto").with_exposure(
+                local=options.get("local"),
+                exposure=None,
+                protect_lit=options.get("protect_lit", True),
+            )
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all frames: the next one is the first of a shot."""
+        self._glance: Image | None = None
+        self._level = 0.0
+        self._lift: float | None = None
+        self._age = 0
+        self._last: Image | None = None
+        self._held: Image | None = None
+
+    def __call__(self, frame: Image) -> Image:
+        """The frame relit, in [0, 1]."""
+        if self._is_cut(frame):
+            self.restart()
+            self._is_cut(frame)
+        relit = enhance(Photo(frame), brightness=self._target(frame), **self._options).pixels
+        self._last, self._held = self._merged(np.array(relit))
+        self._age += 1
+        return self._last
+
+    def _is_cut(self, frame: Image) -> bool:
+        """Whether the frame shows another shot than the one before; it is remembered."""
+        glance = np.sqrt(np.maximum(reduced(frame, CUT_SIDE_PX), 0))
+        level = math.log(max(mean_level(subsample(frame, 60_000)), 1e-4))
+        before, last = self._glance, self._level
+        self._glance, self._level = np.asarray(glance, np.float32), level
+        if before is None or self._last is None:
+            return False
+        if self._last.shape != frame.shape or abs(level - last) > LIGHT_SWITCHED:
+            return True
+        a, b = before - before.mean(), glance - glance.mean()
+        norm = math.sqrt(float((a * a).sum() * (b * b).sum()))
+        # what shows nothing (black) has no structure that could differ
+        return norm > 1e-4 * a.size and float((a * b).sum()) < SAME_SHOT * norm
+
+    def _target(self, frame: Image) -> Brightness | None:
+        """The brightness of this frame: what it is, lifted as the shot is."""
+        if self._method is None:
+            return self._brightness
+        level = math.exp(self._level)
+        if self._lift is None or self._age % METER_EVERY == 0:
+            wanted = math.log(max(self._method.reached_brightness(frame), 1e-3) / level)
+            self._lift = wanted if self._lift is None else self._followed(wanted)
+        return float(min(max(level * math.exp(self._lift), 1e-3), 1.0))
+
+    def _followed(self, wanted: float) -> float:
+        assert self._lift is not None
+        return self._lift + FOLLOW * (wanted - self._lift)
+
+    def _merged(self, relit: Image) -> tuple[Image, Image]:
+        """The relit frame with what the last result knows of it, and frames held (h, w)."""
+        height, width = relit.shape[:2]
+        small = _small(relit)
+        ones = np.ones(small.shape[:2], np.float32)
+        if self._last is None or self._held is None:
+            return relit, ones
+        flow = _steady_flow(relit, self._last)
+        grid = pixel_grid(height, width)
+        before = _warped(self._last, grid + enlarged_flow(flow, height, width), cv2.INTER_CUBIC)
+        shape = small.shape[:2]
+        held = _warped(self._held, pixel_grid(*shape) + enlarged_flow(flow, *shape))
+        old = _small(before)
+        gain = np.array(_steadying(small, old), np.float32)
+        known = trust(np.asarray(small * gain, np.float32), old) * held
+        share = np.reshape(cv2.resize(known / (known + 1), (width, height)), (height, width, 1))
+
+        def mix(rows: slice) -> None:
+            now = relit[rows] * gain
+            now += share[rows] * (before[rows] - now)
+            np.clip(now, 0, 1, out=relit[rows])
+
+        for_row_blocks(mix, relit)
+        return relit, np.asarray(np.minimum(known + 1, np.float32(MOST_FRAMES)), np.float32)
+
+
+def _small(image: Image) -> Image:
+    height, width = image.shape[:2]
+    scale = min(1.0, TRUST_SIDE_PX / max(height, width))
+    return downscale(image, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _warped(image: Image, positions: Image, how: int = cv2.INTER_LINEAR) -> Image:
+    moved = cv2.remap(image, positions, None, how, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.float32).reshape(image.shape)
+
+
+def _steady_flow(frame: Image, last: Image) -> Image:
+    """Flow (h, w, 2) on a reduced copy from ``frame`` to ``last``, 0 where only noise moves."""
+    flow = local_motion(reduced(frame, FLOW_SIDE_PX), reduced(last, FLOW_SIDE_PX))
+    flow = np.asarray(cv2.GaussianBlur(flow, (0, 0), 1.5), np.float32)
+    length = np.sqrt(np.square(flow).sum(axis=2, keepdims=True))
+    t = np.clip((length - STILL_PX[0]) / (STILL_PX[1] - STILL_PX[0]), 0, 1)
+    return np.asarray(flow * (t * t * (3 - 2 * t)), np.float32)
+
+
+def _steadying(frame: Image, last: Image) -> tuple[float, float, float]:
+    """The factor of each channel that takes the flicker out of ``frame``."""
+    a, b = (cv2.blur(x, (9, 9))[::4, ::4] for x in (last, frame))
+    open_ = (b.max(axis=2) < 0.93) & (b.min(axis=2) > 0.03)
+    if open_.sum() < 30:
+        return 1.0, 1.0, 1.0
+    logs = np.median(np.log(np.maximum(a[open_], 1e-3) / b[open_]), axis=0)
+    bound = math.log(MOST_STEADYING)
+    red, green, blue = (math.exp((1 - LEAK) * min(max(float(x), -bound), bound)) for x in logs)
+    return red, green, blue

@@ -1,0 +1,375 @@
+"""Video files, decoded and encoded one frame at a time by FFmpeg's libraries (PyAV).
+
+One pass: frames go through a function, all other streams are copied, and nothing is kept but what
+the codecs hold. The result is H.264 (libx264; VP9 in .webm) with the clip's own timestamps,
+rotation and colour tags.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relume.errors import InputError, MissingExtra, OutputError, ParameterError, UnreadableInput
+from relume.io.atomic import REASONS, whole_file
+from relume.photo import Array
+
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg",
+    ".mts", ".m2ts", ".ts", ".3gp", ".wmv", ".flv", ".ogv",
+)  # fmt: skip
+"""Endings of files that are taken for clips."""
+WRITTEN = {
+    ".mp4": "libx264", ".m4v": "libx264", ".mov": "libx264", ".mkv": "libx264",
+    ".webm": "libvpx-vp9",
+}  # fmt: skip
+"""The encoder of each ending that can be written."""
+CRF = 18
+HDR = {16: "PQ", 18: "HLG"}
+"""Transfer curves (ITU-T H.273) whose values are no sRGB."""
+UNSPECIFIED = 2
+MOST_ERRORS = 100
+"""Damaged packets after which the rest of a clip is given up."""
+
+
+@dataclass
+class ClipReport:
+    """What came of a clip: frames and seconds written, and what the user should know."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+Work = Callable[[Iterator[Array]], Iterable[Array]]
+Progress = Callable[[int, int | None], None]
+
+
+def is_clip(path: Path) -> bool:
+    """Whether the file's ending is a clip's."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def result_suffix(path: Path) -> str:
+    """The ending of a clip's result: its own, if that can be written, else Matroska's."""
+    return path.suffix if path.suffix.lower() in WRITTEN else ".mkv"
+
+
+def convert_clip(
+    source: Path,
+    target: Path,
+    work: Work,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ClipReport:
+    """Write to ``target`` what ``work`` makes of the frames of ``source``.
+
+    ``work`` gets an iterator of arrays (H, W, 3), uint8 or for more than 8 bit uint16, and gives
+    one array for each, in order. ``start_s`` and ``end_s`` cut the clip; ``progress`` is called
+    after every frame with how many are done and, where it is known, of how many. A clip that
+    breaks off keeps what decoded, and the report says so; otherwise nothing is written.
+
+    Raises:
+        MissingExtra: PyAV is not installed.
+        UnreadableInput: no video in the file, or nothing of it decodes.
+        InputError: HDR, or nothing between ``start_s`` and ``end_s``.
+        ParameterError: an ending that cannot be written, or an end before the start.
+        OutputError: the target exists, is the source, or cannot be written.
+    """
+    av = _library()
+    if target.suffix.lower() not in WRITTEN:
+        known = ", ".join(WRITTEN)
+        raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
+    if end_s is not None and end_s <= start_s:
+        raise ParameterError(f"the end ({end_s:g} s) must lie after the start ({start_s:g} s)")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OutputError(f"the result would replace the input {source}; name another output")
+    with _opened(av, source) as clip, whole_file(target, overwrite=overwrite) as partial:
+        conversion = _Conversion(av, clip, source, start_s, end_s, progress)
+        try:
+            with av.open(str(partial), "w", options=_muxing(target)) as out:
+                conversion.run(out, work, WRITTEN[target.suffix.lower()])
+        except OSError as error:  # also what PyAV raises
+            if error.errno in REASONS and error.errno != errno.ENOENT:
+                reason = REASONS[error.errno]
+                raise OutputError(f"cannot write {target}: {reason}") from error
+            raise OutputError(f"cannot write {target}: {error}") from error
+    return conversion.report
+
+
+def _library() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise MissingExtra("video", "video", "av") from None
+    return av
+
+
+def _opened(av: Any, source: Path) -> Any:
+    if not source.exists():
+        raise UnreadableInput(f"{source} does not exist")
+    try:
+        clip = av.open(str(source), metadata_errors="replace")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableInput(f"{source} is no clip that can be decoded: {reason}") from error
+    if not clip.streams.video:
+        clip.close()
+        raise UnreadableInput(f"{source} holds no video")
+    return clip
+
+
+def _muxing(target: Path) -> dict[str, str]:
+    return {"movflags": "+faststart"} if target.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+
+
+class _Conversion:
+    """One pass from an open clip to an open output."""
+
+    def __init__(
+        self,
+        av: Any,
+        clip: Any,
+        source: Path,
+        start_s: float,
+        end_s: float | None,
+        progress: Progress | None,
+    ) -> None:
+        self._av, self._clip, self._source = av, clip, source
+        self._video = clip.streams.video[0]
+        self._video.thread_type = "AUTO"
+        self._start_s, self._end_s, self._progress = start_s, end_s, progress
+        self._base: Fraction = self._video.time_base or Fraction(1, 1000)
+        self._times: deque[int] = deque()
+        self._copies: dict[int, Any] | None = None
+        self._waiting: deque[Any] = deque()
+        self._last_pts: int | None = None
+        self._step = max(1, round(1 / (float(self._video.average_rate or 25) * self._base)))
+        self.report = ClipReport()
+        self._kept_tags: tuple[int, int] = (UNSPECIFIED, 0)
+        self._rotation = 0
+
+    def run(self, out: Any, work: Work, encoder: str) -> None:
+        """All frames through ``work`` to ``out``; other streams copied on the way."""
+        frames = self._frames(out)
+        first = next(frames, None)
+        if first is None:
+            between = self._start_s > 0 or self._end_s is not None
+            what = "no frame between these times" if between else "no frame that decodes"
+            raise (InputError if between else UnreadableInput)(f"{self._source} holds {what}")
+        stream, deep = None, first.dtype == np.uint16
+        total = self._expected_frames()
+        for result in work(_chained(first, frames)):
+            if stream is None:
+                stream = self._add_video(out, encoder, result, deep=deep)
+                self._copies = self._add_copies(out)
+                stream.codec_context.open()
+                out.start_encoding()
+                self._copy_waiting(out)
+            self._encode(out, stream, result)
+            self.report.frames += 1
+            if self._progress is not None:
+                self._progress(self.report.frames, total)
+        if stream is not None:
+            out.mux(stream.encode(None))
+        self._note_early_end()
+
+    def _frames(self, out: Any) -> Iterator[Array]:
+        """The frames between the times asked for, as arrays."""
+        if self._start_s > 0:
+            self._clip.seek(int(self._start_s * 1_000_000), backward=True)
+        for frame in self._decoded(out):
+            seconds = self._time(frame)
+            if self._end_s is not None and seconds >= self._end_s:
+                return
+            if seconds >= self._start_s - 1e-6:
+                yield self._array(frame)
+
+    def _decoded(self, out: Any) -> Iterator[Any]:
+        """Every frame that decodes; packets of other streams go to ``out`` on the way."""
+        packets, errors = self._clip.demux(), 0
+        broken = (self._av.error.InvalidDataError, self._av.error.EOFError)
+        while errors < MOST_ERRORS:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.stream.index != self._video.index:
+                    self._waiting.append(packet)  # until the header can be written
+                    self._copy_waiting(out)
+                    continue
+                frames = packet.decode()
+            except broken as error:
+                if not errors:
+                    self.report.notes.append(f"a damaged part of the clip is left out ({error})")
+                errors += 1
+                packets = self._clip.demux()  # the one that raised is at its end
+                continue
+            yield from frames
+        with suppress(*broken):
+            yield from self._video.decode(None)  # what the decoder still holds
+
+    def _time(self, frame: Any) -> float:
+        """When a frame is shown, in seconds of the clip; its timestamp is kept for the result."""
+        pts = frame.pts
+        if pts is None:
+            pts = 0 if self._last_pts is None else self._last_pts + self._step
+        if self._last_pts is not None and pts <= self._last_pts:
+            pts = self._last_pts + 1
+        self._last_pts = pts
+        begin = self._clip.start_time or 0
+        seconds = float(pts * self._base) - begin / 1_000_000
+        within = self._end_s is None or seconds < self._end_s
+        if seconds >= self._start_s - 1e-6 and within:
+            self._times.append(pts - round(self._start_s / self._base))
+        self.report.seconds = seconds - self._start_s
+        return seconds
+
+    def _array(self, frame: Any) -> Array:
+        """The frame as RGB, by the matrix and range that it says it has."""
+        if frame.color_trc in HDR:
+            raise InputError(
+                f"{self._source} is HDR ({HDR[frame.color_trc]}), which is not supported: "
+                "convert it to SDR first (ffmpeg's zscale and tonemap filters)"
+            )
+        if frame.format.name.startswith(("yuva", "rgba", "bgra", "argb")) and not any(
+            "transparency" in note for note in self.report.notes
+        ):
+            self.report.notes.append("the clip's transparency is dropped")
+        self._kept_tags = (frame.colorspace, frame.color_range)
+        self._rotation = frame.rotation
+        deep = max(c.bits for c in frame.format.components) > 8
+        return np.asarray(frame.to_ndarray(format="rgb48le" if deep else "rgb24"))
+
+    def _add_video(self, out: Any, encoder: str, first: Array, *, deep: bool) -> Any:
+        source, context = self._video, self._video.codec_context
+        stream = out.add_stream(encoder, rate=source.average_rate or 25)
+        height, width = first.shape[:2]
+        stream.width, stream.height = width, height
+        stream.pix_fmt = self._pixel_format(encoder, width, height, deep=deep)
+        stream.options = (
+            {"crf": str(CRF), "preset": "fast"}
+            if encoder == "libx264"
+            else {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"}
+        )
+        coding = stream.codec_context
+        coding.time_base = self._base
+        for tag in ("color_primaries", "color_trc", "colorspace", "color_range"):
+            setattr(coding, tag, getattr(context, tag))
+        if context.sample_aspect_ratio:
+            coding.sample_aspect_ratio = context.sample_aspect_ratio
+        if self._rotation:
+            stream.set_display_rotation(self._rotation)
+        for key, value in source.metadata.items():
+            if key in ("title", "language", "creation_time"):
+                stream.metadata[key] = value
+        return stream
+
+    def _pixel_format(self, encoder: str, width: int, height: int, *, deep: bool) -> str:
+        own = self._video.codec_context.pix_fmt or "yuv420p"
+        known = {f.name for f in self._av.Codec(encoder, "w").video_formats or ()}
+        choice = own if own in known else "yuv420p10le" if deep else "yuv420p"
+        if choice not in known:
+            choice = "yuv420p"
+        odd = width % 2 or height % 2
+        return choice.replace("420", "444").replace("422", "444") if odd else choice
+
+    def _encode(self, out: Any, stream: Any, result: Array) -> None:
+        if not self._times:
+            raise InputError("more frames came out than went in")
+        deep = result.dtype == np.uint16
+        frame = self._av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(result), format="rgb48le" if deep else "rgb24"
+        )
+        space, span = self._kept_tags
+        frame = frame.reformat(
+            format=stream.pix_fmt, dst_colorspace=space, dst_color_range=span or 1
+        )
+        frame.pts, frame.time_base = self._times.popleft(), self._base
+        out.mux(stream.encode(frame))
+
+    def _add_copies(self, out: Any) -> dict[int, Any]:
+        copies: dict[int, Any] = {}
+        for key, value in self._clip.metadata.items():
+            out.metadata[key] = value
+        for stream in self._clip.streams:
+            if stream.index == self._video.index or stream.type not in ("audio", "subtitle"):
+                if stream.type == "video" and stream.index != self._video.index:
+                    self.report.notes.append("a second video stream is left out")
+                continue
+            try:
+                copy = out.add_stream_from_template(stream)
+            except (ValueError, OSError, self._av.error.FFmpegError):
+                name = getattr(stream.codec_context, "name", "unknown")
+                self.report.notes.append(
+                    f"a {stream.type} stream ({name}) is left out: "
+                    "the output's container cannot hold it; -o clip.mkv can"
+                )
+                continue
+            copy.metadata.update(stream.metadata)
+            copies[stream.index] = copy
+        return copies
+
+    def _copy_waiting(self, out: Any) -> None:
+        while self._copies is not None and self._waiting:
+            packet = self._waiting.popleft()
+            if packet.stream.index in self._copies:
+                self._copy(out, packet, self._copies[packet.stream.index])
+
+    def _copy(self, out: Any, packet: Any, stream: Any) -> None:
+        if packet.dts is None and packet.pts is None:
+            return  # the flush at the end
+        base = packet.time_base
+        when = packet.pts if packet.pts is not None else packet.dts
+        seconds = float(when * base) - (self._clip.start_time or 0) / 1_000_000
+        if seconds < self._start_s or (self._end_s is not None and seconds >= self._end_s):
+            return
+        shift = round(self._start_s / base)
+        for name in ("pts", "dts"):
+            if getattr(packet, name) is not None:
+                setattr(packet, name, getattr(packet, name) - shift)
+        packet.stream = stream
+        out.mux(packet)
+
+    def _expected_frames(self) -> int | None:
+        duration = self._duration_s()
+        if not duration:
+            return None
+        rate = float(self._video.average_rate or 25)
+        span = min(duration, self._end_s or duration) - self._start_s
+        return max(1, round(span * rate))
+
+    def _duration_s(self) -> float:
+        if self._video.duration:
+            return float(self._video.duration * self._base)
+        return (self._clip.duration or 0) / 1_000_000
+
+    def _note_early_end(self) -> None:
+        """Say so if the clip is shorter than its header says."""
+        duration = self._duration_s()
+        missing = duration - self._start_s - self.report.seconds
+        if (
+            self._end_s is None
+            and duration
+            and missing > max(0.5, float(5 * self._step * self._base))
+        ):
+            self.report.notes.append(
+                f"the clip breaks off after {self.report.seconds:.1f} of {duration:.1f} s: "
+                "what decoded is kept"
+            )
+
+
+def _chained(first: Array, rest: Iterator[Array]) -> Iterator[Array]:
+    yield first
+    yield from rest

@@ -1,0 +1,131 @@
+"""Clips: steady light, less noise, no trace of what was there before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import relume
+from relume.errors import InputError, ParameterError
+from relume.frames import ClipRelighter
+from relume.photo import Array, Image, quantise
+
+from .conftest import moved, night, psnr, scene
+
+LIGHT = 0.42
+
+
+def still(count: int, *, k: float = 0.03, flicker: float = 0.0) -> list[Array]:
+    rng = np.random.default_rng(1)
+    bright = scene()
+    return [
+        quantise(night(bright, n, k * float(1 + rng.normal(0, flicker))), np.uint8)
+        for n in range(count)
+    ]
+
+
+def change(frames: list[Array]) -> float:
+    """Standard deviation of the frame-to-frame differences of the mean level, in levels."""
+    return float(np.std(np.diff([f.mean() for f in frames])))
+
+
+def test_a_still_clip_stands_still() -> None:
+    dark = still(8)
+    alone = [relume.enhance(f, brightness=LIGHT) for f in dark]
+    clip = list(relume.enhance_frames(iter(dark), brightness=LIGHT))
+    assert all(f.dtype == np.uint8 and f.shape == dark[0].shape for f in clip)
+    assert np.array([f.mean() / 255 for f in clip]) == pytest.approx(LIGHT, abs=0.03)
+    variance = np.mean([np.var(x[4:], axis=0).mean() for x in [np.float32(clip)]])
+    frame_by_frame = np.var(np.float32(alone[4:]), axis=0).mean()
+    assert variance < frame_by_frame / 4
+    bright = scene()
+    assert psnr(clip[-1] / 255, bright) > psnr(alone[-1] / 255, bright)
+
+
+@pytest.mark.parametrize("brightness", [None, LIGHT])
+def test_a_cameras_flicker_is_taken_out(brightness: float | None) -> None:
+    dark = still(8, flicker=0.08)
+    options = {} if brightness is None else {"brightness": brightness}
+    clip = list(relume.enhance_frames(dark, **options))
+    assert change(clip) < 0.4 * change([relume.enhance(f, method="gamma:0.4") for f in dark])
+
+
+def test_what_moves_leaves_no_trail() -> None:
+    bright, head = scene(), scene(40, 40, which="chelsea")
+    truths = []
+    for n in range(6):
+        truth = bright.copy()
+        truth[70:110, 20 + 30 * n : 60 + 30 * n] = head
+        truths.append(truth)
+    dark = [night(t, n, 0.1) for n, t in enumerate(truths)]
+    clip = list(relume.enhance_frames(dark, brightness=LIGHT))
+    for n in range(2, 6):
+        one = relume.enhance(dark[n], brightness=LIGHT)
+        of = (slice(70, 110), slice(20, None))
+        assert psnr(clip[n][of], truths[n][of]) > psnr(one[of], truths[n][of]) - 0.3
+        assert psnr(clip[n], truths[n]) > psnr(one, truths[n]) - 0.1
+
+
+def test_a_panning_camera_keeps_sharp() -> None:
+    bright = scene(400, 300)
+    truths = [moved(bright, -4 * n, -2 * n)[60:240, 60:300] for n in range(7)]
+    dark = [night(np.ascontiguousarray(t), n, 0.03) for n, t in enumerate(truths)]
+    clip = list(relume.enhance_frames(dark, brightness=LIGHT))
+    light = [float(c.mean() / t.mean()) for c, t in zip(clip, truths, strict=True)]
+    assert light == pytest.approx([light[0]] * 7, rel=0.03)  # brighter where the scene is
+    gains = [
+        psnr(c / c.mean(), t / t.mean()) - psnr(one / one.mean(), t / t.mean())
+        for c, t, one in zip(
+            clip, truths, (relume.enhance(d, brightness=LIGHT) for d in dark), strict=True
+        )
+    ]
+    assert min(gains) > -0.1
+    assert np.mean(gains[2:]) > 0.2
+
+
+def test_nothing_bleeds_over_a_cut() -> None:
+    first = [night(scene(), n) for n in range(3)]
+    second = [night(scene(which="coffee"), n) for n in range(3, 5)]
+    after = list(relume.enhance_frames([*first, *second]))[3:]
+    fresh = list(relume.enhance_frames(second))
+    for a, b in zip(after, fresh, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_light_that_is_switched_on_starts_anew() -> None:
+    frames = [night(scene(), n, 0.01) for n in range(2)] + [night(scene(), 3, 0.2)]
+    lit = list(relume.enhance_frames(frames))[-1]
+    assert np.array_equal(lit, next(iter(relume.enhance_frames(frames[2:]))))
+
+
+def test_frames_are_asked_for_one_by_one_and_not_kept() -> None:
+    asked = 0
+
+    def camera() -> Iterator[Image]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield night(scene(60, 40), asked)
+
+    clip = relume.enhance_frames(camera())
+    for n in range(1, 4):
+        next(clip)
+        assert asked == n
+
+
+def test_other_methods_and_changing_sizes_work() -> None:
+    frames = [night(scene(60, 40), 0), night(scene(60, 40), 1), night(scene(50, 40), 2)]
+    shapes = [f.shape for f in relume.enhance_frames(frames, method="gamma:0.4")]
+    assert shapes == [f.shape for f in frames]
+    for tiny in (np.zeros((1, 1, 3), np.uint8), np.zeros((9, 5), np.uint8)):
+        assert [f.shape for f in relume.enhance_frames([tiny, tiny])] == [tiny.shape] * 2
+
+
+def test_bad_frames_and_options_are_named() -> None:
+    with pytest.raises(InputError, match="frame 2: expected an image of shape"):
+        list(relume.enhance_frames([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 2), np.uint8)]))
+    with pytest.raises(ParameterError, match="brightness"):
+        ClipRelighter(brightness=3)
+    assert list(relume.enhance_frames([])) == []
