@@ -8,22 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relume.cli import console
-from relume.cli.options import (
-    Device,
-    DeviceOption,
-    MegapixelsOption,
-    MethodOption,
-    OverwriteOption,
-    ParamOption,
-    Precision,
-    PrecisionOption,
-    QualityOption,
-    QuietOption,
-    VerboseOption,
-    parse_method,
-    parse_runtime,
-)
+from relume.cli import console, options
 from relume.enhancers.options import BRIGHTNESS
 from relume.errors import InputError, OutputError, ParameterError, RelumeError
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
@@ -47,8 +32,8 @@ def burst(
         str | None,
         typer.Option("--output", "-o", help="A file; for several bursts a folder."),
     ] = None,
-    method: MethodOption = None,
-    param: ParamOption = None,
+    method: options.MethodOption = None,
+    param: options.ParamOption = None,
     brightness: Annotated[
         str | None,
         typer.Option(
@@ -68,13 +53,13 @@ def burst(
             show_default="the first, unless another is clearly sharper",
         ),
     ] = None,
-    quality: QualityOption = None,
-    overwrite: OverwriteOption = False,
-    max_megapixels: MegapixelsOption = MAX_MEGAPIXELS,
-    device: DeviceOption = Device.auto,
-    precision: PrecisionOption = Precision.auto,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
+    quality: options.QualityOption = None,
+    overwrite: options.OverwriteOption = False,
+    max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
+    device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.Precision.auto,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
 ) -> None:
     """Merge photos taken one after the other in the dark into one with less noise.
 
@@ -84,14 +69,14 @@ def burst(
     console.be_verbose(verbose)
     if quality is not None:
         QUALITY.check(quality)
-    name, parameters = parse_method(method, param)
+    name, parameters = options.parse_method(method, param)
     bursts = _bursts(inputs)
     if reference is not None and len(bursts) > 1:
         raise ParameterError("--reference names a photo of one burst, but there are several")
-    options = {
+    given = {
         "method": name,
         "parameters": parameters,
-        "runtime": parse_runtime(device, precision),
+        "runtime": options.parse_runtime(device, precision),
         "brightness": None if brightness is None else BRIGHTNESS.check(brightness),
     }
     writing = {"overwrite": overwrite, "quality": quality}
@@ -101,7 +86,7 @@ def burst(
             target = _target(photos, output, several=len(bursts) > 1)
             _refuse(photos, target, overwrite=overwrite)
             began = time.monotonic()
-            note = _merge(photos, target, reference, options, writing, max_megapixels)
+            note = _merge(photos, target, reference, given, writing, max_megapixels)
             seconds = time.monotonic() - began
             if not quiet:
                 console.say(console.one_line(f"{note} -> {target} ({seconds:.1f} s)"))
@@ -164,7 +149,7 @@ def _merge(
     photos: Sequence[Path],
     target: Path,
     reference: str | None,
-    options: dict[str, Any],
+    given: dict[str, Any],
     writing: dict[str, Any],
     max_megapixels: float,
 ) -> str:
@@ -181,7 +166,7 @@ def _merge(
         index = same[0]
     try:
         pictures = [read(path, max_megapixels=max_megapixels) for path in photos]
-        merged = merge_burst(pictures, reference=index, **options)
+        merged = merge_burst(pictures, reference=index, **given)
     except KeyboardInterrupt:
         console.say("stopped: nothing was written")
         raise typer.Exit(console.INTERRUPTED) from None

@@ -70,10 +70,10 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def some(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, on one line, and dots for the rest."""
-    first = list(islice(names, most + 1))
-    return one_line(", ".join(first[:most])) + (", ..." if len(first) > most else "")
+def some(names: Iterable[str]) -> str:
+    """The first three names, on one line, and dots for the rest."""
+    first = list(islice(names, 4))
+    return one_line(", ".join(first[:3])) + (", ..." if len(first) > 3 else "")
 
 
 class _ToStderr(logging.Handler):

@@ -1,4 +1,4 @@
-"""The app: commands by name, and the one place where errors become exit codes.
+"""The app: commands by name, and the one function where errors become exit codes.
 
 Commands import what is heavy (OpenCV, OpenVINO, torch) inside their functions, and help texts are
 plain, so that ``relume --help`` answers at once.

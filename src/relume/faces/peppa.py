@@ -66,10 +66,10 @@ class Peppa:
         """The 68 points of the face in ``box`` (a detector's box, from hairline to chin)."""
         check_image(image)
         for _ in range(self.passes - 1):
-            box = box_around(self._place(image, box, mirror=False))
-        return self._place(image, box, mirror=self.mirror).astype(np.float32)
+            box = box_around(self._predict(image, box, mirror=False))
+        return self._predict(image, box, mirror=self.mirror).astype(np.float32)
 
-    def _place(self, image: Image, box: Box, *, mirror: bool) -> Points:
+    def _predict(self, image: Image, box: Box, *, mirror: bool) -> Points:
         pixels, side_px, corner = square_crop(image, box)
         points = self._points(pixels)
         if mirror:

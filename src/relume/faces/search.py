@@ -113,7 +113,7 @@ def _levels(image: Image) -> Iterator[tuple[float, Image]]:
 
 
 def _tiles(level: Image) -> Iterator[tuple[int, int, Image]]:
-    """Overlapping tiles with their places; the level itself if it is small enough."""
+    """Overlapping tiles with their corners; the level itself if it is small enough."""
     height, width = level.shape[:2]
     for y in _starts(height):
         for x in _starts(width):

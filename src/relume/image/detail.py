@@ -2,8 +2,8 @@
 
 A large photo costs a network more than its finest scale is worth: in the dark that scale is
 mostly noise. So the network sees half the size, and what a half-size picture cannot hold, the
-photo's own finest luma detail, is added again, multiplied as the network multiplied contrast in
-that place, and shrunk where it does not rise above the noise.
+photo's own finest luma detail, is added again, multiplied as the network multiplied contrast at
+that point, and shrunk where it does not rise above the noise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from relume.photo import Image
 GAIN_RADIUS_PX = 3
 """Radius of the window of the local gain, at half size."""
 FLAT = 1e-5
-"""Variance of luma below which a place of the half-size photo counts as flat."""
+"""Variance of luma below which a region of the half-size photo counts as flat."""
 MOST_GAIN = 12.0
 NOISE_K = 1.0
 """Standard deviations of noise that a detail must exceed; of 1 to 3, best PSNR when darkened."""
@@ -54,7 +54,7 @@ def relight_halved(image: Image, relight: Callable[[Image], Image]) -> Image:
 
     g = cov(Y(small), Y(relight(small))) / (var(Y(small)) + eps) in windows of 7x7 (the slope of
     He et al.'s guided filter), in [0, 12], and w in [0, 1] the Wiener share of the detail's local
-    energy above the noise, which is the energy of the picture's quieter places. Not clamped.
+    energy above the noise, which is the energy of the picture's quieter regions. Not clamped.
 
     Besides ``image`` and the result, only what is still to be done of the half size is in memory.
     """

@@ -103,12 +103,12 @@ class _Sheet:
         """Dark words on a coloured ground, their upper left corner at (left, top)."""
         face = font(size_px)
         width, height = _tag_size(words, face)
-        place = np.s_[top : top + height, left : left + width]
+        window = np.s_[top : top + height, left : left + width]
         ground = np.empty((height, width, 3), np.float32)
         ground[...] = np.asarray(colour, np.float32) / 255
-        self.ink[place] = 255
-        self.rim[place] = 0
-        self.colour[place] = np.rint(255 * lettered(ground, words, face, BLACK))
+        self.ink[window] = 255
+        self.rim[window] = 0
+        self.colour[window] = np.rint(255 * lettered(ground, words, face, BLACK))
 
     def over(self, image: Image) -> Image:
         """The picture under the sheet."""
@@ -116,12 +116,12 @@ class _Sheet:
         left, top, width, height = cv2.boundingRect(cv2.max(self.ink, self.rim))
         if not width:
             return out
-        place = np.s_[top : top + height, left : left + width]
-        ink = (self.ink[place].astype(np.float32) / np.float32(255))[:, :, None]
-        rim = (self.rim[place].astype(np.float32) * np.float32(RIM_SHARE / 255))[:, :, None]
-        colour = self.colour[place].astype(np.float32) / np.float32(255)
-        below = out[place] * (1 - rim)
-        out[place] = below + ink * (colour - below)
+        window = np.s_[top : top + height, left : left + width]
+        ink = (self.ink[window].astype(np.float32) / np.float32(255))[:, :, None]
+        rim = (self.rim[window].astype(np.float32) * np.float32(RIM_SHARE / 255))[:, :, None]
+        colour = self.colour[window].astype(np.float32) / np.float32(255)
+        below = out[window] * (1 - rim)
+        out[window] = below + ink * (colour - below)
         return out
 
 
@@ -144,15 +144,17 @@ def draw_faces(
             _draw_landmarks(sheet, face)
     for face, colour in coloured:
         x0, y0, x1, y1 = face.box
-        corners = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)])
-        sheet.line(corners, colour, _line_px(sheet, face), closed=True)
+        outline = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)])
+        sheet.line(outline, colour, _line_px(sheet, face), closed=True)
     hidden: list[tuple[float, float, float, float]] = []
     for face, colour in reversed(coloured):
         others = [other.box for other, _ in coloured if other is not face]
-        place = _tag_place(sheet, face, others + hidden)
-        if place is not None:
-            hidden.append(place)
-            sheet.tag(_tag_words(face), int(place[0]), int(place[1]), colour, _tag_px(sheet, face))
+        corners = _tag_corners(sheet, face, others + hidden)
+        if corners is not None:
+            hidden.append(corners)
+            sheet.tag(
+                _tag_words(face), int(corners[0]), int(corners[1]), colour, _tag_px(sheet, face)
+            )
     return sheet.over(image)
 
 
@@ -160,7 +162,7 @@ def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int =
     """The pictures side by side on white, each with its caption above it.
 
     Every picture is scaled to ``height_px``; one more than three times as wide is shown smaller,
-    and one that is narrower than its caption stands in the middle of a wider place.
+    and one that is narrower than its caption stands in the middle of a wider panel.
 
     Raises:
         ParameterError: no picture, another number of captions, or a height below 16.
@@ -175,16 +177,16 @@ def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int =
     size_px = int(min(max(12, height_px / 18), 40))
     face, gap, bar = font(size_px), max(4, size_px // 2), 2 * size_px
     room = [min(text_size(words, face)[0] + 4, height_px) for words in captions]
-    places = [
-        _placed(image, height_px, max(px, 2 * size_px))
+    parts = [
+        _panel(image, height_px, max(px, 2 * size_px))
         for image, px in zip(images, room, strict=True)
     ]
-    width = sum(place.shape[1] for place in places) + gap * (len(places) + 1)
+    width = sum(part.shape[1] for part in parts) + gap * (len(parts) + 1)
     out = np.ones((height_px + bar + gap, width, 3), np.float32)
     x = gap
-    for place, caption in zip(places, captions, strict=True):
-        across = place.shape[1]
-        out[bar : bar + height_px, x : x + across] = place
+    for part, caption in zip(parts, captions, strict=True):
+        across = part.shape[1]
+        out[bar : bar + height_px, x : x + across] = part
         words = fitted(caption, face, across)
         out[:bar, x : x + across] = lettered(out[:bar, x : x + across], words, face, INK)
         x += across + gap
@@ -241,7 +243,7 @@ def _tag_px(sheet: _Sheet, face: FaceLike) -> int:
     return int(min(max(SMALLEST_LETTERS_PX, min(of_picture, (y1 - y0) / 4)), 64))
 
 
-def _tag_place(
+def _tag_corners(
     sheet: _Sheet, face: FaceLike, occupied: Sequence[tuple[float, float, float, float]]
 ) -> tuple[float, float, float, float] | None:
     """Where a face's score hides nothing: above the box, below it, or beside; None if nowhere."""
@@ -283,9 +285,9 @@ def _badge(
     if width > stop - start or height > bottom - margin:
         return
     left = (start + stop - width) // 2
-    place = np.s_[bottom - height : bottom, left : left + width]
-    ground = out[place] * (1 - np.float32(0.55) * _rounded(height, width)[:, :, None])
-    out[place] = lettered(ground, words, face, WHITE)
+    window = np.s_[bottom - height : bottom, left : left + width]
+    ground = out[window] * (1 - np.float32(0.55) * _rounded(height, width)[:, :, None])
+    out[window] = lettered(ground, words, face, WHITE)
 
 
 @cache
@@ -298,8 +300,8 @@ def _rounded(height: int, width: int) -> Image:
     return np.asarray(np.clip(corner - distance + 0.5, 0, 1), np.float32)
 
 
-def _placed(image: Image, height_px: int, least_px: int) -> Image:
-    """The picture scaled to ``height_px``, in the middle of a white place if it is too narrow."""
+def _panel(image: Image, height_px: int, least_px: int) -> Image:
+    """The picture scaled to ``height_px``, in the middle of a white panel if it is too narrow."""
     height, width = check_image(image).shape[:2]
     scale = min(height_px / height, WIDEST_PANEL * height_px / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -311,10 +313,10 @@ def _placed(image: Image, height_px: int, least_px: int) -> Image:
     across, down = max(size[0], least_px), height_px
     if (across, down) == size:
         return np.asarray(scaled, np.float32)
-    place = np.ones((down, across, 3), np.float32)
+    panel = np.ones((down, across, 3), np.float32)
     top, left = (down - size[1]) // 2, (across - size[0]) // 2
-    place[top : top + size[1], left : left + size[0]] = scaled
-    return place
+    panel[top : top + size[1], left : left + size[0]] = scaled
+    return panel
 
 
 @cache

@@ -36,10 +36,10 @@ HEADROOM = 0.12
 NO_HEADROOM = 1e-4
 
 NO_LAMP, LAMP = 0.4, 0.7
-"""Luma of the brightest place up to which a photo shows no lamp, and from which it does."""
+"""Luma of the brightest cell up to which a photo shows no lamp, and from which it does."""
 
-PLACE_SHARE = 128
-"""A place is a 128th of the picture's longer side, so that hot pixels are no lamps."""
+CELLS = 128
+"""A cell is a 128th of the picture's longer side, so that hot pixels are no lamps."""
 
 KNEE = 0.02
 """Half the width, in luma, over which that ceiling sets in."""
@@ -126,9 +126,9 @@ def _bend(ratio: float) -> float:
 def _headroom(image: Image) -> float:
     """0.12 for a picture whose brightest part has a luma above 0.7, 0 (no ceiling) below 0.4."""
     height, width = image.shape[:2]
-    scale = min(1.0, PLACE_SHARE / max(height, width))
-    places = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
-    return HEADROOM * smoothstep(float(places.max()), NO_LAMP, LAMP)
+    scale = min(1.0, CELLS / max(height, width))
+    cells = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
+    return HEADROOM * smoothstep(float(cells.max()), NO_LAMP, LAMP)
 
 
 def _lit_share(original: Image, enhanced: Image, headroom: float) -> Image:

@@ -79,7 +79,7 @@ def write(
 
     Raises:
         OutputError: an unknown ending, a file that exists while ``overwrite`` is false, or a
-            place where nothing can be written.
+            folder where nothing can be written.
         ParameterError: a quality outside 1 to 100.
     """
     path = Path(path)

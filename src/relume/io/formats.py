@@ -33,7 +33,6 @@ class Format:
     reader: str
     writer: str | None = None
     result: str = ""
-    lossy: bool = False
     alpha: bool = True
     bits: int = 8
     longest_side_px: int | None = None
@@ -55,14 +54,14 @@ RAW = (
 _TABLE = (
     Format(
         "jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), "image/jpeg", "jpeg.read", "jpeg.write",
-        lossy=True, alpha=False, longest_side_px=65500, keeps=frozenset({"iptc", "Comment"}),
+        alpha=False, longest_side_px=65500, keeps=frozenset({"iptc", "Comment"}),
     ),
     Format(
         "png", (".png",), "image/png", "png.read", "png.write", bits=16, keeps=frozenset({"text"})
     ),
     Format(
         "webp", (".webp",), "image/webp", "pillow.read", "pillow.write_webp",
-        lossy=True, longest_side_px=16383,
+        longest_side_px=16383,
     ),
     Format(
         "tiff", (".tif", ".tiff"), "image/tiff", "tiff.read", "tiff.write",
@@ -70,11 +69,11 @@ _TABLE = (
     ),
     Format(
         "avif", (".avif",), "image/avif", "pillow.read", "pillow.write_avif",
-        lossy=True, longest_side_px=65536,
+        longest_side_px=65536,
     ),
     Format(
         "heif", (".heic", ".heif", ".hif"), "image/heif", "heif.read", "heif.write",
-        lossy=True, bits=10, extra="heif", package="pillow_heif",
+        bits=10, extra="heif", package="pillow_heif",
     ),
     Format("gif", (".gif",), "image/gif", "pillow.read", result="png"),
     Format("bmp", (".bmp",), "image/bmp", "pillow.read", result="png"),

@@ -157,10 +157,10 @@ def _face(kind: Kind, cells: Sequence[str], where: str) -> TrueFace:
     return TrueFace((x0, y0, x1, y1), ellipse=ellipse)
 
 
-def name_some(names: Sequence[str], *, limit: int = 5) -> str:
-    """The first names and how many more there are."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+def name_some(names: Sequence[str]) -> str:
+    """The first five names and how many more there are."""
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
 def find_pictures(folder: Path) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from relume.errors import DeviceError
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """This process's place among those that train together, and the device it uses."""
+    """This process's rank among those that train together, and the device it uses."""
 
     rank: int
     world: int

@@ -1,4 +1,4 @@
-"""The light of training scenes: unevenly lit places, lamps, and the exposure maps that undo them.
+"""The light of training scenes: uneven light, lamps, and the exposure maps that undo them.
 
 Light is linear and relative to the reference photograph's: 1 is its white, and a lamp has more.
 Stops are of light: +1 doubles it. Everything is drawn from the generator that is handed in.
@@ -14,7 +14,7 @@ from relume.image.filters import box_filter, downscale
 from relume.photo import Image
 
 MOST_STOPS = 5.7
-"""The most light that a place gets more than the reference, in stops: 50 times."""
+"""The most light that a pixel gets more than the reference, in stops: 50 times."""
 MOST_RATIO = 30.0
 """The most light that two exposures of a scene that are merged may differ by."""
 

@@ -214,7 +214,7 @@ class PhotoSampler(ABC):
         k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
         light, stops = scene_light(as_float(part)), None
         if rng.random() < self.phase.uneven_share:
-            # lit up to 50 times more in some places; all or part of that is to be undone
+            # lit up to 50 times more in some parts; all or part of that is to be undone
             most = rng.uniform(1, np.clip(np.log2(1.5 / k), 1, MOST_STOPS))
             uneven = uneven_stops(part.shape[0], part.shape[1], most, rng)
             light = light * np.exp2(uneven)[:, :, None]

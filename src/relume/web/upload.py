@@ -88,7 +88,7 @@ async def wait_for_disconnect(request: Request) -> None:
         pass
 
 
-def safe_name(name: str, *, otherwise: str = "photo") -> str:
+def safe_name(name: str) -> str:
     """The last part of a file's name, without anything that could end a header or a path.
 
     >>> safe_name("../../etc/passwd")
@@ -103,7 +103,7 @@ def safe_name(name: str, *, otherwise: str = "photo") -> str:
     stem, dot, suffix = kept.rpartition(".")
     if len(kept) > NAME_LENGTH:
         kept = f"{stem[: NAME_LENGTH - 12]}{dot}{suffix[:10]}" if dot else kept[:NAME_LENGTH]
-    return kept or otherwise
+    return kept or "photo"
 
 
 async def _counted(request: Request, allowed: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
