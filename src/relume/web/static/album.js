@@ -108,7 +108,7 @@ export class Album extends EventTarget {
   async relight(item, query, signal) {
     item.state.textContent = "working …";
     try {
-      const { blob, seconds } = await this.engine.enhance(item.file, query, signal);
+      const { blob, seconds } = await this.engine.enhance(item.file, query, { signal });
       item.blob = blob;
       this.thumbnail(item.after, new File([blob], item.file.name, { type: blob.type }));
       item.keep.hidden = false;

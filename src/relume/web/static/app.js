@@ -6,12 +6,15 @@ import { byId, make } from "./dom.js";
 import { isPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
 import { engine } from "./http.js";
 import { Levels } from "./levels.js";
+import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
 import { Viewer, isSeen, loaded } from "./viewer.js";
 
 const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
 const LEVEL_PX = 320;
+const SKETCH_PX = 800; // of the answer to a stroke, where the whole photo takes too long
+const PATIENCE_S = 0.6;
 const KEPT = 12;
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif"];
 
@@ -20,6 +23,7 @@ let settings;
 let album;
 let levels;
 let compare;
+let paint;
 let photo = null; // { file, url, native, results, faces, previews }
 let task = new AbortController();
 
@@ -83,6 +87,7 @@ async function open(file, failed = fail) {
     byId("title").textContent = file.name;
     document.title = `${file.name} · relume`;
     await viewer.showBefore(photo.url);
+    paint.open(viewer.size);
     showTurn();
     await refresh();
   } catch (error) {
@@ -101,7 +106,7 @@ async function read(file, signal) {
     await loaded(next.url).catch(async () => {
       // TIFF, HEIC, camera raw: the engine shows the browser what it cannot read
       URL.revokeObjectURL(next.url);
-      const { blob } = await engine.enhance(file, [["method", "original"], ["format", "png"]], signal);
+      const { blob } = await engine.enhance(file, [["method", "original"], ["format", "png"]], { signal });
       next.url = URL.createObjectURL(blob);
       next.native = false;
     });
@@ -122,11 +127,11 @@ function forget(one) {
 
 const forLooking = (query) => (photo.native ? query : [...query, ["format", "png"]]);
 
-async function relit(query, signal, file = photo.file) {
-  const key = JSON.stringify([query, file.name, file.size]);
+async function relit(query, signal, file = photo.file, exposure = null) {
+  const key = JSON.stringify([query, file.name, file.size, exposure]);
   const { results } = photo;
   if (!results.has(key)) {
-    const answer = await engine.enhance(file, query, signal);
+    const answer = await engine.enhance(file, query, { signal, exposure });
     results.set(key, { ...answer, url: URL.createObjectURL(answer.blob) });
     if (results.size > KEPT + usable(settings.menu.enhancers).length) {
       const [oldest, { url }] = results.entries().next().value;
@@ -143,14 +148,18 @@ async function refresh() {
   viewer.work("Relighting …");
   viewer.name("Relighting …");
   try {
-    const result = await relit(forLooking(settings.query()), signal);
+    const exposure = paint.exposure();
+    if (exposure) await sketch(exposure, signal);
+    const result = await relit(forLooking(settings.query()), signal, photo.file, exposure);
     await viewer.showAfter(result.url, settings.strength);
+    paint.answered();
     viewer.name("After");
     viewer.work(null);
-    settings.found(result.after);
+    photo.seconds = result.seconds;
+    if (!exposure) settings.found(result.after);
     showFacts(result);
     if (current() === "methods") await compareMethods();
-    await fillLevels(result.after, signal);
+    await fillLevels(exposure ? NaN : result.after, signal);
     await showFaces();
   } catch (error) {
     fail(error);
@@ -161,6 +170,16 @@ async function refresh() {
   } finally {
     if (!signal.aborted) viewer.work(null);
   }
+}
+
+// A stroke is answered at once: on a small copy, if the photo itself takes long.
+async function sketch(exposure, signal) {
+  if (photo.seconds < PATIENCE_S) return;
+  const file = await preview(SKETCH_PX);
+  if (file === photo.file) return;
+  const { url } = await relit([...settings.query(), ["format", "jpeg"]], signal, file, exposure);
+  await viewer.showAfter(url, settings.strength);
+  paint.answered();
 }
 
 function cancel() {
@@ -281,7 +300,7 @@ async function download() {
   if (!photo) return;
   byId("download").disabled = true;
   try {
-    const { blob } = await relit(settings.finalQuery(), undefined);
+    const { blob } = await relit(settings.finalQuery(), undefined, photo.file, paint.exposure());
     save(blob, relitName(photo.file.name, blob));
   } catch (error) {
     fail(error);
@@ -306,6 +325,8 @@ function listen() {
     byId(`tab-${next}`).focus();
   });
   settings.addEventListener("change", refresh);
+  settings.addEventListener("update", () => paint.allow(settings.entry.takes_local));
+  paint.addEventListener("change", refresh);
   settings.addEventListener("strength", () => viewer.blend(settings.strength));
   settings.addEventListener("faces", () => { if (photo) showFaces().catch(fail); });
   compare.addEventListener("change", () => compareMethods().catch(fail));
@@ -331,6 +352,8 @@ try {
   album = new Album(engine, settings, fail);
   levels = new Levels(settings);
   compare = new Compare(settings);
+  paint = new Paint(viewer);
+  paint.allow(settings.entry.takes_local);
   listen();
   document.documentElement.dataset.ready = "true";
 } catch (error) {

@@ -1,5 +1,5 @@
 // The engine behind the page, over HTTP. Whatever implements these three functions can take its
-// place: methods(), enhance(file, query, signal), detect(file, query, signal).
+// place: methods(), enhance(file, query, options), detect(file, query, signal).
 // A query is a list of [name, value]. Every failure is an Error whose message a person can read.
 
 import { byId } from "./dom.js";
@@ -76,9 +76,10 @@ function askForToken() {
   return asking;
 }
 
-function form(file, name = file.name) {
+function form(file, exposure = null) {
   const data = new FormData();
-  data.append("file", file, name || "photo.png");
+  data.append("file", file, file.name || "photo.png");
+  if (exposure) data.append("exposure", JSON.stringify(exposure));
   return data;
 }
 
@@ -91,8 +92,9 @@ export const engine = {
   },
 
   // { blob, seconds, before, after }: the picture relit, how long that took, the mean grey levels.
-  async enhance(file, query, signal) {
-    const response = await call("/v1/enhance", { query, body: form(file), signal });
+  // exposure: a map { width, height, stops } of light to add or to take, row by row, or null.
+  async enhance(file, query, { signal, exposure } = {}) {
+    const response = await call("/v1/enhance", { query, body: form(file, exposure), signal });
     const timing = response.headers.get("Server-Timing") ?? "";
     const steps = [...timing.matchAll(/(\w+);dur=([\d.]+)/g)].filter((step) => step[1] !== "queue");
     const seconds = steps.reduce((sum, step) => sum + Number(step[2]) / 1000, 0);

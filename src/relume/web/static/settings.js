@@ -10,6 +10,7 @@ export class Settings extends EventTarget {
     this.menu = menu;
     this.values = {};
     this.brightness = null; // automatic
+    this.local = null; // the method's own
     this.fill();
     this.listen();
     this.choose(menu.default);
@@ -31,6 +32,7 @@ export class Settings extends EventTarget {
       }
     }
     if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
+    if (entry.takes_local && this.local !== null) query.push(["local", String(this.local)]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
     return query;
   }
@@ -59,6 +61,7 @@ export class Settings extends EventTarget {
     byId("method-summary").textContent = capital(entry.summary);
     byId("brightness").disabled = !entry.takes_brightness;
     byId("brightness-part").classList.toggle("off", !entry.takes_brightness);
+    byId("local-part").hidden = !entry.takes_local;
     this.showParameters(entry);
   }
 
@@ -92,6 +95,7 @@ export class Settings extends EventTarget {
     byId("quality").max = option("quality").high;
     byId("second-look").closest("label").hidden = menu.default_views.length < 2;
     byId("strength").value = option("strength").default;
+    byId("local").value = option("local").default;
     byId("protect_lit").checked = option("protect_lit").default;
     byId("landmarks").closest("label").hidden = usable(menu.landmarkers).length === 0;
     this.update();
@@ -109,6 +113,11 @@ export class Settings extends EventTarget {
       this.update();
     });
     byId("brightness").addEventListener("change", () => say("change"));
+    byId("local").addEventListener("input", () => {
+      this.local = Number(byId("local").value);
+      this.update();
+    });
+    byId("local").addEventListener("change", () => say("change"));
     byId("faces").addEventListener("change", () => {
       byId("faces-part").hidden = !byId("faces").checked;
       const beside = matchMedia("(min-width: 861px)").matches; // else it would leave the photo
@@ -125,6 +134,8 @@ export class Settings extends EventTarget {
     const level = Number(byId("brightness").value).toFixed(2);
     byId("brightness-value").textContent = !this.entry?.takes_brightness
       ? "not with this method" : this.brightness === null ? `${level} · automatic` : level;
+    const own = this.local === null && this.method !== this.menu.default;
+    byId("local-value").textContent = own ? "the method's own" : Number(byId("local").value).toFixed(2);
     byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;

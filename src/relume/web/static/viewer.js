@@ -17,13 +17,18 @@ export class Viewer {
     this.size = { width: 1, height: 1 };
     this.zoom = new Zoom(this.frame);
     this.pointers = new Map();
+    this.brush = null; // what one finger paints with; else it moves the divider
     const divider = byId("divider");
     divider.addEventListener("input", () => this.place(Number(divider.value)));
     divider.addEventListener("keydown", (event) => this.key(event));
     this.frame.addEventListener("pointerdown", (event) => this.grab(event));
     this.frame.addEventListener("pointermove", (event) => this.move(event));
     for (const kind of ["pointerup", "pointercancel"]) {
-      this.frame.addEventListener(kind, (event) => this.pointers.delete(event.pointerId));
+      this.frame.addEventListener(kind, (event) => {
+        this.pointers.delete(event.pointerId);
+        if (kind === "pointerup") this.brush?.end();
+        else this.brush?.cancel();
+      });
     }
     const peek = byId("peek");
     peek.addEventListener("click", () => {
@@ -33,7 +38,7 @@ export class Viewer {
     this.place(50);
   }
 
-  // One finger moves the divider, or the photo if it is zoomed; two zoom it.
+  // One finger paints, or moves the divider, or the photo if it is zoomed; two zoom it.
   grab(event) {
     if (event.button !== 0 || event.target.closest("button")) return;
     this.frame.setPointerCapture(event.pointerId);
@@ -41,8 +46,10 @@ export class Viewer {
     const away = Math.abs(event.clientX - box.left - (box.width * byId("divider").value) / 100);
     this.slides = this.zoom.scale === null || away < NEAR_PX;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (this.slides && this.pointers.size === 1) this.follow(event);
-    byId("divider").focus({ preventScroll: true });
+    if (this.brush && this.pointers.size > 1) this.brush.cancel();
+    else if (this.brush) this.brush.begin(event);
+    else if (this.slides && this.pointers.size === 1) this.follow(event);
+    byId(this.brush ? "paint-layer" : "divider").focus({ preventScroll: true });
     event.preventDefault();
   }
 
@@ -56,6 +63,8 @@ export class Viewer {
       const apart = (point) => Math.hypot(point.x - other.x, point.y - other.y) || 1;
       this.zoom.by(apart(now) / apart(last), (now.x + other.x) / 2, (now.y + other.y) / 2);
       if (this.zoom.scale) this.zoom.pan((now.x - last.x) / 2, (now.y - last.y) / 2);
+    } else if (this.brush) {
+      this.brush.move(event);
     } else if (this.slides) {
       this.follow(event);
     } else {

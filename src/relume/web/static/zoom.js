@@ -22,7 +22,7 @@ export class Zoom {
       this.by(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX, event.clientY);
     }, { passive: false });
     frame.addEventListener("dblclick", (event) => {
-      if (!event.target.closest("button")) this.to(this.scale ? null : 1 / devicePixelRatio, event.clientX, event.clientY);
+      if (!event.target.closest("button, .painting")) this.to(this.scale ? null : 1 / devicePixelRatio, event.clientX, event.clientY);
     });
     new ResizeObserver(() => this.draw()).observe(frame);
   }
