@@ -147,6 +147,18 @@ def test_local_goes_from_one_exposure_to_the_metered_one() -> None:
         relume.enhance(photo, method="gamma", local=1)
 
 
+@pytest.mark.parametrize("options", [{}, {"local": 0.5}, {"brightness": 0.3}])
+def test_what_a_map_leaves_alone_stays_as_it_is(options: dict[str, float]) -> None:
+    photo, stops = np.clip(night(), 0, 1), np.zeros((12, 16))
+    before = relume.enhance(photo, **options)  # type: ignore[arg-type]
+    even = relume.enhance(photo, exposure=stops, **options)  # type: ignore[arg-type]
+    assert np.abs(even - before).mean() < 0.005
+    stops[:, :4] = 1
+    after = relume.enhance(photo, exposure=stops, **options)  # type: ignore[arg-type]
+    assert after[:, :60].mean() > 1.1 * before[:, :60].mean()
+    assert np.abs(after - before)[:, 140:].mean() < 0.008
+
+
 def test_an_exposure_map_lights_its_places() -> None:
     dark = darken(scene(), 0.05, np.random.default_rng(1))
     plain = relume.enhance(dark)

@@ -97,7 +97,7 @@ def test_a_stroke_brightens_its_side_and_undo_brings_it_back(painted: Any, sent:
     assert grid.max() == pytest.approx(1.0, abs=0.03)
     assert (grid[:, :32] == 0).all()
     assert (lit[:, 160:] - first[:, 160:]).mean() > 0.05
-    assert np.abs(lit[:, :80] - first[:, :80]).mean() < 0.02  # the rest stays as it is
+    assert np.abs(lit[:, :80] - first[:, :80]).mean() < 0.03  # the rest stays as it is
     keep(painted, "painted")
 
     painted.keyboard.press("Control+z")

@@ -60,6 +60,9 @@ none), and from which it is a picture."""
 MOST_STOPS = 8.0
 """What an exposure map may ask for, up or down."""
 
+UNTOUCHED_STOPS = 0.05
+"""What an exposure map may ask for where the photo's own exposure still holds."""
+
 TOLERANCE = 0.01
 """Relative error of the mean level that is left alone."""
 MOST_FACTOR = 1.6
@@ -187,6 +190,19 @@ class Metering:
     def mean_at(self, gain: float, softness: float) -> float:
         """The mean grey level of what counts that the curve of ``gain`` leads to."""
         return self._mean(self.grey * ratio(self.base, gain, softness))
+
+    def outside(self, stops: Image) -> Metering:
+        """The same where only places count that the map of ``stops`` leaves alone, if any do."""
+        height, width = self.weight.shape
+        fitted = cv2.resize(np.abs(stops), (width, height), interpolation=cv2.INTER_AREA)
+        weight = np.where(fitted < UNTOUCHED_STOPS, self.weight, np.float32(0))
+        return replace(self, weight=weight)
+
+    def mean_with(self, factor: Image) -> float:
+        """The mean grey level of what counts, times the factor (H, W), or 0 if nothing counts."""
+        height, width = self.weight.shape
+        light = self.grey * downscale(factor, width, height)
+        return self._mean(np.minimum(light, 1)) if self.weight.any() else 0.0
 
     def match(self, picture: Image, level: float, *, by_factor: bool = False) -> Image:
         """``picture`` in [0, 1], changed in place so that the mean of what counts is ``level``.

@@ -133,10 +133,11 @@ class RelumeEnhancer:
             small = thumbnail(image)
             target = self._target(small)
             return match_mean(self._infer(image, small, target, None), target)
-        reading, asked = meter(image), not isinstance(self.brightness, str)
+        reading = meter(image)
+        asked = self.local == 0 or not isinstance(self.brightness, str)
         if asked:
             reading = reading.counting_all()
-        target = self._metered(image, reading)
+        target = self._metered(image, reading) if self.local else self._target(thumbnail(image))
         softness = reading.softness(target)
         gain = reading.shadow_gain(target, softness, asked=asked)
         expected = target if asked else reading.mean_at(gain, softness)
@@ -145,8 +146,11 @@ class RelumeEnhancer:
             return self._expose_evenly(image, overall, reading, expected)
         factor = reading.factor(image, gain, softness, overall=overall, local=local)
         if self.exposure is not None:
+            # what is painted is not undone, and what is not painted stays as it is
+            outside = reading.outside(self.exposure)
+            expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
+            reading = outside
             factor *= np.exp2(fit_stops(self.exposure, image) / np.float32(GAMMA))
-            expected = 0.0  # a map that somebody drew is not undone
         return self._expose(image, factor, reading, expected)
 
     def _expose_evenly(
