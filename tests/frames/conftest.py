@@ -14,10 +14,7 @@ CAMERA = Camera(red_gain=2.1, blue_gain=1.7, shot=0.003, read=3e-5, jpeg_quality
 
 
 @pytest.fixture(autouse=True)
-def _cache_of_its_own(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RELUME_CACHE", str(tmp_path_factory.getbasetemp() / "relume-cache"))
+def _own_cache(own_cache: None) -> None: ...
 
 
 def scene(width: int = 240, height: int = 180, *, which: str = "astronaut") -> Image:

@@ -34,16 +34,7 @@ def burst(
     ] = None,
     method: options.MethodOption = None,
     param: options.ParamOption = None,
-    brightness: Annotated[
-        str | None,
-        typer.Option(
-            "--brightness",
-            "-b",
-            metavar="LEVEL",
-            help=f"{BRIGHTNESS.summary.capitalize()}: {BRIGHTNESS.allowed()}.",
-            show_default=str(BRIGHTNESS.default),
-        ),
-    ] = None,
+    brightness: options.BrightnessOption = None,
     reference: Annotated[
         str | None,
         typer.Option(

@@ -46,7 +46,7 @@ def enhance(
     method: options.MethodOption = None,
     param: options.ParamOption = None,
     strength: options.StrengthOption = float(STRENGTH.default),
-    brightness: options.BrightnessOption = None,
+    brightness: options.BrightnessesOption = None,
     local: options.LocalOption = None,
     exposure: options.ExposureOption = None,
     protect_lit: options.ProtectLitOption = bool(PROTECT_LIT.default),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -83,15 +83,21 @@ FormatOption = Annotated[
     ),
 ]
 StrengthOption = Annotated[float, typer.Option("--strength", "-s", help=_words(STRENGTH))]
-BrightnessOption = Annotated[
-    str | None,
-    typer.Option(
+
+
+def _brightness(more: str = "") -> Any:
+    return typer.Option(
         "--brightness",
         "-b",
         metavar="LEVEL",
-        help=f"{_words(BRIGHTNESS)} Several (0.2,0.35,0.5) make a strip to choose from.",
+        help=_words(BRIGHTNESS) + more,
         show_default=str(BRIGHTNESS.default),
-    ),
+    )
+
+
+BrightnessOption = Annotated[str | None, _brightness()]
+BrightnessesOption = Annotated[
+    str | None, _brightness(" Several (0.2,0.35,0.5) make a strip to choose from.")
 ]
 LocalOption = Annotated[
     float | None,

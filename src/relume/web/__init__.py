@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from urllib.parse import quote
 
 from relume.errors import MissingExtra, RelumeError
+from relume.web.settings import CORES, Settings, from_environment
 
 CONNECTIONS = 512
 """Open connections at most; beyond, uvicorn answers 503 by itself."""
@@ -49,11 +50,6 @@ def serve(
     for package in ("fastapi", "uvicorn", "python-multipart"):
         if find_spec(package.replace("-", "_")) is None:
             raise MissingExtra("the page and the HTTP service", "web", package)
-    import uvicorn
-
-    from relume.web.app import create_app
-    from relume.web.settings import CORES, from_environment
-
     settings = from_environment(workers=workers)
     hosts = (*settings.hosts, *allow_hosts)
     # whoever gives it other names puts it behind a proxy, and others behind that
@@ -81,6 +77,22 @@ def serve(
             # some browsers are terminal programs, which do not come back
             threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
+    try:
+        _run(settings, listener, ready, log_level="warning" if on_ready else "info")
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how it is meant to end
+    finally:
+        listener.close()
+
+
+def _run(
+    settings: Settings, listener: socket.socket, ready: Callable[[], None], *, log_level: str
+) -> None:
+    """Serve until a signal comes; ``ready`` is called once requests are taken."""
+    import uvicorn
+
+    from relume.web.app import create_app
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -91,17 +103,12 @@ def serve(
         create_app(settings),
         # the address line carries the name of a route, never of a picture; still, it is nobody's
         access_log=False,
-        log_level="warning" if on_ready else "info",
+        log_level=log_level,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=5,
         server_header=False,
     )
-    try:
-        Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # Ctrl-C is how it is meant to end
-    finally:
-        listener.close()
+    Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
