@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from relume import executor
-from relume.errors import RelumeError
+from relume.errors import MissingExtra, RelumeError
 
 SCRIPT = """
 import os, sys, time
@@ -127,3 +128,24 @@ def test_a_failed_start_is_said() -> None:
 def test_a_process_that_dies_is_said() -> None:
     with pytest.raises(RelumeError, match="died"):
         list(executor.run(FATAL, range(3), workers=2))
+
+
+def test_an_error_with_arguments_of_its_own_comes_back() -> None:
+    """Exceptions are pickled by their message: one that takes more would break the pool."""
+    error = pickle.loads(pickle.dumps(MissingExtra("work", "ray", "ray[data]")))
+    assert (str(error), error.extra) == (str(MissingExtra("work", "ray", "ray[data]")), "ray")
+    absent = partial(executor.Worker, partial(_raise, MissingExtra("work", "ray", "ray[data]")))
+    assert isinstance(absent()(1).error, MissingExtra)
+
+
+def _raise(error: Exception) -> Callable[[int], int]:
+    raise error
+
+
+def test_nothing_to_do_starts_nothing() -> None:
+    assert list(executor.run(partial(_raise, ValueError("started")), [], workers=1)) == []
+
+
+def test_threads_are_shared_out() -> None:
+    assert executor.Local().threads == 0, "one process has all cores"
+    assert executor.Local(2 * executor.cores()).threads == 1

@@ -78,3 +78,8 @@ class MissingExtra(RelumeError):
             f"install it with: pip install 'relume[{extra}]'{CPU_ONLY if extra == 'train' else ''}"
         )
         self.extra = extra
+        self._given = (what, extra, package)
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
+        # an exception is pickled by its message alone: it would not come back from a process
+        return MissingExtra, self._given

@@ -1,4 +1,7 @@
-"""One piece of work for many items, here or over processes: items in, outcomes out.
+"""One piece of work for many items: items in, outcomes out, wherever it is done.
+
+An :class:`Executor` says where: :class:`Local` is this process or processes of this machine;
+``relume.cluster`` has one for many machines.
 
 Processes are spawned, never forked (forking a process in which OpenVINO or OpenCV run threads can
 hang), and none outlives its parent, however that ends.
@@ -17,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from relume.errors import RelumeError
 
@@ -45,6 +48,62 @@ class Outcome(Generic[Item, Result]):
         return self.result  # type: ignore[return-value]
 
 
+class Executor(Protocol):
+    """Where items are done."""
+
+    @property
+    def threads(self) -> int:
+        """How many CPU threads a worker should use; 0 is all there are."""
+
+    def run(
+        self,
+        start: Callable[[], Work[Item, Result]],
+        items: Iterable[Item],
+        *,
+        ordered: bool = False,
+    ) -> Generator[Outcome[Item, Result], None, None]:
+        """As :func:`run`, over all workers."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """This process, or several of this machine."""
+
+    workers: int = 1
+
+    @property
+    def threads(self) -> int:
+        """All that one process may have; the cores shared out, if there are several."""
+        return 0 if self.workers == 1 else max(1, cores() // self.workers)
+
+    def run(
+        self,
+        start: Callable[[], Work[Item, Result]],
+        items: Iterable[Item],
+        *,
+        ordered: bool = False,
+    ) -> Generator[Outcome[Item, Result], None, None]:
+        """As :func:`run`."""
+        return run(start, items, workers=self.workers, ordered=ordered)
+
+
+class Worker(Generic[Item, Result]):
+    """Does items in its process, one by one; ``start`` is called before the first."""
+
+    def __init__(self, start: Callable[[], Work[Item, Result]]) -> None:
+        self._start = start
+        self._work: Work[Item, Result] | None = None
+
+    def __call__(self, item: Item) -> Outcome[Item, Result]:
+        """The item's outcome."""
+        try:
+            if self._work is None:
+                self._work = self._start()
+            return Outcome(item, self._work(item))
+        except Exception as error:
+            return Outcome(item, error=error)
+
+
 def run(
     start: Callable[[], Work[Item, Result]],
     items: Iterable[Item],
@@ -63,9 +122,7 @@ def run(
         RelumeError: a process died.
     """
     if workers == 1:
-        work = start()
-        for item in items:
-            yield _outcome(work, item)
+        yield from map(Worker(start), items)
         return
     yield from _spread(start, items, workers, ordered)
 
@@ -128,16 +185,15 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_start: Callable[[], Work[Any, Any]] | None = None
-_work: Work[Any, Any] | None = None
+_worker: Worker[Any, Any] | None = None
 """Of this worker process."""
 
 
 def _begin(lifeline: Connection, start: Callable[[], Work[Any, Any]]) -> None:
-    global _start
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    _start = start
+    _worker = Worker(start)
 
 
 def _end_with(lifeline: Connection) -> None:
@@ -148,18 +204,5 @@ def _end_with(lifeline: Connection) -> None:
 
 
 def _do(item: Any) -> Outcome[Any, Any]:
-    global _work
-    if _work is None:
-        assert _start is not None
-        try:
-            _work = _start()
-        except Exception as error:
-            return Outcome(item, error=error)
-    return _outcome(_work, item)
-
-
-def _outcome(work: Work[Item, Result], item: Item) -> Outcome[Item, Result]:
-    try:
-        return Outcome(item, work(item))
-    except Exception as error:
-        return Outcome(item, error=error)
+    assert _worker is not None
+    return _worker(item)

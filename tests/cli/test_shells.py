@@ -18,6 +18,7 @@ import relume.web  # noqa: F401  the shell looks its serve up here
 from relume import weights
 from relume.cli import console, train
 from relume.errors import MissingExtra, RecipeError, WeightsError
+from relume.executor import Local
 from relume.train.interrupt import Interrupted
 
 from .conftest import Relume, picture
@@ -163,7 +164,7 @@ def test_study_from_options(relume: Relume, study_run: Recorder, tmp_path: Path)
     assert plan.detectors == ("haar", "yunet")
     assert plan.darken == (1.0, 0.1)
     assert (plan.labels, plan.seed) == (Path("boxes.csv"), 3)
-    assert (options["processes"], options["force"]) == (2, False)
+    assert (options["on"], options["force"]) == (Local(2), False)
 
 
 def test_study_from_a_recipe_with_options_that_win(

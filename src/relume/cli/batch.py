@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,7 @@ import typer
 
 from relume.cli import console
 from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.executor import Executor, Local, Outcome
 from relume.io.formats import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
@@ -52,6 +54,86 @@ class _NoRoomError(Exception):
     """The disk is full, or the quota used up."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """What came of one photo; small, as it may come from another machine.
+
+    ``levels`` are its mean grey levels before and after, ``as_is`` whether it was left nearly as
+    it is, ``trace`` where an error came from.
+    """
+
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+    levels: tuple[float, float] | None = None
+    as_is: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Reads a photo, has the work done and writes the result, in whatever process."""
+
+    work: Work
+    quality: int | None = None
+    overwrite: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
+    threads: int = 0
+
+    def start(self) -> Callable[[Job], Row]:
+        """Whatever can fail for all photos alike, before the first."""
+        if self.threads:
+            import cv2
+
+            from relume.engine.cpu import limit_threads
+
+            limit_threads(self.threads)
+            cv2.setNumThreads(self.threads)
+        self.work.prepare()
+        return self.__call__
+
+    def __call__(self, job: Job) -> Row:
+        """One job. What concerns this photo alone is in its row; what concerns all is raised."""
+        from relume.io import format_of, losses, read, write
+
+        began = time.monotonic()
+        try:
+            photo = read(job.source, max_megapixels=self.max_megapixels)
+        except Exception as error:
+            return _failed(error)
+        notes = (*photo.meta.notes, *losses(photo, format_of(job.target)))
+        try:
+            result = self.work(photo)
+        except CONCERNS_ALL:
+            raise
+        except Exception as error:
+            return _failed(error, notes)
+        samples = _samples(photo, result)
+        del photo  # 600 MB at 50 MP, while the result is written
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            write(result, job.target, overwrite=self.overwrite, quality=self.quality)
+        except Exception as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in NO_ROOM:
+                raise _NoRoomError(console.reason(error)) from error
+            return _failed(error, notes)
+        levels, as_is = self._change(*samples)
+        return Row(notes, None, "", levels, as_is, time.monotonic() - began)
+
+    def _change(self, before: Image, after: Image) -> tuple[tuple[float, float] | None, bool]:
+        """What a row says about brightness, from samples of the photo and its result."""
+        import numpy as np
+
+        from relume.image.exposure import mean_level
+
+        if before.shape != after.shape:
+            return None, False
+        levels = (mean_level(before), mean_level(after))
+        is_lit = bool(levels[0] > DIM and self.work.to_change_lit)
+        return levels, is_lit and float(np.abs(after - before).mean()) < NEARLY
+
+
 @dataclass
 class Run:
     """A run over jobs: each done, skipped or failed, with the count of each.
@@ -69,6 +151,7 @@ class Run:
     skip_existing: bool = False
     max_megapixels: float = MAX_MEGAPIXELS
     quiet: bool = False
+    on: Executor = field(default_factory=Local)
     done: list[Job] = field(default_factory=list)
     levels: list[tuple[float, float]] = field(default_factory=list)
     existing: list[Job] = field(default_factory=list)
@@ -104,14 +187,15 @@ class Run:
                 quiet=self.quiet,
                 after_s=0 if several else console.PATIENCE_S,
             ) as bar:
-                for number, job in enumerate(self._allowed(jobs, passed=bar.advance)):
-                    if number == 0:
-                        self.work.prepare()
-                    name = console.one_line(job.source.name)
-                    with self._tiles_shown(bar, name) if not several else nullcontext():
-                        self._do(job)
-                    if several:
-                        bar.advance(name)
+                name = console.one_line(jobs[0].source.name) if jobs else ""
+                with (
+                    nullcontext() if several else self._tiles_shown(bar, name),
+                    closing(self._outcomes(self._allowed(jobs, passed=bar.advance))) as outcomes,
+                ):
+                    for outcome in outcomes:
+                        self._note(outcome.item, outcome.get())
+                        if several:
+                            bar.advance(console.one_line(outcome.item.source.name))
         except KeyboardInterrupt:
             console.say(
                 f"stopped: {self._ready()} {how_far}; the same command with --skip-existing goes on"
@@ -156,58 +240,34 @@ class Run:
                 self.failed += 1
                 self.existing.append(job)
 
-    def _do(self, job: Job) -> None:
-        """One job. What concerns this photo alone is a failure; what concerns all is raised."""
-        from relume.io import format_of, losses, read, write
+    def _outcomes(self, jobs: Iterable[Job]) -> Generator[Outcome[Job, Row], None, None]:
+        writer = Writer(
+            self.work, self.quality, self.overwrite, self.max_megapixels, self.on.threads
+        )
+        return self.on.run(writer.start, jobs)
 
-        try:
-            photo = read(job.source, max_megapixels=self.max_megapixels)
-        except Exception as error:
-            return self._fail(job, error)
+    def _note(self, job: Job, row: Row) -> None:
+        """Tell and count what came of a job."""
         if not self.quiet:
-            for note in (*photo.meta.notes, *losses(photo, format_of(job.target))):
+            for note in row.notes:
                 console.say(console.one_line(f"note: {job.source}: {note}"))
-        try:
-            result = self.work(photo)
-        except CONCERNS_ALL:
-            raise
-        except Exception as error:
-            return self._fail(job, error)
-        samples = _samples(photo, result)
-        del photo  # 600 MB at 50 MP, while the result is written
-        try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            write(result, job.target, overwrite=self.overwrite, quality=self.quality)
-        except Exception as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if isinstance(cause, OSError) and cause.errno in NO_ROOM:
-                raise _NoRoomError(console.reason(error)) from error
-            return self._fail(job, error)
-        self._note_change(*samples)
+        if row.error is not None:
+            if console.is_verbose() and row.trace:
+                console.say(row.trace)
+            self._fail(job, row.error)
+            return
+        if row.levels is not None:
+            self.levels.append(row.levels)
+        self.left_as_is += row.as_is
         if not self.done and self.output is not None:
             from relume.cli.jobs import leave_results_file
 
             leave_results_file(Path(self.output), self.inputs)
         self.done.append(job)
-        return None
 
-    def _note_change(self, before: Image, after: Image) -> None:
-        """Keep what the summary says about brightness, from samples of the photo and its result."""
-        import numpy as np
-
-        from relume.image.exposure import mean_level
-
-        if before.shape != after.shape:
-            return
-        self.levels.append((mean_level(before), mean_level(after)))
-        is_lit = self.levels[-1][0] > DIM and self.work.to_change_lit
-        if is_lit and float(np.abs(after - before).mean()) < NEARLY:
-            self.left_as_is += 1
-
-    def _fail(self, job: Job, error: Exception | str) -> None:
+    def _fail(self, job: Job, error: str) -> None:
         self.failed += 1
-        console.trace(error)
-        console.fail(console.reason(error), about=job.source)
+        console.fail(error, about=job.source)
 
     def _report_existing(self) -> None:
         if len(self.existing) == 1:
@@ -258,6 +318,11 @@ class Run:
         if self.failed:
             parts.append(f"{self.failed} failed")
         return console.one_line(f"{', '.join(parts)} ({text})")
+
+
+def _failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    return Row(notes, console.reason(error), trace)
 
 
 def _samples(*photos: Photo) -> tuple[Image, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +17,9 @@ import typer
 
 from relume.cli import console, options
 from relume.cli.batch import CONCERNS_ALL
+from relume.cli.tables import check_tables, faces_table, is_table
 from relume.errors import InputError, OutputError, ParameterError
+from relume.executor import Executor, Local
 from relume.io.formats import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
@@ -73,8 +77,15 @@ def detect(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE|-", help="Write JSON lines, one a photo."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|-",
+            help="Write JSON lines, one a photo, or .parquet, a row a face.",
+        ),
     ] = None,
+    on: options.OnOption = "local",
+    processes: options.ProcessesOption = None,
     overwrite: options.OverwriteOption = False,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
     quiet: options.QuietOption = False,
@@ -87,20 +98,32 @@ def detect(
     document = as_json if as_json is not None else output
     if document not in (None, PIPE) and Path(document).exists() and not overwrite:
         raise OutputError(f"{document} exists already; give --overwrite to replace it")
+    if output is not None and is_table(output):
+        check_tables()
+    if PIPE in inputs and on != "local":
+        raise ParameterError("a pipe is read here: --on takes files")
+    where = options.parse_on(on, processes) or Local()
     search = Search(
         _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
         draw_on=draw_on,
         overwrite=overwrite,
         max_megapixels=max_megapixels,
+        threads=where.threads,
     )
-    outcomes, code = search.run(_targets(inputs, draw), as_text=document is None, quiet=quiet)
+    outcomes, code = search.run(
+        _targets(inputs, draw), where, as_text=document is None, quiet=quiet
+    )
     if document == PIPE:
         typer.echo(_document(outcomes, as_lines=output is not None), nl=False)
     elif document is not None:
         from relume.io.atomic import write_atomic
 
-        text = _document(outcomes, as_lines=output is not None)
-        write_atomic(Path(document), text.encode("utf-8", "surrogateescape"), overwrite=overwrite)
+        if output is not None and is_table(output):
+            data = faces_table((outcome.name, outcome.found, outcome.error) for outcome in outcomes)
+        else:
+            text = _document(outcomes, as_lines=output is not None)
+            data = text.encode("utf-8", "surrogateescape")
+        write_atomic(Path(document), data, overwrite=overwrite)
     if not quiet:
         _summarise(outcomes, document, drawn=draw is not None)
     if code:
@@ -130,7 +153,13 @@ def _finder(
         "views": None if views is None else options.parse_list(views),
     }
     given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    return lambda photo: faces.detect(photo, **given)
+    return functools.partial(_detect, given)
+
+
+def _detect(given: dict[str, Any], photo: Photo) -> Detection:
+    from relume import faces
+
+    return faces.detect(photo, **given)
 
 
 @dataclass(frozen=True)
@@ -140,6 +169,7 @@ class Outcome:
     name: str
     found: Detection | None = None
     error: str | None = None
+    trace: str = ""
 
     def as_text(self) -> str:
         """A line for the photo, and one for each face."""
@@ -182,17 +212,39 @@ class Search:
     draw_on: DrawOn | None
     overwrite: bool
     max_megapixels: float
+    threads: int = 0
+
+    def start(self) -> Callable[[tuple[str, Path | None]], Outcome]:
+        """What searches a photo, in its process."""
+        if self.threads:
+            import cv2
+
+            from relume.engine.cpu import limit_threads
+
+            limit_threads(self.threads)
+            cv2.setNumThreads(self.threads)
+        return self._one
 
     def run(
-        self, targets: Sequence[tuple[str, Path | None]], *, as_text: bool, quiet: bool
+        self,
+        targets: Sequence[tuple[str, Path | None]],
+        where: Executor,
+        *,
+        as_text: bool,
+        quiet: bool,
     ) -> tuple[list[Outcome], int]:
         """The outcomes of all photos, reported as they come, and the exit code."""
         outcomes: list[Outcome] = []
         try:
-            with console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar:
-                for source, target in targets:
-                    outcomes.append(outcome := self._one(source, target))
+            with (
+                console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar,
+                closing(where.run(self.start, targets, ordered=True)) as work,
+            ):
+                for done in work:
+                    outcomes.append(outcome := done.get())
                     if outcome.error is not None:
+                        if console.is_verbose():
+                            console.say(outcome.trace)
                         console.fail(outcome.error, about=outcome.name)
                     elif as_text:
                         console.out(outcome.as_text())
@@ -203,9 +255,10 @@ class Search:
             return outcomes, console.INTERRUPTED
         return outcomes, int(any(outcome.error is not None for outcome in outcomes))
 
-    def _one(self, source: str, target: Path | None) -> Outcome:
+    def _one(self, photo_and_drawing: tuple[str, Path | None]) -> Outcome:
         from relume.io import decode, read
 
+        source, target = photo_and_drawing
         name = STDIN if source == PIPE else source
         ends_the_run: tuple[type[Exception], ...] = ()
         try:
@@ -221,8 +274,8 @@ class Search:
         except Exception as error:
             if isinstance(error, ends_the_run):
                 raise
-            console.trace(error)
-            return Outcome(name, error=console.reason(error))
+            trace = "".join(traceback.format_exception(error)).rstrip()
+            return Outcome(name, error=console.reason(error), trace=trace)
         return Outcome(name, found)
 
     def _draw(self, photo: Photo, found: Detection, target: Path) -> None:

@@ -16,6 +16,7 @@ from relume.cli.batch import Run
 from relume.cli.clips import ClipRun, CompareOption, FromOption, ToOption
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
+from relume.executor import Local
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def enhance(
     compare: CompareOption = False,
     device: options.DeviceOption = options.Device.auto,
     precision: options.PrecisionOption = options.Precision.auto,
+    on: options.OnOption = "local",
+    processes: options.ProcessesOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only tell what would be written.")
     ] = False,
@@ -101,6 +104,8 @@ def enhance(
     if PIPE in (*inputs, output):
         if dry_run:
             raise ParameterError("--dry-run has nothing to tell about a pipe")
+        if on != "local":
+            raise ParameterError("a pipe is read here: --on takes files")
         _pipe(
             inputs,
             output,
@@ -128,6 +133,7 @@ def enhance(
         skip_existing=skip_existing,
         max_megapixels=max_megapixels,
         quiet=quiet,
+        on=options.parse_on(on, processes) or Local(),
         failed=len(found.problems),
     )
     for problem in found.problems:

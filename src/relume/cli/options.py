@@ -16,6 +16,7 @@ from relume.io.formats import QUALITY, WRITABLE
 if TYPE_CHECKING:
     from relume.catalog import Parameter, Value
     from relume.engine import Runtime
+    from relume.executor import Executor
     from relume.photo import Image
 
 
@@ -127,6 +128,18 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing bu
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say what runs where, and where errors come from.")
 ]
+OnOption = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="local|ray|ray://HOST:PORT",
+        help="Where it is done: here, on a Ray of this machine's cores, or on that cluster.",
+    ),
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes; on Ray, actors.", show_default=False),
+]
 ThresholdOption = Annotated[
     float | None,
     typer.Option("--threshold", help="Lowest score of a face that is reported, 0 to 1."),
@@ -190,6 +203,22 @@ def parse_runtime(device: Device, precision: Precision) -> Runtime | None:
     from relume.engine import Runtime
 
     return Runtime(device=device.value, precision=precision.value)
+
+
+def parse_on(on: str, processes: int | None) -> Executor | None:
+    """Where a command's work is done; None is here, in as many processes as it sees fit.
+
+    Raises:
+        ParameterError: neither local, ray nor the address of a cluster.
+        MissingExtra: Ray is not installed.
+    """
+    if on == "local":
+        from relume.executor import Local
+
+        return None if processes is None else Local(processes)
+    from relume.cluster import connect
+
+    return connect(on, workers=processes)
 
 
 def parse_list(text: str | None) -> tuple[str, ...]:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console
-from relume.cli.options import QuietOption, VerboseOption, parse_list
+from relume.cli.options import (
+    OnOption,
+    ProcessesOption,
+    QuietOption,
+    VerboseOption,
+    parse_list,
+    parse_on,
+)
 from relume.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -71,10 +78,8 @@ def study(
         typer.Option("--gt-mean", help="Also PSNR at the reference's brightness."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the darkening.", show_default="0")] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores"),
-    ] = None,
+    on: OnOption = "local",
+    jobs: ProcessesOption = None,
     write_inputs: Annotated[
         Path | None, typer.Option(help="Only write the darkened photographs here.")
     ] = None,
@@ -117,13 +122,14 @@ def study(
     if write_inputs is not None:
         _write_inputs(plan, write_inputs)
         return
+    where = parse_on(on, jobs)
     with console.progress_bar("study", quiet=quiet) as bar:
 
         def show(p: Progress) -> None:
             bar.show(p.done, p.total, f"{p.failures} failed" if p.failures else "")
 
         try:
-            done = run(plan, progress=show, processes=jobs, force=force)
+            done = run(plan, progress=show, on=where, force=force)
         except KeyboardInterrupt:
             console.say("stopped; the same command goes on from here")
             raise typer.Exit(console.INTERRUPTED) from None

@@ -15,6 +15,23 @@ RELEVANT = (
 """The flags that decide which precision is fast, as Linux spells them."""
 
 
+_limit = 0
+
+
+def limit_threads(threads: int) -> None:
+    """How many threads networks that are loaded from now on use in this process; 0: all cores.
+
+    For a worker beside others. What asks for a number of its own gets that.
+    """
+    global _limit
+    _limit = threads
+
+
+def thread_limit() -> int:
+    """What :func:`limit_threads` set."""
+    return _limit
+
+
 @functools.cache
 def cpu_flags() -> tuple[str, ...]:
     """The relevant instruction sets, sorted; empty where the system does not tell."""

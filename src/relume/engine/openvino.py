@@ -19,7 +19,7 @@ import numpy as np
 import openvino
 
 from relume.engine.base import Array, Runtime, check_inputs, contiguous
-from relume.engine.cpu import cpu_flags, has_amx_bf16
+from relume.engine.cpu import cpu_flags, has_amx_bf16, thread_limit
 from relume.errors import DeviceError, InputError, WeightsError
 from relume.image.parallel import free_memory
 from relume.weights import cache_folder
@@ -35,9 +35,10 @@ class OpenVinoNetwork:
         self.inputs, self.outputs = names(graph)
         self.name = model.name
         self.precision = _precision(runtime.precision)
-        self.threads = runtime.threads or (os.cpu_count() or 1)
+        limit = runtime.threads or thread_limit()
+        self.threads = limit or (os.cpu_count() or 1)
         self._shapes = {port.any_name: port.partial_shape for port in graph.inputs}
-        self._request = _compile(graph, self.precision, runtime.threads).create_infer_request()
+        self._request = _compile(graph, self.precision, limit).create_infer_request()
         self._lock = threading.Lock()
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

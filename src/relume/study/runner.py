@@ -20,6 +20,7 @@ import cv2
 from relume import executor
 from relume.enhancers import describe
 from relume.errors import InputError, ParameterError, RelumeError
+from relume.executor import Executor, Local
 from relume.faces import landmarkers
 from relume.study import arms, dataset, provenance
 from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
@@ -71,12 +72,14 @@ def run(
     *,
     progress: Callable[[Progress], None] | None = None,
     processes: int | None = None,
+    on: Executor | None = None,
     force: bool = False,
 ) -> Report:
     """Run a study, or what is left of it, and write its report.
 
     ``processes`` is by default the number of cores (new processes import the calling script
-    again: keep the call under ``if __name__ == "__main__":``); 1 stays in this process. With
+    again: keep the call under ``if __name__ == "__main__":``); 1 stays in this process. ``on``
+    has the units done elsewhere (``relume.cluster``). With
     ``force`` another study in the report folder is replaced.
 
     Raises:
@@ -94,7 +97,7 @@ def run(
     rows = file.read()
     file.write(rows)
     seconds: Counter[str] = Counter()
-    with _keep_opencv_threads(), closing(_work(inputs, rows, progress, processes)) as work:
+    with _keep_opencv_threads(), closing(_work(inputs, rows, progress, processes, on)) as work:
         for fresh, spent in work:
             file.append(fresh)
             rows += fresh
@@ -194,6 +197,7 @@ def _work(
     rows: Sequence[Row],
     progress: Callable[[Progress], None] | None,
     processes: int | None,
+    on: Executor | None,
 ) -> Generator[Done, None, None]:
     """The rows of every unit that is not there yet, as they are done."""
     there = {row.unit for row in rows}
@@ -209,8 +213,8 @@ def _work(
     report()
     if not todo:
         return
-    workers = min(processes or executor.cores(), len(todo))
-    outcomes = executor.run(partial(_worker, inputs), todo, workers=workers)
+    on = on or Local(min(processes or executor.cores(), len(todo)))
+    outcomes = on.run(partial(_worker, inputs), todo)
     with closing(outcomes):
         for outcome in outcomes:
             made, seconds = outcome.get()

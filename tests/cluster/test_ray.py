@@ -1,0 +1,123 @@
+"""On a Ray of this machine: the same pictures, rows and messages as without."""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pil
+
+from relume.cluster.ray_data import Actor
+from relume.errors import RelumeError
+
+NEEDS = "needs Ray: pip install 'relume[ray]'"
+pytest.importorskip("ray.data", reason=NEEDS, exc_type=ImportError)
+pa = pytest.importorskip("pyarrow", reason=NEEDS)
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+# of the standard library: the actors cannot import this file
+RECIPROCAL = partial(partial, operator.truediv, 1)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small dark photos, four of them in a folder below, and a broken one."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "sub").mkdir()
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        ramp = np.linspace(0, 20 + n, 160)[None, :, None] + rng.integers(0, 8, (120, 160, 3))
+        home = folder / "sub" if n % 3 == 0 else folder
+        Pil.fromarray(ramp.astype(np.uint8)).save(home / f"{n}.jpg")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no end")
+    return folder
+
+
+def relume(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "relume", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_enhance_writes_what_it_writes_without(photos: Path, tmp_path: Path) -> None:
+    plain = relume("enhance", photos, "-o", "plain", folder=tmp_path)
+    on_ray = relume("enhance", photos, "-o", "ray", "--on", "ray", "-j", 2, folder=tmp_path)
+    assert plain.returncode == on_ray.returncode == 1
+    assert contents(tmp_path / "plain") == contents(tmp_path / "ray")
+    assert len(contents(tmp_path / "ray")) == 12
+    for said in (plain.stderr, on_ray.stderr):
+        error, summary = said.splitlines()
+        assert error.startswith("error: ")
+        assert "broken.jpg" in error
+        assert "12 photos enhanced" in summary
+        assert "1 failed" in summary
+    (tmp_path / "ray" / "5.jpg").unlink()
+    again = ("enhance", photos, "-o", "ray", "--on", "ray", "--skip-existing")
+    resumed = relume(*again, folder=tmp_path)
+    assert "1 photo enhanced" in resumed.stderr
+    assert "11 there already" in resumed.stderr
+    assert contents(tmp_path / "plain") == contents(tmp_path / "ray")
+
+
+def test_detect_finds_what_it_finds_without(photos: Path, tmp_path: Path) -> None:
+    words = ("detect", photos, "-d", "haar")
+    relume(*words, "-o", "plain.jsonl", folder=tmp_path)
+    done = relume(*words, "-o", "ray.jsonl", "--on", "ray", folder=tmp_path)
+    assert done.returncode == 1
+    assert (tmp_path / "plain.jsonl").read_bytes() == (tmp_path / "ray.jsonl").read_bytes()
+
+
+def test_study_makes_the_same_rows(photos: Path, tmp_path: Path) -> None:
+    for report, on in (("plain", ()), ("ray", ("--on", "ray"))):
+        words = ("study", photos / "sub", "-o", report, "--arms", "original,gamma")
+        done = relume(*words, "--detectors", "haar", *on, "-q", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    plain, on_ray = (tmp_path / name / "rows.jsonl" for name in ("plain", "ray"))
+    assert plain.read_bytes() == on_ray.read_bytes()
+
+
+IN_PYTHON = """
+import os, pathlib, signal, sys
+from relume.cluster import connect
+
+def work(item):
+    mark = pathlib.Path("killed")
+    if item == 7 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 1 / item
+
+outcomes = list(connect("ray", workers=2).run(lambda: work, range(30), ordered=True))
+assert pathlib.Path("killed").exists()
+assert [outcome.item for outcome in outcomes] == [*range(30)]
+assert [outcome.get() for outcome in outcomes[1:]] == [1 / n for n in range(1, 30)]
+assert isinstance(outcomes[0].error, ZeroDivisionError)
+"""
+
+
+def test_order_failures_and_a_killed_actor_that_loses_nothing(tmp_path: Path) -> None:
+    """An actor ends itself in the middle, once; its items are done again."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_PYTHON], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_a_machine_does_not_see_is_said(tmp_path: Path) -> None:
+    here = Path.cwd()
+    actor = Actor(pickle.dumps(RECIPROCAL), str(tmp_path / "not" / "shared"))
+    batch = pa.table({"number": [0], "item": [pickle.dumps(1)]})
+    (row,) = actor(batch).to_pylist()
+    with pytest.raises(RelumeError, match=r"is not there on .*: Ray needs folders that all"):
+        pickle.loads(row["outcome"]).get()
+    assert Path.cwd() == here
