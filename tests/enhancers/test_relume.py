@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from functools import cache
 from pathlib import Path
 
@@ -148,3 +149,25 @@ def test_what_is_no_network_of_relumes_is_refused(tmp_path: Path) -> None:
         enhance(dark(), method=f"relume:weights={tmp_path / 'none.onnx'}")
     with pytest.raises(ParameterError, match=r"weights must name an \.onnx file"):
         enhance(dark(), method="relume:weights=net.pth")
+
+
+def test_relighting_takes_little_beside_the_photo_and_its_result() -> None:
+    """A copy of the photo with its gains, and planes of shares, were 300 MB of 50 MP's 1.9 GB."""
+
+    def network(inputs: dict[str, Image]) -> dict[str, Image]:
+        return {"photo": np.minimum(inputs["image"] * inputs["gain"], 1)}
+
+    image, stops = np.tile(dark(), (2, 2, 1)), np.ones((2, 2), np.float32)
+    enhancer = RelumeEnhancer(
+        exposure=stops,
+        brightness=0.4,
+        tile_px=256,
+        picture=network,  # type: ignore[arg-type]
+    )
+    tracemalloc.start()
+    try:
+        enhancer(image)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3.4 * image.nbytes

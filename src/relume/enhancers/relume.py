@@ -176,29 +176,40 @@ class RelumeEnhancer:
         What is hardly lifted is the photo's own: it needs no network. ``expected`` is the mean
         level that the result is brought to, 0 for none.
         """
-        share = network_share(factor) if self.protect_lit else np.ones_like(factor)
-        share *= np.float32(reading.evidence)
-        if not share.any():
+
+        def share(of: Image) -> Image:
+            part = network_share(of) if self.protect_lit else np.ones_like(of)
+            return part * np.float32(reading.evidence)
+
+        if not share(factor.max(keepdims=True)).any():
             return expose_directly(image, factor)
         small = thumbnail(image)
         level = max(mean_level(small), DARKEST)
         grey = np.minimum(subsample(luma(image), 60_000) * subsample(factor, 60_000), 1)
         brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
-        relit = self._infer(image, small, brightness, factor * np.float32(level / brightness))
+        relit = self._infer(image, small, brightness, factor, scale=level / brightness)
 
         def blend(rows: slice) -> None:
             direct = expose_directly(image[rows], factor[rows])
-            direct += share[rows, :, None] * (relit[rows] - direct)
+            direct += share(factor[rows])[:, :, None] * (relit[rows] - direct)
             relit[rows] = direct
 
         for_row_blocks(blend, relit)
         return reading.match(relit, expected) if expected else relit
 
-    def _infer(self, image: Image, small: Image, brightness: float, gain: Image | None) -> Image:
+    def _infer(
+        self,
+        image: Image,
+        small: Image,
+        brightness: float,
+        gain: Image | None,
+        *,
+        scale: float = 1.0,
+    ) -> Image:
         """What the network makes of the photo, tile by tile, in [0, 1].
 
-        ``small`` is its thumbnail, ``gain`` (H, W) what encoded values are multiplied with beside
-        what the brightness asks for; None is 1 everywhere.
+        ``small`` is its thumbnail, ``gain`` (H, W) times ``scale`` what encoded values are
+        multiplied with beside what the brightness asks for; None is 1 everywhere.
         """
         network = None if self.picture else self._network()
         infer, context = self.picture or self._network(), _batch(small)
@@ -211,6 +222,7 @@ class RelumeEnhancer:
         def relight(tile: Image) -> Image:
             planes = _batch(tile)
             local = planes[:, 3:] if gain is not None else np.ones_like(planes[:, :1])
+            local = local * np.float32(scale)
             inputs = {"image": planes[:, :3], "thumbnail": context, "brightness": target}
             relit = infer({**inputs, "gain": local})["photo"][0]
             del tile, planes, inputs, local
@@ -218,9 +230,13 @@ class RelumeEnhancer:
                 network.release_memory()  # up to 200 bytes a pixel, and more for each new size
             return np.asarray(cv2.merge(list(relit)))
 
-        stacked = image if gain is None else np.dstack([image, gain])
         relit = run_tiled(
-            relight, stacked, tile_px=tile_px, halo_px=PICTURE_HALO_PX, multiple=STRIDE_PX
+            relight,
+            image,
+            plane=gain,
+            tile_px=tile_px,
+            halo_px=PICTURE_HALO_PX,
+            multiple=STRIDE_PX,
         )
         return np.clip(relit, 0.0, 1.0, out=relit)
 

@@ -59,7 +59,8 @@ def relight_halved(image: Image, relight: Callable[[Image], Image]) -> Image:
     Besides ``image`` and the result, only what is still to be done of the half size is in memory.
     """
     small = halve(image)
-    before, after = luma(small), relight(small)
+    after = relight(small)
+    before = luma(small)
     del small
     gain = _gain(before, luma(after))
     noise = NOISE_K**2 * float(np.percentile(_sampled_energy(image, before), QUIET))

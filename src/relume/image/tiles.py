@@ -20,6 +20,7 @@ def run_tiled(
     fn: Callable[[Image], Image],
     image: Image,
     *,
+    plane: Image | None = None,
     tile_px: int,
     halo_px: int,
     multiple: int = 1,
@@ -30,7 +31,8 @@ def run_tiled(
     image is mirrored past its right and lower border as far as that needs. Tiles start at
     multiples of it too and are handed over with ``halo_px`` around them (rounded up likewise),
     so a network's strides fall on the same pixels. The result equals that of one go whenever
-    ``fn`` sees no farther than the halo. An image no larger than a tile is done in one go.
+    ``fn`` sees no farther than the halo. A ``plane`` (H, W) is handed over with the image, tile by
+    tile, as its last channel. An image no larger than a tile is done in one go.
 
     Raises:
         ParameterError: ``tile_px`` is not a positive multiple of ``multiple``, or a negative halo.
@@ -42,7 +44,7 @@ def run_tiled(
     height, width = image.shape[:2]
     full_height, full_width = _up(height, multiple), _up(width, multiple)
     if max(full_height, full_width) <= tile_px:
-        result = fn(_part(image, 0, full_height, 0, full_width))
+        result = fn(_part(image, plane, 0, full_height, 0, full_width))
         return np.ascontiguousarray(result[:height, :width])
     halo = _up(halo_px, multiple)
     out: Image | None = None
@@ -51,7 +53,7 @@ def run_tiled(
         top, left = max(0, y0 - halo), max(0, x0 - halo)
         bottom = min(full_height, y0 + tile_px + halo)
         right = min(full_width, x0 + tile_px + halo)
-        result = fn(_part(image, top, bottom, left, right))
+        result = fn(_part(image, plane, top, bottom, left, right))
         if out is None:
             out = np.empty((height, width, result.shape[2]), result.dtype)
         y1, x1 = min(y0 + tile_px, height), min(x0 + tile_px, width)
@@ -62,14 +64,19 @@ def run_tiled(
     return out
 
 
-def _part(image: Image, top: int, bottom: int, left: int, right: int) -> Image:
+def _part(image: Image, plane: Image | None, top: int, bottom: int, left: int, right: int) -> Image:
     """A window of the image as mirrored past its lower and right border, contiguous."""
     height, width = image.shape[:2]
     # only windows that reach past the border are gathered: the picture itself is never copied
     rows, columns = _mirrored(height, bottom), _mirrored(width, right)
-    part = image[top:bottom] if bottom <= height else image[rows[top:]]
-    part = part[:, left:right] if right <= width else part[:, columns[left:]]
-    return np.ascontiguousarray(part)
+
+    def window(whole: Image) -> Image:
+        part = whole[top:bottom] if bottom <= height else whole[rows[top:]]
+        return part[:, left:right] if right <= width else part[:, columns[left:]]
+
+    if plane is None:
+        return np.ascontiguousarray(window(image))
+    return np.dstack([window(image), window(plane)])
 
 
 def _mirrored(size_px: int, stop_px: int) -> npt.NDArray[np.intp]:
