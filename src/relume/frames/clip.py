@@ -40,6 +40,9 @@ METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
 FOLLOW = 0.15
 """The share of a new reading in the light that is followed."""
+FOLLOWED = 0.5
+"""The power of a frame's mean level that the result's follows: dark frames, below the toe of the
+camera's curve, change by about the square of what bright ones do."""
 LEAK = 0.05
 """The share of a change of brightness from one frame to the next that is let through; the rest is
 flicker unless it stays."""
@@ -52,7 +55,9 @@ STILL_PX = (0.12, 0.35)
 noise moves must not be resampled again and again."""
 TRUST_SIDE_PX = 480
 """Longer side of the copies on which frames are compared."""
-MOST_FRAMES = 8.0
+TRUST_LIMIT = 10.0
+"""More than of two single frames: the last result holds less noise than they."""
+MOST_FRAMES = 10.0
 """What a place holds at most: more would follow changes too slowly."""
 
 
@@ -180,11 +185,11 @@ class ClipRelighter:
         """The brightness of this frame: what it is, lifted as the shot is."""
         if self._method is None:
             return self._brightness
-        level = math.exp(self._level)
+        followed = FOLLOWED * self._level
         if self._lift is None or self._age % METER_EVERY == 0:
-            wanted = math.log(max(self._method.reached_brightness(frame), 1e-3) / level)
+            wanted = math.log(max(self._method.reached_brightness(frame), 1e-3)) - followed
             self._lift = wanted if self._lift is None else self._followed(wanted)
-        return float(min(max(level * math.exp(self._lift), 1e-3), 1.0))
+        return float(min(max(math.exp(followed + self._lift), 1e-3), 1.0))
 
     def _followed(self, wanted: float) -> float:
         assert self._lift is not None
@@ -204,7 +209,7 @@ class ClipRelighter:
         held = _warped(self._held, pixel_grid(*shape) + enlarged_flow(flow, *shape))
         old = _small(before)
         gain = np.array(_steadying(small, old), np.float32)
-        known = trust(np.asarray(small * gain, np.float32), old) * held
+        known = trust(np.asarray(small * gain, np.float32), old, limit=TRUST_LIMIT) * held
         share = np.reshape(cv2.resize(known / (known + 1), (width, height)), (height, width, 1))
 
         def mix(rows: slice) -> None:

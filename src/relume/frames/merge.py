@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from relume.enhancers.metering import largest
 from relume.image.color import luma
 from relume.photo import Image
 
@@ -35,8 +36,8 @@ def trust(reference: Image, frame: Image, *, limit: float = LIMIT) -> Image:
     Both are relit, of one exposure, in [0, 1].
     """
     residual = np.asarray(frame - reference, np.float32)
-    fine = _box(np.square(residual).max(axis=2), FINE_PX)
-    coarse = np.square(_box(residual, COARSE_PX)).max(axis=2)
+    fine = _box(largest(np.square(residual)), FINE_PX)
+    coarse = largest(np.square(_box(residual, COARSE_PX)))
     grey = _box(luma(reference), COARSE_PX)
     bins = np.minimum((grey * LEVELS).astype(np.uint8), LEVELS - 1)
     excess = np.maximum(
