@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import operator
+import os
 import pickle
+import secrets
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume.cli.tables import faces_table
 from relume.cluster.ray_data import Actor
 from relume.errors import RelumeError
+from relume.faces import Detection, Face
 
 NEEDS = "needs Ray: pip install 'relume[ray]'"
 pytest.importorskip("ray.data", reason=NEEDS, exc_type=ImportError)
@@ -39,9 +47,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def relume(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+def relume(*words: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "relume", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -75,6 +90,33 @@ def test_detect_finds_what_it_finds_without(photos: Path, tmp_path: Path) -> Non
     done = relume(*words, "-o", "ray.jsonl", "--on", "ray", folder=tmp_path)
     assert done.returncode == 1
     assert (tmp_path / "plain.jsonl").read_bytes() == (tmp_path / "ray.jsonl").read_bytes()
+
+
+def test_faces_as_a_table(photos: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    done = relume("detect", photos, "-d", "haar", "-o", "f.parquet", folder=tmp_path)
+    assert done.returncode == 1
+    rows = pyarrow.parquet.read_table(tmp_path / "f.parquet").to_pylist()
+    assert len(rows) == 13, "no faces here: a row a photo"
+    errors = {Path(row["photo"]).name: row["error"] for row in rows}
+    assert "truncated" in errors.pop("broken.jpg")
+    assert set(errors.values()) == {None}
+    assert {row["width"] for row in rows} == {160, None}
+
+
+def test_a_face_is_a_row() -> None:
+    import pyarrow.parquet
+
+    points = np.arange(136, dtype=np.float32).reshape(68, 2)
+    faces = [Face((1, 2, 3, 4), 0.5, points), Face((5, 6, 7, 8.5), 0.25)]
+    found = Detection(faces, 40, 30, "yunet", 0.6, ("original",))
+    data = faces_table([("a.jpg", found, None), ("b.jpg", None, "broken")])
+    first, second, broken = pyarrow.parquet.read_table(pa.BufferReader(data)).to_pylist()
+    assert (first["photo"], first["face"], first["x1"], first["score"]) == ("a.jpg", 0, 3, 0.5)
+    assert first["landmarks"] == list(range(136))
+    assert (second["face"], second["y1"], second["landmarks"]) == (1, 8.5, None)
+    assert (broken["photo"], broken["face"], broken["error"]) == ("b.jpg", None, "broken")
 
 
 def test_study_makes_the_same_rows(photos: Path, tmp_path: Path) -> None:
@@ -121,3 +163,37 @@ def test_a_folder_that_a_machine_does_not_see_is_said(tmp_path: Path) -> None:
     with pytest.raises(RelumeError, match=r"is not there on .*: Ray needs folders that all"):
         pickle.loads(row["outcome"]).get()
     assert Path.cwd() == here
+
+
+def test_on_a_cluster_at_an_address(photos: Path, tmp_path: Path) -> None:
+    with socket.socket() as one, socket.socket() as other:
+        for taken in (one, other):
+            taken.bind(("127.0.0.1", 0))
+        head, port = one.getsockname()[1], other.getsockname()[1]
+    # a token of its own: nobody else on this machine can send it work
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(24)}
+    options = (
+        *("--head", "--block", "--node-ip-address=127.0.0.1", f"--port={head}", "--num-cpus=2"),
+        *(f"--ray-client-server-port={port}", "--include-dashboard=false"),
+        *("--disable-usage-stats", "--object-store-memory=200000000"),
+        f"--temp-dir={tempfile.mkdtemp(prefix='ray')}",  # pytest's own is too long for a socket
+    )
+    command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    cluster = subprocess.Popen([*command, *options], env={**os.environ, **token}, **quiet)
+    try:
+        words = ("enhance", photos, "-m", "gamma", "-o")
+        plain = relume(*words, "plain", folder=tmp_path)
+        address = f"ray://127.0.0.1:{port}"
+        for _ in range(60):
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            time.sleep(1)
+        done = relume(*words, "ray", "--on", address, folder=tmp_path, **token)
+        assert done.returncode == plain.returncode == 1, done.stderr
+        assert "12 photos enhanced" in done.stderr
+        assert contents(tmp_path / "plain") == contents(tmp_path / "ray")
+    finally:
+        cluster.terminate()
+        cluster.wait(120)  # it ends its own processes first
