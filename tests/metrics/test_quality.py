@@ -9,7 +9,7 @@ import pytest
 from skimage import data, metrics
 
 from relume.errors import InputError
-from relume.metrics.quality import psnr, psnr_gt_mean, ssim, with_mean_of
+from relume.metrics.quality import lit_detail, psnr, psnr_gt_mean, ssim, with_mean_of
 from relume.photo import Image, to_image
 
 
@@ -61,3 +61,19 @@ def test_ssim_refuses_pictures_smaller_than_its_window() -> None:
     tiny = np.zeros((10, 40, 3), np.float32)
     with pytest.raises(InputError, match="11x11"):
         ssim(tiny, tiny)
+
+
+def test_lit_detail_counts_the_brightest_that_are_not_clipped() -> None:
+    rng = np.random.default_rng(0)
+    photo = np.full((80, 100, 3), 0.1, np.float32)
+    lamp = (slice(10, 30), slice(10, 30))
+    photo[lamp] += rng.uniform(0.3, 0.7, (20, 20, 1)).astype(np.float32)
+    photo[50:60, 50:60] = 1.0  # clipped: it has nothing to keep
+    assert lit_detail(photo, photo) == pytest.approx(1)
+    halved = photo.copy()
+    halved[lamp] = 0.5 + (photo[lamp] - 0.5) / 2
+    assert 0.5 < lit_detail(photo, halved) < 0.85  # the border of the lamp keeps more than half
+    flat = photo.copy()
+    flat[5:35, 5:35] = 0.9
+    assert lit_detail(photo, flat) < 0.2
+    assert lit_detail(np.ones_like(photo), photo) == 1

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
+from relume.image.color import luma
 from relume.photo import Image, check_image
 
 SSIM_SIGMA_PX = 1.5
@@ -16,6 +17,9 @@ SSIM_RADIUS_PX = 5
 """The 11x11 window of Wang et al. (2004)."""
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
+
+LIT_WINDOW_PX = 9
+LIT_CLIPPED = 245 / 255
 
 Plane = npt.NDArray[np.float64]
 
@@ -52,6 +56,32 @@ def with_mean_of(image: Image, reference: Image) -> Image:
     gain = target / mean if mean > 0 else 1.0
     scaled: Image = np.clip(image * np.float32(gain), 0.0, 1.0)
     return scaled
+
+
+def lit_detail(photo: Image, result: Image) -> float:
+    """Local contrast that the brightest unclipped 5 % of ``photo`` keep in ``result``; 1 is all.
+
+    The contrast is the standard deviation of the luma in 9 x 9 pixels; places with a channel above
+    245 / 255 do not count.
+
+    Raises:
+        InputError: different sizes.
+    """
+    _check_pair(photo, result)
+    before, after = luma(photo), luma(result)
+    mean = cv2.blur(before, (LIT_WINDOW_PX, LIT_WINDOW_PX))
+    unclipped = photo.max(axis=2) < LIT_CLIPPED
+    if not unclipped.any():
+        return 1.0
+    lit = unclipped & (mean >= np.percentile(mean[unclipped], 95))
+    contrast = _contrast(before)[lit].mean()
+    return float(_contrast(after)[lit].mean() / max(contrast, 1e-4))
+
+
+def _contrast(plane: Image) -> Image:
+    window = (LIT_WINDOW_PX, LIT_WINDOW_PX)
+    mean, square = cv2.blur(plane, window), cv2.blur(plane * plane, window)
+    return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)
 
 
 def ssim(image: Image, reference: Image) -> float:

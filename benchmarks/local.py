@@ -1,0 +1,108 @@
+"""Photographs with lit places: what the dark gains and what the lit keeps.
+
+    python benchmarks/local.py --pairs SICE --recipe recipes/relume-4.toml
+    python benchmarks/local.py --nights FOLDER
+
+``--pairs`` holds ``low/`` and ``high/``, two exposures of a scene; the reference is their exposure
+fusion (Mertens, as OpenCV does it) and the method gets the under-exposed frame. With ``--recipe``
+only scenes that it holds out are measured. ``--nights`` is a folder of night photographs without
+references: how much lit detail they keep, and how bright they become.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+import relume
+from relume.image.exposure import mean_level
+from relume.io.formats import READABLE_SUFFIXES
+from relume.metrics.quality import lit_detail, psnr, psnr_gt_mean, ssim
+from relume.photo import Image, quantise
+from relume.train.data import Pair, find_pairs, split
+from relume.train.recipe import load
+
+ARMS: dict[str, dict[str, Any]] = {
+    "original": {"method": "original"},
+    "gamma 0.5": {"method": "gamma", "protect_lit": False},
+    "fusion": {"method": "fusion"},
+    "relume, one exposure": {"local": 0.0},
+    "relume": {},
+}
+
+
+def floats(picture: Any) -> Image:
+    return np.asarray(picture, np.float32) / np.float32(255)
+
+
+def fused(pair: Pair) -> Image:
+    merged = cv2.createMergeMertens().process([pair.low, pair.high])
+    return floats(quantise(np.clip(np.asarray(merged, np.float32), 0, 1), np.uint8))
+
+
+def scenes(pairs: list[Pair]) -> None:
+    print(f"{len(pairs)} scenes; reference: exposure fusion of both frames")
+    print(f"{'':32} {'PSNR':>7} {'SSIM':>6} {'at its mean':>12} {'lit detail':>11}")
+    for name, options in ARMS.items():
+        for given in (False, True):
+            if given and not name.startswith("relume"):
+                continue
+            rows = []
+            for pair in pairs:
+                reference = fused(pair)
+                asked = {"brightness": mean_level(reference)} if given else {}
+                out = relume.enhance(pair.low, **options, **asked)
+                result = floats(out)
+                forgiving = psnr_gt_mean(result, reference)
+                kept = lit_detail(floats(pair.low), result)
+                rows.append((psnr(result, reference), ssim(result, reference), forgiving, kept))
+            mean = np.mean(rows, axis=0)
+            label = name + (", brightness given" if given else "")
+            print(
+                f"{label:32} {mean[0]:7.2f} {mean[1]:6.3f} {mean[2]:12.2f} {mean[3]:11.2f}",
+                flush=True,
+            )
+
+
+def nights(folder: Path) -> None:
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in READABLE_SUFFIXES)
+    print(f"{len(files)} night photographs")
+    for name, options in ARMS.items():
+        rows = []
+        for file in files:
+            photo = quantise(relume.read(file).pixels, np.uint8)
+            result = floats(relume.enhance(photo, **options))
+            rows.append((lit_detail(floats(photo), result), mean_level(result)))
+        kept, level = np.array(rows).T
+        print(
+            f"{name:24} lit detail: median {np.median(kept):.2f}, {np.mean(kept >= 0.9):.0%} keep "
+            f"0.9; mean level {level.mean():.2f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--recipe", type=Path)
+    parser.add_argument("--nights", type=Path)
+    options = parser.parse_args()
+    if options.pairs and options.recipe:
+        recipe = load(options.recipe)
+        data = replace(recipe.data, scenes="", exclude=())
+        scenes(split([options.pairs], data, recipe.seed)[1])
+    elif options.pairs:
+        read = [(n, relume.read(a), relume.read(b)) for n, a, b in find_pairs(options.pairs)]
+        eight = [(n, *(quantise(x.pixels, np.uint8) for x in both)) for n, *both in read]
+        scenes([Pair(n, n, low, high) for n, low, high in eight])
+    if options.nights:
+        nights(options.nights)
+
+
+if __name__ == "__main__":
+    main()
