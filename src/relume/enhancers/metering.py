@@ -123,7 +123,8 @@ class Metering:
         by more than a few hundredths.
         """
         contrast = self.brightest / max(self.level, 1e-4)
-        night = smoothstep(contrast, *NIGHT) * (1 - smoothstep(self.level, 0.15, 0.3))
+        dark = 1 - smoothstep(self.level, 0.15, 0.3)
+        night = smoothstep(contrast, *NIGHT) * dark * self.lit
         expected = max(expected * (1 - NIGHT_CUT * night), DIMMEST)
         if self.level >= expected:
             return self.level
