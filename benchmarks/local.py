@@ -40,6 +40,10 @@ def floats(picture: Any) -> Image:
     return np.asarray(picture, np.float32) / np.float32(255)
 
 
+def levels(file: Path) -> Any:
+    return quantise(relume.read(file).pixels, np.uint8)
+
+
 def fused(pair: Pair) -> Image:
     merged = cv2.createMergeMertens().process([pair.low, pair.high])
     return floats(quantise(np.clip(np.asarray(merged, np.float32), 0, 1), np.uint8))
@@ -75,7 +79,7 @@ def nights(folder: Path) -> None:
     for name, options in ARMS.items():
         rows = []
         for file in files:
-            photo = quantise(relume.read(file).pixels, np.uint8)
+            photo = levels(file)
             result = floats(relume.enhance(photo, **options))
             rows.append((lit_detail(floats(photo), result), mean_level(result)))
         kept, level = np.array(rows).T
@@ -97,9 +101,7 @@ def main() -> None:
         data = replace(recipe.data, scenes="", exclude=())
         scenes(split([options.pairs], data, recipe.seed)[1])
     elif options.pairs:
-        read = [(n, relume.read(a), relume.read(b)) for n, a, b in find_pairs(options.pairs)]
-        eight = [(n, *(quantise(x.pixels, np.uint8) for x in both)) for n, *both in read]
-        scenes([Pair(n, n, low, high) for n, low, high in eight])
+        scenes([Pair(n, n, levels(a), levels(b)) for n, a, b in find_pairs(options.pairs)])
     if options.nights:
         nights(options.nights)
 

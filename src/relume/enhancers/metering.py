@@ -306,6 +306,9 @@ def meter(image: Image) -> Metering:
     small = downscale(image, *size)
     root, grey = np.sqrt(np.maximum(largest(small), 0)), luma(small)
     weight = 1 - _smoothsteps(_flat_share(image, size), *MOSTLY_FLAT)
+    # half of a cell at the border of a frame may be the frame
+    inner = np.asarray(cv2.erode(weight, np.ones((3, 3), np.uint8)), np.float32)
+    weight = inner if inner.sum() > 0.25 * weight.sum() else weight
     mean = box_filter(root, RADIUS_PX)
     variance = np.maximum(box_filter(root * root, RADIUS_PX) - mean * mean, 0)
     steep = np.asarray(variance / (variance + np.float32(EPS)), np.float32)
