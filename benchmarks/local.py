@@ -59,7 +59,7 @@ def scenes(pairs: list[Pair]) -> None:
             rows = []
             for pair in pairs:
                 reference = fused(pair)
-                asked = {"brightness": mean_level(reference)} if given else {}
+                asked: dict[str, Any] = {"brightness": mean_level(reference)} if given else {}
                 out = relume.enhance(pair.low, **options, **asked)
                 result = floats(out)
                 forgiving = psnr_gt_mean(result, reference)

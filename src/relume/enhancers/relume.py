@@ -45,6 +45,9 @@ from relume.nets.sizes import (
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
 
+MOSTLY_PICTURE = 0.9
+"""Share of what counts from which the mean of the whole frame is that of the picture."""
+
 NETWORK_BRIGHTNESS = (0.01, 0.95)
 """The mean grey levels that the network was trained for."""
 
@@ -164,7 +167,11 @@ class RelumeEnhancer:
             return expose_directly(image, even)
         grey = np.minimum(reading.grey * np.float32(overall), 1)
         brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
-        relit = self._infer(image, thumbnail(image), brightness, None)
+        small, gain = thumbnail(image), None
+        if reading.weight.mean() < MOSTLY_PICTURE:  # a frame's light says nothing about the rest
+            level = max(mean_level(small), DARKEST)
+            gain = np.full(image.shape[:2], overall * level / brightness, np.float32)
+        relit = self._infer(image, small, brightness, gain)
         if share < 1:
             direct = expose_directly(image, even)
             relit = direct + np.float32(share) * (relit - direct)
