@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -50,6 +50,7 @@ def test_iou_of_nothing_has_the_right_shape() -> None:
     st.tuples(st.floats(5, 40), st.floats(5, 40), st.floats(-3.2, 3.2), coordinate, coordinate),
     boxes(),
 )
+@example((5.0, 5.0, 0.0, 3.3e-25, 3.3e-25), [0.0, 0.0, 1.0, 1.0])  # a corner at the very centre
 def test_ellipse_overlap_is_what_counting_pixels_finds(
     ellipse: tuple[float, ...], box: list[float]
 ) -> None:

@@ -241,7 +241,9 @@ def _circle_triangle_area(start: Floats, end: Floats) -> float:
     far = np.clip((-b + np.sqrt(root)) / a, 0.0, 1.0)
     if near >= far:
         return _sector(start, end)
-    enter, leave = start + near * edge, start + far * edge
+    # a rounding error at the centre would be a sector of any angle: ends stay what they are
+    enter = start if near == 0 else start + near * edge
+    leave = end if far == 1 else start + far * edge
     chord = 0.5 * float(enter[0] * leave[1] - enter[1] * leave[0])
     return _sector(start, enter) + chord + _sector(leave, end)
 
