@@ -27,7 +27,7 @@ SHARPER = 1.15
 """How much sharper than the first picture another must be to become the reference."""
 SHARPNESS_SIDE_PX = 800
 
-SAME_SCENE = 0.5
+SAME_SCENE = 0.45
 """Correlation of structure (:func:`relume.frames.align.fit`) from which frames show one scene."""
 LEAST_TRUST = 0.15
 """The share of a frame that has to agree with the reference."""
