@@ -259,7 +259,7 @@ class _Conversion:
         stream.width, stream.height = width, height
         stream.pix_fmt = self._pixel_format(encoder, width, height, deep=deep)
         stream.options = (
-            {"crf": str(CRF), "preset": "fast"}
+            {"crf": str(CRF), "preset": "fast", "rc-lookahead": "10"}  # memory
             if encoder == "libx264"
             else {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"}
         )
