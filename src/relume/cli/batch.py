@@ -312,7 +312,8 @@ class Run:
         if self.done:
             parts[0] += f" -> {self.output or 'beside the photos'}"
         if self.left_as_is:
-            parts.append(f"{self.left_as_is} left nearly as they are ({option} changes lit photos)")
+            are = "it is" if self.left_as_is == 1 else "they are"
+            parts.append(f"{self.left_as_is} left nearly as {are} ({option} changes lit photos)")
         if self.skipped:
             parts.append(f"{self.skipped} there already")
         if self.failed:

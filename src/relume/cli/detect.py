@@ -320,6 +320,7 @@ def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
 
 
 def _face_lines(photo: dict[str, Any]) -> str:
-    faces = ",\n  ".join(json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ()))
+    lines = [json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ())]
+    faces = "[\n  " + ",\n  ".join(lines) + "\n]" if lines else "[]"
     head = json.dumps(photo, ensure_ascii=False)
-    return head if "error" in photo else f'{head[:-1]}, "faces": [\n  {faces}\n]}}'
+    return head if "error" in photo else f'{head[:-1]}, "faces": {faces}}}'

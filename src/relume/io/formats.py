@@ -152,8 +152,8 @@ def losses(photo: Photo, name: str) -> list[str]:
     found: list[str] = []
     if photo.alpha is not None and not format.alpha:
         found.append(f"{title} has no transparency: the picture is laid on white")
-    # of camera raw one expects no more
-    if photo.depth_bits > format.bits and meta.format != "raw":
+    # of camera raw one expects no more, and a format holds what came from it
+    if photo.depth_bits > format.bits and meta.format not in ("raw", name):
         found.append(f"{title} has {format.bits} bits a channel, the photo {photo.depth_bits}")
     if meta.iptc and "iptc" not in format.keeps:
         found.append(f"{title} has no place for IPTC: its keywords and captions are left out")
