@@ -60,7 +60,7 @@ def test_an_overload_is_answered_and_leaves_nothing_behind() -> None:
     assert len(data) > 80_000, "kept by mistake, 512 of them are well above a tenth"
     with process(workers=2, RELUME_QUEUE="4") as (address, server):
         url = f"{address}/v1/enhance?method=gamma"
-        storm(url, data, clients=16, requests=96)  # caches and arenas fill
+        storm(url, data, clients=16, requests=512)  # caches and arenas fill; then it stays
         before = resident_bytes(server.pid)
         seen = storm(url, data, clients=16, requests=512)
         after = resident_bytes(server.pid)
