@@ -29,6 +29,7 @@ from relume.image.color import luma
 from relume.image.exposure import smoothstep
 from relume.image.filters import box_filter, downscale, guided_filter
 from relume.image.parallel import for_row_blocks
+from relume.nets.sizes import GAMMA
 from relume.photo import Array, Image
 
 SIDE_PX = 128
@@ -56,6 +57,9 @@ MOST_ASKED = 1000.0
 EVIDENCE = (0.03, 0.1)
 """Spread of the base light, relative to its mean, up to which a frame shows nothing (noise has
 none), and from which it is a picture."""
+
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+"""The content of a photo without bars, in shares of its sides."""
 
 MOST_STOPS = 8.0
 """What an exposure map may ask for, up or down."""
@@ -94,9 +98,8 @@ class Metering:
     ``slope`` and ``offset`` give the root of the base light at full size, as of a guided filter.
     ``level`` is the mean of the luma over what counts, ``power`` the square of the mean of its
     root, which sees shadows more; ``brightest`` and ``lamps`` are the 98th and 99.5th percentile of
-    the base light. ``content`` (x0, y0, x1,
-    y1), in shares of the sides, holds all that counts; ``evidence`` in [0, 1] says that the frame
-    shows something.
+    the base light. ``content`` (x0, y0, x1, y1), in shares of the sides, holds all that counts;
+    ``evidence`` in [0, 1] says that the frame shows something.
     """
 
     base: Image
@@ -316,8 +319,7 @@ def meter(image: Image) -> Metering:
     root = np.asarray(np.maximum(slope * root + offset, 0), np.float32)
     base, total = root * root, float(weight.sum())
     if total <= 0:
-        nothing = (0.0, 0.0, 1.0, 1.0)
-        return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, nothing, 0.0)
+        return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, WHOLE, 0.0)
     # evidence is judged on the smoothed light: single cells are as noisy as the photo is
     level = float((weight * base).sum()) / total
     spread = (float((weight * np.square(base - level)).sum()) / total) ** 0.5
@@ -341,7 +343,7 @@ def meter(image: Image) -> Metering:
 
 def network_share(factor: Image) -> Image:
     """(H, W) in [0, 1]: how much of a place is the network's, by the stops it is lifted."""
-    stops = np.float32(2.2) * np.log2(np.maximum(factor, np.float32(1e-6)))
+    stops = np.float32(GAMMA) * np.log2(np.maximum(factor, np.float32(1e-6)))
     return _smoothsteps(stops, LEFT_ALONE, RELIT)
 
 

@@ -21,6 +21,7 @@ from relume.engine import Inference, Network, Runtime, load
 from relume.engine.base import check_interface
 from relume.enhancers.base import WEIGHTS, Brightness, load_network, own_network
 from relume.enhancers.metering import (
+    WHOLE,
     Metering,
     expose_directly,
     fit_stops,
@@ -132,21 +133,21 @@ class RelumeEnhancer:
 
     def _relight(self, image: Image) -> Image:
         """The photo, or a smaller copy of it, relit at the target brightness."""
+        small = thumbnail(image)
         if self.local == 0 and self.exposure is None:
-            small = thumbnail(image)
             target = self._target(small)
             return match_mean(self._infer(image, small, target, None), target)
         reading = meter(image)
         asked = self.local == 0 or not isinstance(self.brightness, str)
         if asked:
             reading = reading.counting_all()
-        target = self._metered(image, reading) if self.local else self._target(thumbnail(image))
+        target = self._metered(image, reading, small) if self.local else self._target(small)
         softness = reading.softness(target)
         gain = reading.shadow_gain(target, softness, asked=asked)
         expected = target if asked else reading.mean_at(gain, softness)
         overall, local = reading.overall_gain(expected), self.local * reading.lit
         if local == 0 and self.exposure is None:
-            return self._expose_evenly(image, overall, reading, expected)
+            return self._expose_evenly(image, small, overall, reading, expected)
         factor = reading.factor(image, gain, softness, overall=overall, local=local)
         if self.exposure is not None:
             # what is painted is not undone, and what is not painted stays as it is
@@ -154,10 +155,10 @@ class RelumeEnhancer:
             expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
             reading = outside
             factor *= np.exp2(fit_stops(self.exposure, image) / np.float32(GAMMA))
-        return self._expose(image, factor, reading, expected)
+        return self._expose(image, small, factor, reading, expected)
 
     def _expose_evenly(
-        self, image: Image, overall: float, reading: Metering, expected: float
+        self, image: Image, small: Image, overall: float, reading: Metering, expected: float
     ) -> Image:
         """The photo at one exposure, its encoded values lifted by about ``overall``."""
         even = np.full((1, 1), overall, np.float32)
@@ -167,7 +168,7 @@ class RelumeEnhancer:
             return expose_directly(image, even)
         grey = np.minimum(reading.grey * np.float32(overall), 1)
         brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
-        small, gain = thumbnail(image), None
+        gain = None
         if reading.weight.mean() < MOSTLY_PICTURE:  # a frame's light says nothing about the rest
             level = max(mean_level(small), DARKEST)
             gain = np.full(image.shape[:2], overall * level / brightness, np.float32)
@@ -177,7 +178,9 @@ class RelumeEnhancer:
             relit = direct + np.float32(share) * (relit - direct)
         return reading.match(relit, expected, by_factor=True)
 
-    def _expose(self, image: Image, factor: Image, reading: Metering, expected: float) -> Image:
+    def _expose(
+        self, image: Image, small: Image, factor: Image, reading: Metering, expected: float
+    ) -> Image:
         """The photo with every place's encoded values lifted by ``factor`` (H, W), noise removed.
 
         What is hardly lifted is the photo's own: it needs no network. ``expected`` is the mean
@@ -190,7 +193,6 @@ class RelumeEnhancer:
 
         if not share(factor.max(keepdims=True)).any():
             return expose_directly(image, factor)
-        small = thumbnail(image)
         level = max(mean_level(small), DARKEST)
         grey = np.minimum(subsample(luma(image), 60_000) * subsample(factor, 60_000), 1)
         brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
@@ -249,14 +251,15 @@ class RelumeEnhancer:
 
     def target_brightness(self, image: Image) -> float:
         """The mean grey level aimed at: the one asked for, or the method's own choice."""
-        return self._metered(image, meter(image)) if self.local else self._target(thumbnail(image))
+        small = thumbnail(image)
+        return self._metered(image, meter(image), small) if self.local else self._target(small)
 
     def reached_brightness(self, image: Image) -> float:
         """The mean grey level of the result, as far as metering bounds what is aimed at."""
         if self.local == 0 or not isinstance(self.brightness, str):
             return self.target_brightness(image)
         reading = meter(image)
-        target = self._metered(image, reading)
+        target = self._metered(image, reading, thumbnail(image))
         softness = reading.softness(target)
         return reading.mean_at(reading.shadow_gain(target, softness), softness)
 
@@ -265,9 +268,11 @@ class RelumeEnhancer:
             return self.estimate_brightness(_batch(small))
         return self.brightness
 
-    def _metered(self, image: Image, reading: Metering) -> float:
+    def _metered(self, image: Image, reading: Metering, small: Image) -> float:
         """The target brightness of what holds light in the photo."""
-        target = self._target(thumbnail(reading.crop(image)))
+        if reading.content != WHOLE and isinstance(self.brightness, str):
+            small = thumbnail(reading.crop(image))
+        target = self._target(small)
         automatic = isinstance(self.brightness, str)
         return reading.wanted(target) if automatic and self.protect_lit else target
 
