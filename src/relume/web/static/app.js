@@ -228,10 +228,14 @@ async function showFaces() {
     if (!photo.faces.has(key)) {
       summary.textContent = "Searching …";
       viewer.work("Searching for faces …");
-      photo.faces.set(key, await engine.detect(photo.file, query, signal));
+      const { faces } = photo;
+      const search = engine.detect(photo.file, query, signal);
+      faces.set(key, search); // asked for twice, it is searched once
+      search.catch(() => faces.delete(key));
     }
-    viewer.showFaces(photo.faces.get(key));
-    summary.replaceChildren(...tally(photo.faces.get(key).faces));
+    const found = await photo.faces.get(key);
+    viewer.showFaces(found);
+    summary.replaceChildren(...tally(found.faces));
   } catch (error) {
     if (error.name !== "AbortError") summary.textContent = "";
     throw error;

@@ -152,6 +152,8 @@ export class Viewer {
 
   // Before: the faces that the photo shows as it is; after: all.
   showFaces(found) {
+    if (found && found === this.found) return;
+    this.found = found;
     const all = found?.faces ?? [];
     draw(byId("boxes-before"), found, all.filter(isSeen));
     draw(byId("boxes-after"), found, all);
