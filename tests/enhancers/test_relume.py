@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tracemalloc
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_the_picture_is_nearer_to_the_bright_original_than_a_gain() -> None:
     ours = enhance(dark(0.03), method="relume", brightness=level)
     gain = enhance(dark(0.03), method="auto-exposure", brightness=level)
     assert psnr(ours, scene()) > psnr(gain, scene()) + 2
+
+
+def test_an_ensemble_does_not_depend_on_how_the_photo_is_turned() -> None:
+    def from_turned(enhancer: RelumeEnhancer) -> Image:
+        turned = enhancer(np.ascontiguousarray(np.rot90(dark())[:, ::-1]))
+        return np.rot90(turned[:, ::-1], -1)
+
+    once = RelumeEnhancer(brightness=0.4)
+    assert np.abs(from_turned(once) - once(dark())).max() > 4 / 255, "nothing to be shown"
+    best = replace(once, ensemble=8)
+    assert np.abs(from_turned(best) - best(dark())).max() < 1 / 255
 
 
 @pytest.mark.parametrize("tile_px", [128, 208])
