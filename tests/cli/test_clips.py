@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pil
+from PIL.PngImagePlugin import PngInfo
 
 from relume.cli.clips import seconds
 from relume.errors import ParameterError
@@ -64,8 +67,6 @@ def test_a_part_compared(relume: Relume, tmp_path: Path) -> None:
 def test_what_does_not_go_together_is_refused(relume: Relume, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", frames=2)
     photo = tmp_path / "a.png"
-    from PIL import Image as Pil
-
     Pil.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photo)
     for arguments, words in (
         ((source, photo), "clips and photos do not go together"),
@@ -97,3 +98,76 @@ def test_times() -> None:
     assert [seconds(t) for t in ("90", "1:30", "1:02:03.5", None)] == [90, 90, 3723.5, None]
     with pytest.raises(ParameterError):
         seconds("1:2:3:4")
+
+
+def shoot(folder: Path, numbers: Sequence[int], *, level: int = 20) -> None:
+    """Numbered dark pictures of one scene, 48x32, with a text in each."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0, level, 48)[None, :, None] * np.ones((32, 1, 3))
+    for number in numbers:
+        noisy = (ramp + rng.integers(0, 4, ramp.shape)).astype(np.uint8)
+        about = PngInfo()
+        about.add_text("Title", f"frame {number}")
+        Pil.fromarray(noisy).save(folder / f"{number:06d}.png", pnginfo=about)
+
+
+def test_numbered_pictures_are_one_clip(relume: Relume, tmp_path: Path) -> None:
+    shoot(tmp_path / "f", (3, 4, 5, 7, 10))
+    (tmp_path / "f" / "cover.png").write_bytes(b"not one of them")
+    out = tmp_path / "out" / "%03d.png"
+    result = relume("enhance", tmp_path / "f" / "%06d.png", "-o", out, "-b", "0.4")
+    assert result.code == 0, result.err
+    assert "(5 frames" in result.err
+    assert names(tmp_path / "out") == ["003.png", "004.png", "005.png", "007.png", "010.png"]
+    relit = [np.asarray(Pil.open(p), float) for p in sorted((tmp_path / "out").iterdir())]
+    assert all(frame.mean() == pytest.approx(102, abs=10) for frame in relit)
+    alone = tmp_path / "alone.png"
+    assert relume("enhance", tmp_path / "f" / "000010.png", "-o", alone, "-b", "0.4").code == 0
+    first = relit[3]  # merged, the last differs less from the one before than it does by itself
+    single = np.asarray(Pil.open(alone), float)
+    assert np.abs(relit[4] - first).mean() < 0.6 * np.abs(single - first).mean()
+    again = relume("enhance", tmp_path / "f" / "%06d.png", "-o", out)
+    assert (again.code, "003.png exists already" in again.err) == (1, True)
+
+
+def test_numbered_pictures_into_a_folder_or_beside(relume: Relume, tmp_path: Path) -> None:
+    shoot(tmp_path / "f", (1, 2))
+    pattern = tmp_path / "f" / "%d.png"
+    assert relume("enhance", pattern, "-o", tmp_path / "new", "-m", "gamma:0.5", "-q").code == 0
+    assert names(tmp_path / "new") == ["1.png", "2.png"]
+    beside = relume("enhance", pattern, "-m", "gamma:0.5", "--compare")
+    assert beside.code == 0, beside.err
+    with Pil.open(tmp_path / "f" / "1.relume-gamma-compare.png") as image:
+        assert image.size == (96, 32)
+
+
+def test_a_bad_picture_among_the_numbered_is_named_and_left_out(
+    relume: Relume, tmp_path: Path
+) -> None:
+    shoot(tmp_path / "f", (1, 2, 3))
+    (tmp_path / "f" / "000002.png").write_bytes(b"damaged")
+    pattern, out = tmp_path / "f" / "%06d.png", tmp_path / "out" / "%d.png"
+    result = relume("enhance", pattern, "-o", out, "-m", "gamma:0.5", "-q")
+    assert result.code == 1
+    assert "error: left out: " in result.err
+    assert "000002.png" in result.err
+    assert names(tmp_path / "out") == ["1.png", "3.png"]
+
+
+def test_what_numbered_pictures_cannot_be(relume: Relume, tmp_path: Path) -> None:
+    shoot(tmp_path / "f", (1, 2))
+    pattern = tmp_path / "f" / "%06d.png"
+    before = (tmp_path / "f" / "000001.png").read_bytes()
+    for arguments, words in (
+        ((pattern, "-o", pattern, "--overwrite"), "would replace the input"),
+        ((pattern, "-o", tmp_path / "one.png"), "expected a name with a number"),
+        ((pattern, "--from", "1"), "numbered pictures have no times"),
+        ((tmp_path / "none" / "%d.png",), "no pictures"),
+        ((pattern, "-o", tmp_path / "%d.mp4"), "cannot tell the format"),
+    ):
+        result = relume("enhance", *arguments)
+        assert result.code in (1, 2), arguments
+        assert words in result.err
+        assert result.err.count("\n") == 1
+    assert (tmp_path / "f" / "000001.png").read_bytes() == before

@@ -1,10 +1,10 @@
-"""``relume enhance clip.mp4``: clips, relit one after the other."""
+"""``relume enhance clip.mp4``: clips and numbered pictures, relit one after the other."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -18,6 +18,7 @@ from relume.errors import OutputError, ParameterError, RelumeError
 if TYPE_CHECKING:
     from relume.catalog import Value
     from relume.engine import Runtime
+    from relume.io.video import ClipReport
     from relume.photo import Image
 
 FromOption = Annotated[
@@ -72,16 +73,19 @@ class ClipRun:
     compare: bool
     overwrite: bool
     quiet: bool
+    quality: int | None
+    max_megapixels: float
 
     def takes(self, inputs: Sequence[str]) -> bool:
-        """Whether the inputs are clips.
+        """Whether the inputs are clips, or names of numbered pictures.
 
         Raises:
             ParameterError: clips and photos mixed, or options of clips for photos.
         """
         from relume.io.video import is_clip
 
-        clips = [is_clip(Path(name)) and not Path(name).is_dir() for name in inputs]
+        paths = [Path(name) for name in inputs]
+        clips = [_is_sequence(p) or (is_clip(p) and not p.is_dir()) for p in paths]
         if any(clips) and not all(clips):
             raise ParameterError("clips and photos do not go together: run them one by one")
         if not any(clips) and (self.start or self.end or self.compare):
@@ -101,6 +105,8 @@ class ClipRun:
             raise ParameterError("a strip of brightnesses is for photos: give a clip one")
         relighting: Relighting = work  # type: ignore[assignment]
         span = {"start_s": seconds(self.start) or 0.0, "end_s": seconds(self.end)}
+        if any(span.values()) and any(_is_sequence(Path(name)) for name in inputs):
+            raise ParameterError("--from and --to are for clips: numbered pictures have no times")
         failed = 0
         for name in inputs:
             source, target = Path(name), self._target(Path(name), relighting, len(inputs) > 1)
@@ -125,12 +131,15 @@ class ClipRun:
     def _target(self, source: Path, work: Relighting, several: bool) -> Path:
         from relume.io.video import is_clip, result_suffix
 
-        suffix = result_suffix(source)
+        sequence = _is_sequence(source)
+        suffix = source.suffix if sequence else result_suffix(source)
         if self.output is None:
             compared = "-compare" if self.compare else ""
             return source.with_name(f"{source.stem}{MARK}{work.mark()}{compared}{suffix}")
-        if several and is_clip(Path(self.output)):
+        if several and (is_clip(Path(self.output)) or "%" in Path(self.output).name):
             raise ParameterError(f"-o {self.output} names one clip, but there are several")
+        if sequence and (not Path(self.output).suffix or Path(self.output).is_dir()):
+            return Path(self.output) / source.name
         if is_folder(self.output, several):
             return Path(self.output) / f"{source.stem}{suffix}"
         return Path(self.output)
@@ -138,12 +147,18 @@ class ClipRun:
     def _relight(
         self, source: Path, target: Path, work: Relighting, span: dict[str, float | None]
     ) -> None:
-        from relume.frames import enhance_video
+        from relume.frames import enhance_sequence, enhance_video
 
+        relit: Callable[..., ClipReport] = enhance_video
+        more: dict[str, Any] = dict(span)
+        sequence = _is_sequence(source)
+        if sequence:
+            relit = enhance_sequence
+            more = {"quality": self.quality, "max_megapixels": self.max_megapixels}
         work.prepare()
         began, name = time.monotonic(), console.one_line(source.name)
         try:
-            if not target.parent.is_dir():
+            if not sequence and not target.parent.is_dir():
                 target.parent.mkdir(parents=True)
             with console.progress_bar("relighting", quiet=self.quiet) as bar:
 
@@ -151,7 +166,7 @@ class ClipRun:
                     speed = done / max(time.monotonic() - began, 1e-3)
                     bar.show(done, total, f"{speed:.1f} frames/s, {name}")
 
-                report = enhance_video(
+                report = relit(
                     source,
                     target,
                     method=work.method,
@@ -161,17 +176,20 @@ class ClipRun:
                     compare=self.compare,
                     overwrite=self.overwrite,
                     progress=show,
-                    **span,  # type: ignore[arg-type]
+                    **more,
                     **work.options,
                 )
         except KeyboardInterrupt:
-            console.say(f"stopped: {target} was not written")
+            console.say(f"stopped: {target} was not {'finished' if sequence else 'written'}")
             raise typer.Exit(console.INTERRUPTED) from None
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-        if not self.quiet:
-            for note in report.notes:
+        for note in report.notes:
+            if sequence:
+                console.fail(note)
+            elif not self.quiet:
                 console.say(console.one_line(f"note: {source}: {note}"))
+        if not self.quiet:
             took = time.monotonic() - began
             speed = report.frames / max(took, 1e-3)
             done = console.count(report.frames, "frame")
@@ -180,6 +198,16 @@ class ClipRun:
                     f"{source} -> {target} ({done}, {took:.1f} s, {speed:.1f} frames/s)"
                 )
             )
+        if sequence and report.notes:
+            raise typer.Exit(1)
+
+
+def _is_sequence(path: Path) -> bool:
+    if "%" not in path.name:
+        return False
+    from relume.frames import is_sequence
+
+    return is_sequence(path)
 
 
 def seconds(text: str | None) -> float | None:

@@ -34,7 +34,7 @@ def enhance(
         list[str],
         typer.Argument(
             metavar="PHOTO",
-            help="Photos, clips, folders of photos, or - for standard input.",
+            help="Photos, folders, clips, numbered frames (f/%06d.png), or - for stdin.",
             show_default=False,
         ),
     ],
@@ -97,7 +97,16 @@ def enhance(
         strength=strength,
         protect_lit=protect_lit,
     )
-    asked = ClipRun(output, start, end, compare, overwrite=overwrite, quiet=quiet)
+    asked = ClipRun(
+        output,
+        start,
+        end,
+        compare,
+        overwrite=overwrite,
+        quiet=quiet,
+        quality=quality,
+        max_megapixels=max_megapixels,
+    )
     if asked.takes(inputs):
         asked.go(inputs, work, dry_run=dry_run, skip_existing=skip_existing)
         return

@@ -115,8 +115,11 @@ class Metering:
     evidence: float
 
     def counting_all(self) -> Metering:
-        """The same where all pixels count alike: for a brightness that is asked of the frame."""
-        return replace(self, weight=np.ones_like(self.weight))
+        """The same where all pixels count alike, and as much as they can: for what is asked.
+
+        Noise alone looks as flat as a frame that shows nothing; whoever asks knows that it is one.
+        """
+        return replace(self, weight=np.ones_like(self.weight), evidence=1.0)
 
     def wanted(self, expected: float) -> float:
         """The brightness that suits the photo, if ``expected`` suits its scene.
