@@ -3,8 +3,8 @@
 import { Album } from "./album.js";
 import { Compare } from "./compare.js";
 import { byId, make } from "./dom.js";
+import { engine } from "./engine.js";
 import { isPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
-import { engine } from "./http.js";
 import { Levels } from "./levels.js";
 import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
@@ -30,7 +30,23 @@ let task = new AbortController();
 function fail(error) {
   if (error.name === "AbortError") return;
   byId("alert-text").textContent = error.message;
+  offer(error);
   byId("alert").hidden = false;
+}
+
+// A photo that is too large for the engine: a smaller copy, if the browser can make one.
+function offer({ smaller: megapixels, file }) {
+  const button = byId("alert-smaller");
+  button.hidden = !(megapixels && file);
+  button.textContent = `Use a copy of ${megapixels} megapixels`;
+  button.onclick = async () => {
+    dismiss();
+    try {
+      await take([{ file: await engine.smaller(file, megapixels), path: file.name }]);
+    } catch (error) {
+      fail(error);
+    }
+  };
 }
 
 const dismiss = () => { byId("alert").hidden = true; };
@@ -49,7 +65,7 @@ async function take(files, intoAlbum = false) {
   const pictures = files.filter(({ file }) => isPicture(file));
   const others = files.filter(({ file }) => !isPicture(file)).map(({ path }) => path);
   if (pictures.length === 0) {
-    fail(new Error(files.length === 1 ? `${files[0].file.name} is not a picture.` : "There are no pictures among these files."));
+    fail(new Error(files.length === 1 ? noPicture(files[0].file) : "There are no pictures among these files."));
     return;
   }
   atWork(true);
@@ -66,6 +82,10 @@ async function take(files, intoAlbum = false) {
     await open(pictures[0].file);
   }
 }
+
+const noPicture = ({ name, type }) => (type.startsWith("video/")
+  ? `${name} is a clip, and this page relights photographs. On a computer: relume enhance "${name}"`
+  : `${name} is not a picture.`);
 
 // The page with its tools, or the welcome.
 function atWork(on) {
@@ -92,7 +112,7 @@ async function open(file, failed = fail) {
     await refresh();
   } catch (error) {
     if (signal.aborted) return;
-    failed(error);
+    failed(Object.assign(error, { file }));
     if (!photo && !album.items.length) atWork(false);
   } finally {
     if (!signal.aborted) viewer.work(null);

@@ -10,7 +10,8 @@ export function useFormats({ readable_suffixes, formats }) {
   suffixes = new Map(formats.map((format) => [format.media_type, format.suffix]));
   for (const id of ["file", "more"]) byId(id).accept = ["image/*", ...readable].join(",");
   const names = formats.map(({ name }) => ({ webp: "WebP", heif: "HEIC" }[name] ?? name.toUpperCase()));
-  byId("kinds").textContent = [...names, "camera raw"].join(", ");
+  if (readable.includes(".dng")) names.push("camera raw");
+  byId("kinds").textContent = names.join(", ");
 }
 
 export const isPicture = ({ type, name }) =>

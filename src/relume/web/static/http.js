@@ -1,6 +1,7 @@
 // The engine behind the page, over HTTP. Whatever implements these three functions can take its
 // place: methods(), enhance(file, query, options), detect(file, query, signal).
-// A query is a list of [name, value]. Every failure is an Error whose message a person can read.
+// A query is a list of [name, value]. Every failure is an Error whose message a person can read; one
+// whose `smaller` is a number of megapixels offers a copy of that size, by smaller(file, megapixels).
 
 import { byId } from "./dom.js";
 

@@ -93,6 +93,9 @@ export class Settings extends EventTarget {
     const option = (name) => menu.options.find((one) => one.name === name);
     byId("quality").min = option("quality").low;
     byId("quality").max = option("quality").high;
+    const searchable = usable(menu.detectors).length > 0;
+    byId("faces").disabled = !searchable;
+    byId("no-faces").hidden = searchable;
     byId("second-look").closest("label").hidden = menu.default_views.length < 2;
     byId("strength").value = option("strength").default;
     byId("local").value = option("local").default;
@@ -191,7 +194,7 @@ function number({ default: standard, low, high, also }, id) {
 
 function options(select, entries) {
   select.replaceChildren(...entries.map((entry) => {
-    const label = entry.label ?? (entry.available === false ? `${entry.name} (needs relume[${entry.extra}])` : entry.name);
+    const label = entry.label ?? (entry.available === false && entry.extra ? `${entry.name} (needs relume[${entry.extra}])` : entry.name);
     return make("option", { value: entry.name, disabled: entry.available === false }, label);
   }));
 }

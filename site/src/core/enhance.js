@@ -1,0 +1,95 @@
+// The one door, as the package's enhancers/api.py: a photo of bytes in, one of bytes out.
+
+import { CURVES } from "./curves.js";
+import { relightHalved } from "./detail.js";
+import { isGrey, LUMA, luma, lumaOf, toImage } from "./image.js";
+import { litProtection } from "./lit.js";
+import { clamp } from "./planes.js";
+import { relight } from "./relume.js";
+
+const MACHINE_LEVEL = 0.25;
+
+// options: { method, parameters, strength, brightness (null: automatic), local (null: the
+// method's), protectLit, stops (a plane or null) }, all of them checked by who asks.
+export async function enhance(photo, options, networks) {
+  const { method, parameters, strength, brightness, protectLit } = options;
+  if (strength === 0 || method === "original") return photo;
+  const takesLocal = method === "relume" || method === "machine";
+  const local = options.local ?? (method === "machine" ? 0 : 1);
+  const protect = protectLit && brightness === null && !(takesLocal && local);
+  const finisher = new Finisher(photo, { protect, strength });
+  if (!takesLocal) {
+    finisher.curve(CURVES[method](photo, parameters, brightness));
+    return finisher.photo;
+  }
+  const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
+  const work = (image) => relight(image, { brightness, local, stops: options.stops, protectLit }, own);
+  if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
+    await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));
+  } else {
+    const { channels } = await work(toImage(photo));
+    for (let y = 0, at = 0; y < photo.height; y += 1, at += photo.width) {
+      finisher.row(y, channels.map((data) => data.subarray(at, at + photo.width)));
+    }
+  }
+  return finisher.photo;
+}
+
+// What detectors look at beside the photo: the method machine, in floats.
+export async function machineView(image, networks) {
+  const options = { brightness: null, local: 0, stops: null, protectLit: true };
+  const out = await relight(image, options, { ...networks, estimate: async () => MACHINE_LEVEL });
+  const keepLit = litProtection(luma(image));
+  const [before, after] = [[0, 0, 0], [0, 0, 0]];
+  for (let i = 0; i < image.width * image.height; i += 1) {
+    for (let n = 0; n < 3; n += 1) {
+      before[n] = image.channels[n][i];
+      after[n] = clamp(out.channels[n][i], 0, 1);
+    }
+    keepLit(before, after);
+    for (let n = 0; n < 3; n += 1) out.channels[n][i] = after[n];
+  }
+  return out;
+}
+
+// Floats to bytes: clamped, lit parts kept, grey if the photo is, blended by strength.
+class Finisher {
+  constructor(photo, { protect, strength }) {
+    this.before = photo;
+    this.photo = { ...photo, rgba: new Uint8ClampedArray(photo.rgba.length) };
+    this.keepLit = protect ? litProtection(lumaOf(photo)) : null;
+    this.grey = isGrey(photo);
+    this.strength = strength;
+    this.pixel = [0, 0, 0];
+    this.old = [0, 0, 0];
+  }
+
+  curve(table) {
+    const { width, height } = this.before;
+    const rows = [0, 1, 2].map(() => new Float32Array(width));
+    for (let y = 0, at = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1, at += 4) {
+        for (let n = 0; n < 3; n += 1) rows[n][x] = table[this.before.rgba[at + n]];
+      }
+      this.row(y, rows);
+    }
+  }
+
+  row(y, [reds, greens, blues]) {
+    const { pixel, old, strength, keepLit, before: { width, rgba } } = this;
+    const out = this.photo.rgba;
+    for (let x = 0, at = 4 * y * width; x < width; x += 1, at += 4) {
+      pixel[0] = clamp(reds[x], 0, 1);
+      pixel[1] = clamp(greens[x], 0, 1);
+      pixel[2] = clamp(blues[x], 0, 1);
+      if (keepLit || strength < 1) for (let n = 0; n < 3; n += 1) old[n] = rgba[at + n] / 255;
+      if (keepLit) keepLit(old, pixel);
+      if (this.grey) pixel.fill(LUMA[0] * pixel[0] + LUMA[1] * pixel[1] + LUMA[2] * pixel[2]);
+      if (strength < 1) for (let n = 0; n < 3; n += 1) pixel[n] = old[n] * (1 - strength) + pixel[n] * strength;
+      out[at] = 255 * pixel[0]; // clamped arrays round to the nearest
+      out[at + 1] = 255 * pixel[1];
+      out[at + 2] = 255 * pixel[2];
+      out[at + 3] = rgba[at + 3];
+    }
+  }
+}

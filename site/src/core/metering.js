@@ -1,0 +1,276 @@
+// How much light every place of a photo gets: the package's enhancers/metering.py, line for line;
+// its docstring says why. A test holds both together (test/parity.test.js).
+
+import { crop, largest, luma, planeOf, squareRoot } from "./image.js";
+import {
+  areaResize, boxFilter, clamp, downscale, guidedFilter, linearResize, map, map2, most, percentile, plane,
+  roundEven, smoothstep, sum,
+} from "./planes.js";
+
+export const GAMMA = 2.2;
+const SIDE_PX = 128;
+const RADIUS_PX = 5;
+const EPS = 0.002;
+const FLAT_STEP = 0.4 / 255;
+const MOSTLY_FLAT = [0.85, 0.99];
+const TOE = 0.6 / 255;
+const [SHOULDER, SOFT_SHOULDER] = [2.5, 1.0];
+const FAR_BEYOND = [3.0, 8.0];
+const HEADROOM = 0.1;
+const MOST_GAIN = 48.0;
+const MOST_ASKED = 1000.0;
+const EVIDENCE = [0.03, 0.1];
+const UNTOUCHED_STOPS = 0.05;
+const TOLERANCE = 0.01;
+const MOST_FACTOR = 1.6;
+const MOST_MATCH = 4.0;
+const [LEFT_ALONE, RELIT] = [0.1, 0.9];
+const [DARK, LIT] = [0.55, 0.88];
+const LIT_PLACES = [0.25, 0.45];
+const NIGHT = [2.3, 4.0];
+const NIGHT_CUT = 0.3;
+const DIMMEST = 0.28;
+const STEPS = 1 << 14; // of the table that factor() looks values up in, for roots from 0 to 2
+
+// A photo as the meter sees it: small planes of light, luma, and how much each cell counts.
+export class Metering {
+  constructor(fields) { Object.assign(this, fields); }
+
+  countingAll() {
+    return new Metering({ ...this, weight: map(this.weight, () => 1) });
+  }
+
+  // The brightness that suits the photo, if `expected` suits its scene.
+  wanted(expected) {
+    const contrast = this.brightest / Math.max(this.level, 1e-4);
+    const dark = 1 - smoothstep(this.level, 0.15, 0.3);
+    const night = smoothstep(contrast, ...NIGHT) * dark * this.lit;
+    const aim = Math.max(expected * (1 - NIGHT_CUT * night), DIMMEST);
+    if (this.level >= aim) return this.level;
+    const share = 1 - smoothstep(this.power / aim, DARK, LIT);
+    return this.level + share * (aim - this.level);
+  }
+
+  // The lift of shadows that brings the mean of what counts to `brightness`.
+  shadowGain(brightness, softness, { asked = false } = {}) {
+    const total = sum(this.weight.data);
+    if (total <= 0 || this.evidence <= 0) return 1;
+    const bound = asked ? MOST_ASKED : MOST_GAIN;
+    let [low, high] = [1 / bound, bound];
+    for (let n = 0; n < 24; n += 1) {
+      const gain = Math.sqrt(low * high);
+      if (this.meanAt(gain, softness) < brightness) low = gain;
+      else high = gain;
+    }
+    return asked || high < 1 ? high : high ** this.evidence;
+  }
+
+  // The one factor for the whole photo that brings the mean of what counts there.
+  overallGain(brightness) {
+    let [low, high] = [1 / MOST_ASKED, MOST_ASKED];
+    for (let n = 0; n < 24; n += 1) {
+      const factor = Math.sqrt(low * high);
+      if (this.mean((grey) => Math.min(grey * factor, 1)) < brightness) low = factor;
+      else high = factor;
+    }
+    return high;
+  }
+
+  get lit() { return smoothstep(this.lamps, ...LIT_PLACES); }
+
+  softness(brightness) {
+    const beyond = this.lamps * this.overallGain(brightness);
+    return smoothstep(Math.log(Math.max(beyond, 1e-3)), ...FAR_BEYOND.map(Math.log));
+  }
+
+  // The plane that encoded values are multiplied with; `local` leads from one factor to the curve.
+  factor(image, gain, softness, { overall, local }) {
+    const [slope, offset] = [this.slope, this.offset].map((one) => linearResize(one, image.width, image.height));
+    const curve = ratio(gain, softness);
+    const table = Float64Array.from({ length: STEPS + 1 }, (_, n) => {
+      const lift = curve(((2 * n) / STEPS) ** 2);
+      return local === 1 ? lift : lift ** local * overall ** (1 - local);
+    });
+    const out = largest(image);
+    for (let i = 0; i < out.data.length; i += 1) {
+      const root = Math.sqrt(out.data[i]) * slope.data[i] + offset.data[i];
+      const at = clamp(root * (STEPS / 2), 0, STEPS - 1);
+      const low = Math.floor(at);
+      out.data[i] = table[low] + (at - low) * (table[low + 1] - table[low]);
+    }
+    return out;
+  }
+
+  meanAt(gain, softness) {
+    const curve = ratio(gain, softness);
+    return this.mean((grey, base) => grey * curve(base));
+  }
+
+  // The same where only places count that the map of stops leaves alone.
+  outside(stops) {
+    const fitted = areaResize(map(stops, Math.abs), this.weight.width, this.weight.height);
+    const weight = map2(fitted, this.weight, (asked, own) => (asked < UNTOUCHED_STOPS ? own : 0));
+    return new Metering({ ...this, weight });
+  }
+
+  meanWith(factor) {
+    const { width, height, data } = this.weight;
+    const small = downscale(factor, width, height);
+    return most(data) > 0 ? this.mean((grey, base, i) => Math.min(grey * small.data[i], 1)) : 0;
+  }
+
+  // The function for encoded values, or null, that brings the mean of what counts to `level`.
+  match(picture, level, { byFactor = false } = {}) {
+    const { width, height } = this.weight;
+    const channels = picture.channels.map((_, n) => downscale(planeOf(picture, n), width, height).data);
+    const grey = luma({ width, height, channels });
+    const mean = (f) => weightedMean(this.weight, (i) => f(grey.data[i]));
+    let gain = 1;
+    for (let n = 0; n < (byFactor ? 6 : 8); n += 1) {
+      const now = mean(byFactor ? (x) => Math.min(x * gain, 1) : (x) => (gain * x) / (1 + (gain - 1) * x));
+      if (now <= 0 || (!byFactor && now >= 1) || Math.abs(now / level - 1) < TOLERANCE) break;
+      if (byFactor) {
+        gain = clamp((gain * level) / now, 1 / MOST_FACTOR, MOST_FACTOR);
+      } else {
+        const odds = level / (1 - Math.min(level, 0.999)) / (now / (1 - now));
+        gain = clamp(gain * odds, 1 / MOST_MATCH, MOST_MATCH);
+      }
+    }
+    if (gain === 1) return null;
+    return byFactor ? (x) => x * gain : (x) => (gain * x) / (1 + (gain - 1) * x);
+  }
+
+  // The part of the photo that holds all that counts.
+  crop(image) {
+    const [x0, y0, x1, y1] = this.content;
+    const [top, left] = [Math.trunc(y0 * image.height), Math.trunc(x0 * image.width)];
+    const bottom = Math.min(image.height, Math.max(top + 1, roundEven(y1 * image.height)));
+    const right = Math.min(image.width, Math.max(left + 1, roundEven(x1 * image.width)));
+    return crop(image, left, top, right, bottom);
+  }
+
+  get isWhole() { return this.content.join() === "0,0,1,1"; }
+
+  // The mean over what counts of f(luma, base light, cell).
+  mean(f) { return weightedMean(this.weight, (i) => f(this.grey.data[i], this.base.data[i], i)); }
+}
+
+function weightedMean({ data }, f) {
+  const total = sum(data);
+  let mean = 0;
+  for (let i = 0; i < data.length; i += 1) mean += (total > 0 ? data[i] / total : 1 / data.length) * f(i);
+  return mean;
+}
+
+// f(B) / B as a function of base light B.
+function ratio(gain, softness) {
+  const power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER);
+  const steep = gain ** power - 1;
+  return (base) => {
+    const lift = gain * (1 + steep * base ** power) ** (-1 / power);
+    if (gain <= 1) return lift;
+    return 1 + (lift * (1 - HEADROOM * softness * (1 - base)) - 1) * (base / (base + TOE));
+  };
+}
+
+// What the meter sees of an image.
+export function meter(image) {
+  const scale = Math.min(1, SIDE_PX / Math.max(image.height, image.width));
+  const size = [image.width, image.height].map((side) => Math.max(1, roundEven(side * scale)));
+  const channels = image.channels.map((_, n) => downscale(planeOf(image, n), ...size).data);
+  const small = { width: size[0], height: size[1], channels };
+  const [root, grey] = [squareRoot(largest(small)), luma(small)];
+  let weight = map(flatShare(image, size), (flat) => 1 - smoothstep(flat, ...MOSTLY_FLAT));
+  const inner = eroded(weight); // half of a cell at the border of a frame may be the frame
+  if (sum(inner.data) > 0.25 * sum(weight.data)) weight = inner;
+  const mean = boxFilter(root, RADIUS_PX);
+  const squares = boxFilter(map(root, (x) => x * x), RADIUS_PX);
+  const variance = map2(squares, mean, (square, x) => Math.max(square - x * x, 0));
+  const steep = map(variance, (x) => x / (x + EPS));
+  const slope = boxFilter(steep, RADIUS_PX);
+  const offset = boxFilter(map2(mean, steep, (x, share) => x - share * x), RADIUS_PX);
+  const base = plane(...size);
+  for (let i = 0; i < base.data.length; i += 1) {
+    base.data[i] = Math.max(slope.data[i] * root.data[i] + offset.data[i], 0) ** 2;
+  }
+  const seen = { base, grey, weight, slope, offset };
+  if (sum(weight.data) <= 0) {
+    return new Metering({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, content: [0, 0, 1, 1], evidence: 0 });
+  }
+  const bare = new Metering(seen);
+  const level = bare.mean((_, light) => light);
+  const spread = Math.sqrt(bare.mean((_, light) => (light - level) ** 2));
+  const least = 0.05 * most(weight.data);
+  const counted = base.data.filter((_, i) => weight.data[i] > least).sort();
+  return new Metering({
+    ...seen,
+    level: bare.mean((x) => x),
+    power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
+    brightest: percentile(counted, 98),
+    lamps: percentile(counted, 99.5),
+    content: content(weight, least),
+    evidence: smoothstep(spread / Math.max(level, 1e-4), ...EVIDENCE),
+  });
+}
+
+// How much of a place is the network's, by the factor that it is lifted with.
+export const networkShare = (factor) => smoothstep(GAMMA * Math.log2(Math.max(factor, 1e-6)), LEFT_ALONE, RELIT);
+
+// The factor for a pixel, limited where its largest channel would clip, so that hues stay.
+export const limited = (factor, brightest) =>
+  Math.min(factor, Math.max(1 / Math.max(brightest, 1e-6), Math.min(factor, 1)));
+
+// An exposure map { width, height, data } of stops at the size of `image`, fitted to its edges.
+export function fitStops(stops, image) {
+  const { width, height } = image;
+  if (stops.width === width && stops.height === height) return stops;
+  if (stops.height > height && stops.width > width) return downscale(stops, width, height);
+  const large = linearResize(stops, width, height);
+  const radius = roundEven(Math.max(height / stops.height, width / stops.width));
+  if (radius < 2 || Math.min(height, width) < 8) return large;
+  const subsample = Math.max(1, Math.floor(radius / 4));
+  return guidedFilter(squareRoot(luma(image)), large, { radius, eps: EPS, subsample });
+}
+
+// The share of pixels that equal their right and lower neighbours: no photograph.
+function flatShare(image, size) {
+  const step = Math.max(1, Math.floor(Math.sqrt((image.height * image.width) / 250_000)));
+  const [rows, columns] = [image.height, image.width].map((side) => Math.floor((side - 1) / step));
+  if (rows < 1 || columns < 1) return plane(...size);
+  const green = image.channels[1];
+  const flat = plane(columns, rows);
+  for (let y = 0; y < rows; y += 1) {
+    for (let x = 0; x < columns; x += 1) {
+      const at = y * step * image.width + x * step;
+      const here = green[at];
+      const apart = Math.max(Math.abs(here - green[at + 1]), Math.abs(here - green[at + image.width]));
+      flat.data[y * columns + x] = apart < FLAT_STEP ? 1 : 0;
+    }
+  }
+  return areaResize(flat, ...size);
+}
+
+// The least of 3 x 3 cells; what lies beyond the border does not count.
+function eroded({ width, height, data }) {
+  const out = plane(width, height);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      let least = Infinity;
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v += 1) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u += 1) least = Math.min(least, data[v * width + u]);
+      }
+      out.data[y * width + x] = least;
+    }
+  }
+  return out;
+}
+
+function content({ width, height, data }, least) {
+  let [x0, y0, x1, y1] = [width, height, 0, 0];
+  data.forEach((value, i) => {
+    if (value <= least) return;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x + 1), Math.max(y1, y + 1)];
+  });
+  return [x0 / width, y0 / height, x1 / width, y1 / height];
+}

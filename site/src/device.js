@@ -1,0 +1,165 @@
+// The engine behind the page on the visitor's own device: what http.js is for a service, by a
+// worker. It says "loading" ({ done, total } bytes), "ready" and "failed" as events.
+
+/* global YUNET, MENU -- put in by the build */
+
+const PATIENCE_MS = 300; // for a job to stop by itself; then its worker is ended
+const RAM_MP = [[2, 12], [4, 24]]; // GB of memory that a browser tells of, megapixels it takes then
+
+const asked = new URLSearchParams(location.search); // ?engine=wasm, ?threads=1: to measure and to test
+
+class Device extends EventTarget {
+  constructor() {
+    super();
+    this.waiting = [];
+    this.running = null;
+    this.count = 0;
+    this.keys = new WeakMap(); // files that the worker has seen
+  }
+
+  get isReady() { return Boolean(this.engine); }
+
+  // Once; what is asked before is asked then.
+  start() {
+    if (this.worker) return;
+    this.worker = new Worker(new URL("worker.js", document.baseURI), { type: "module" });
+    this.worker.addEventListener("message", ({ data }) => this.hear(data));
+    this.worker.addEventListener("error", (event) => this.hear({ failed: event.message || "the page's worker did not start" }));
+    const most = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+    const threads = Math.min(most, Number(asked.get("threads")) || most);
+    this.worker.postMessage({ start: { engine: asked.get("engine"), threads } });
+  }
+
+  restart() {
+    this.worker?.terminate();
+    this.worker = null;
+    this.start();
+    this.running = null;
+    this.next();
+  }
+
+  hear({ loading, ready, failed, id, result, error }) {
+    if (loading) this.say("loading", loading);
+    if (ready) {
+      this.engine = ready;
+      this.say("ready", ready);
+    }
+    if (failed) {
+      this.failure = failed;
+      this.say("failed", failed);
+      for (const job of [this.running, ...this.waiting.splice(0)]) job?.reject(new Error(failed));
+      this.running = null;
+    }
+    if (id === undefined || this.running?.id !== id) return;
+    const { resolve, reject } = this.running;
+    this.running = null;
+    if (error) reject(this.failed(error));
+    else resolve(result);
+    this.next();
+  }
+
+  say(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); }
+
+  failed({ name, message, smaller }) {
+    if (name === "AbortError") return new DOMException("stopped", name);
+    return Object.assign(new Error(message), { smaller });
+  }
+
+  // One job after the other: a device has one engine.
+  ask(message, signal) {
+    if (this.failure) this.restart(); // the network did not arrive: with every photo it is tried again
+    this.failure = null;
+    this.start();
+    return new Promise((resolve, reject) => {
+      const job = { id: this.count++, message, resolve, reject };
+      const stop = () => {
+        reject(new DOMException("stopped", "AbortError"));
+        this.waiting = this.waiting.filter((one) => one !== job);
+        if (this.running !== job) return;
+        this.worker.postMessage({ cancel: job.id });
+        setTimeout(() => { if (this.running === job) this.restart(); }, PATIENCE_MS);
+      };
+      if (signal?.aborted) {
+        stop();
+        return;
+      }
+      signal?.addEventListener("abort", stop, { once: true });
+      this.waiting.push(job);
+      this.next();
+    });
+  }
+
+  next() {
+    if (this.running || !this.waiting.length) return;
+    this.running = this.waiting.shift();
+    this.worker.postMessage({ id: this.running.id, ...this.running.message });
+  }
+
+  // A file, and a key that tells the worker whether it is the one before.
+  known(file) {
+    if (!this.keys.has(file)) this.keys.set(file, this.count++);
+    return { key: this.keys.get(file), blob: file };
+  }
+
+  async methods() {
+    const own = { megapixels: mostMegapixels(), workers: 0 };
+    const detectors = MENU.detectors.map((entry) => ({ ...entry, available: YUNET }));
+    const formats = await writable(MENU.formats);
+    this.menu = { ...MENU, detectors, formats, limits: { ...MENU.limits, ...own } };
+    return this.menu;
+  }
+
+  async enhance(file, query, { signal, exposure } = {}) {
+    const { options, format, quality } = this.options(query, exposure);
+    const most = this.menu.limits.megapixels;
+    return this.ask({ task: "enhance", file: this.known(file), options, format, quality, most }, signal);
+  }
+
+  async detect(file, query, signal) {
+    const given = Object.fromEntries(query);
+    const views = given.views === "original" ? ["original"] : this.menu.default_views;
+    const most = this.menu.limits.megapixels;
+    return this.ask({ task: "detect", file: this.known(file), threshold: Number(given.threshold), views, most }, signal);
+  }
+
+  // A smaller copy of a photo that is too large, as a file of the same name.
+  async smaller(file, megapixels) {
+    const blob = await this.ask({ task: "smaller", file, megapixels });
+    return new File([blob], `${file.name.replace(/\.[^.]+$/, "")}.jpg`, { type: "image/jpeg" });
+  }
+
+  options(query, exposure) {
+    const given = Object.fromEntries(query.filter(([name]) => name !== "param"));
+    const entry = this.menu.enhancers.find(({ name }) => name === given.method);
+    const parameters = Object.fromEntries(entry.parameters.map((one) => [one.name, one.default]));
+    for (const [, text] of query.filter(([name]) => name === "param")) {
+      const [name, value] = text.split("=");
+      parameters[name] = typeof parameters[name] === "boolean" ? value === "true" : Number(value);
+    }
+    const number = (name, otherwise = null) => (given[name] === undefined ? otherwise : Number(given[name]));
+    const options = {
+      method: entry.name, parameters, strength: number("strength", 1), brightness: number("brightness"),
+      local: number("local"), protectLit: given.protect_lit !== "false",
+      stops: exposure && { width: exposure.width, height: exposure.height, data: Float32Array.from(exposure.stops) },
+    };
+    return { options, format: given.format ?? "", quality: number("quality") };
+  }
+}
+
+function mostMegapixels() {
+  const limit = RAM_MP.find(([gigabytes]) => (navigator.deviceMemory ?? 8) <= gigabytes);
+  return Math.min(limit?.[1] ?? Infinity, MENU.limits.megapixels);
+}
+
+// A browser that cannot write a type gives a PNG in its place.
+async function writable(formats) {
+  const written = await Promise.all(formats.map(async (format) => {
+    const board = new OffscreenCanvas(1, 1);
+    board.getContext("2d");
+    const blob = await board.convertToBlob({ type: format.media_type }).catch(() => null);
+    return blob?.type === format.media_type;
+  }));
+  return formats.filter((_, n) => written[n]);
+}
+
+export const engine = new Device();

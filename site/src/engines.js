@@ -1,0 +1,90 @@
+// ONNX Runtime Web, as fast as the device has it: on the GPU where that gives the right answer
+// soonest, else on the CPU, with threads where the page may have them.
+
+import { THUMBNAIL_PX } from "./core/relume.js";
+import { unpack } from "./pack.js";
+
+const TEST_PX = 256;
+const MOST_APART = 2 / 255; // of values in [0, 1] that a GPU may be off
+
+// { ort, sessions, name } of the kind that choose() gave; bytes by name are what assets.js loads.
+export async function openEngine(kind, threads, bytes) {
+  const build = kind === "webgpu" ? "jspi" : "wasm";
+  const ort = await import(new URL(`./ort/ort.${build}.min.mjs`, self.location.href).href);
+  ort.env.wasm.wasmBinary = bytes.engine.buffer;
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.wasmPaths = new URL("./ort/", self.location.href).href;
+  ort.env.logLevel = "error";
+  const open = (model, executionProviders = ["wasm"]) => ort.InferenceSession.create(model, { executionProviders });
+  const picture = unpack(bytes.picture);
+  const sessions = {
+    picture: await open(picture),
+    estimator: await open(unpack(bytes.estimator)),
+    faces: bytes.yunet ? await open(bytes.yunet) : null,
+  };
+  if (kind !== "webgpu") return { ort, sessions, name: "wasm" };
+  const onGpu = await open(picture, ["webgpu"]).catch(() => null);
+  if (!onGpu || !(await isBetter(ort, onGpu, sessions.picture))) return { ort, sessions, name: "wasm" };
+  return { ort, sessions: { ...sessions, picture: withFallback(onGpu, sessions.picture) }, name: "webgpu" };
+}
+
+// "webgpu" where there is a real GPU and the means to wait for it, else "wasm"; or what is asked for.
+openEngine.choose = async (asked) => {
+  const able = Boolean(navigator.gpu && WebAssembly.Suspending);
+  if (!able || asked === "wasm") return "wasm";
+  const adapter = await navigator.gpu.requestAdapter().catch(() => null);
+  if (!adapter) return "wasm";
+  const isSoftware = adapter.isFallbackAdapter ?? adapter.info?.isFallbackAdapter ?? false;
+  forced = asked === "webgpu";
+  return forced || !isSoftware ? "webgpu" : "wasm";
+};
+let forced = false;
+
+// Whether the GPU gives what the CPU gives, and sooner: asked twice, as the first answer compiles.
+async function isBetter(ort, onGpu, onCpu) {
+  try {
+    const side = forced ? 64 : TEST_PX;
+    const inputs = testInputs(ort, side);
+    const timed = async (session) => {
+      await session.run(inputs);
+      const began = performance.now();
+      const { photo } = await session.run(inputs);
+      return { ms: performance.now() - began, values: photo.data };
+    };
+    const [gpu, cpu] = [await timed(onGpu), await timed(onCpu)];
+    const right = gpu.values.every((value, n) => Math.abs(value - cpu.values[n]) < MOST_APART);
+    return right && (forced || gpu.ms < cpu.ms);
+  } catch {
+    return false;
+  }
+}
+
+// A dark picture by a formula: gradients, an edge, something like noise.
+function testInputs(ort, side) {
+  const filled = (channels, size, f) => new ort.Tensor("float32",
+    Float32Array.from({ length: channels * size * size }, (_, n) => f(n % size, Math.floor(n / size) % size)), [1, channels, size, size]);
+  const dark = (x, y) => 0.05 + (0.1 * x) / side + (x > y ? 0.1 : 0) + 0.02 * ((x * 7 + y * 13) % 5) / 5;
+  return {
+    image: filled(3, side, dark),
+    thumbnail: filled(3, THUMBNAIL_PX, (x, y) => dark((x * side) / THUMBNAIL_PX, (y * side) / THUMBNAIL_PX)),
+    gain: filled(1, side, (x) => 1 + x / side),
+    brightness: new ort.Tensor("float32", Float32Array.of(0.4), [1, 1]),
+  };
+}
+
+// A GPU may be lost, or have too little memory for a tile: the CPU takes over, for good.
+function withFallback(onGpu, onCpu) {
+  let lost = false;
+  return {
+    async run(inputs) {
+      if (!lost) {
+        try {
+          return await onGpu.run(inputs);
+        } catch {
+          lost = true;
+        }
+      }
+      return onCpu.run(inputs);
+    },
+  };
+}

@@ -1,0 +1,128 @@
+// Files to photos and back, with what the browser has: it decodes and encodes, the bytes around
+// the pixels (EXIF, ICC, XMP) are carried over here.
+
+import { alphaPng, pngChunks, withPngChunks } from "./png.js";
+import { jpegParts, withJpegSegments } from "./jpeg.js";
+import { fileKind, headerSize } from "./kinds.js";
+
+const EXACT = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
+const DEFAULT_QUALITY = 95;
+const [LEAST_QUALITY, MOST_GROWTH] = [75, 1.5];
+const MEDIA = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" };
+
+export class Refused extends Error {
+  constructor(message, details = {}) {
+    super(message);
+    Object.assign(this, details);
+  }
+}
+
+// { width, height, rgba, alpha, file, format, jpeg (segments, quality), chunks }.
+export async function decode(file, most) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const kind = fileKind(bytes, file);
+  if (kind.refusal) throw new Refused(`${file.name}: ${kind.refusal}`);
+  const size = headerSize(bytes, kind.name);
+  if (size) refuseLarge(file, size, most);
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(new Blob([bytes], { type: kind.type }), EXACT);
+  } catch {
+    throw new Refused(`${file.name}: ${kind.unreadable ?? "the file is damaged, or cut off"}`);
+  }
+  refuseLarge(file, bitmap, most);
+  const { width, height } = bitmap;
+  const context = canvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  let rgba = context.getImageData(0, 0, width, height).data;
+  const alpha = hasAlpha(rgba);
+  if (alpha) rgba = (await exactAlpha(bytes, kind.type, rgba.length)) ?? rgba;
+  return {
+    width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : kind.name === "heif" ? "jpeg" : "png",
+    bytes: bytes.length,
+    jpeg: kind.name === "jpeg" ? jpegParts(bytes) : null,
+    chunks: kind.name === "png" ? pngChunks(bytes) : null,
+  };
+}
+
+function refuseLarge(file, { width, height }, most) {
+  const megapixels = (width * height) / 1e6;
+  if (megapixels <= most * 1.02) return;
+  throw new Refused(`${file.name}: ${width} × ${height} are ${Math.round(megapixels)} megapixels, too large for this device.`,
+    { smaller: megapixels < 4 * most ? Math.floor(most / 2) : null });
+}
+
+const canvas = (width, height) => new OffscreenCanvas(width, height);
+
+function hasAlpha(rgba) {
+  for (let at = 3; at < rgba.length; at += 4) if (rgba[at] < 255) return true;
+  return false;
+}
+
+// A canvas keeps colours times alpha, which rounds; a decoder gives them as they are, where it is.
+async function exactAlpha(bytes, type, length) {
+  if (!globalThis.ImageDecoder || !(await ImageDecoder.isTypeSupported(type))) return null;
+  const decoder = new ImageDecoder({ data: bytes, type, premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  try {
+    const { image } = await decoder.decode();
+    const rgba = new Uint8ClampedArray(length);
+    if (image.allocationSize({ format: "RGBA" }) !== length) return null;
+    await image.copyTo(rgba, { format: "RGBA" });
+    image.close();
+    return rgba;
+  } catch {
+    return null;
+  } finally {
+    decoder.close();
+  }
+}
+
+// A file of `format` ("" is the photo's own), its metadata with it where that format takes it.
+export async function encode(photo, format, quality) {
+  const kind = format || photo.format;
+  const { width, height, rgba, alpha, jpeg, chunks } = photo;
+  if (kind === "png" && alpha) return new Blob([withPngChunks(await alphaPng(photo), chunks)], { type: MEDIA.png });
+  const board = canvas(width, height);
+  const context = board.getContext("2d", { willReadFrequently: true });
+  context.putImageData(new ImageData(rgba, width, height), 0, 0);
+  if (kind === "jpeg" && alpha) { // JPEG has no transparency: laid on white
+    context.globalCompositeOperation = "destination-over";
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+  }
+  const compress = (percent) => board.convertToBlob({ type: MEDIA[kind], quality: percent / 100 });
+  const blob = kind === "jpeg" && !quality && jpeg?.quality
+    ? await compressLike(compress, jpeg.quality, photo.bytes) : await compress(quality ?? DEFAULT_QUALITY);
+  if (blob.type !== MEDIA[kind]) throw new Refused(`This browser cannot write ${kind}; choose another file type.`);
+  if (kind === "jpeg" && jpeg) return withSegments(blob, jpeg);
+  if (kind === "png" && chunks?.length) {
+    return new Blob([withPngChunks(new Uint8Array(await blob.arrayBuffer()), chunks)], { type: MEDIA.png });
+  }
+  return blob;
+}
+
+// The original's quality, lowered while the file is more than 1.5 times as large: noise that was
+// dark takes bytes once it is bright.
+async function compressLike(compress, quality, bytes) {
+  let blob = await compress(quality);
+  const limit = MOST_GROWTH * bytes;
+  if (blob.size <= limit || quality <= LEAST_QUALITY) return blob;
+  blob = await compress(LEAST_QUALITY);
+  let [low, high] = [LEAST_QUALITY, quality];
+  while (blob.size <= limit && high - low > 1) {
+    const middle = (low + high) >> 1;
+    const tried = await compress(middle);
+    if (tried.size > limit) {
+      high = middle;
+    } else {
+      [blob, low] = [tried, middle];
+    }
+  }
+  return blob;
+}
+
+async function withSegments(blob, { segments }) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return new Blob([withJpegSegments(bytes, segments)], { type: MEDIA.jpeg });
+}

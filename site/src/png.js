@@ -1,0 +1,95 @@
+// PNG where a canvas is not enough: exact colours under transparency, and metadata chunks.
+
+const KEPT = ["iCCP", "sRGB", "gAMA", "cHRM", "pHYs", "eXIf", "tEXt", "zTXt", "iTXt", "tIME"];
+const SIGNATURE = 8;
+const HEADER_END = SIGNATURE + 25;
+const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k += 1) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c >>> 0;
+});
+
+function crc32(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRC[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+// The metadata of a PNG, chunk by chunk. Its pixels were turned upright if its EXIF asked for it;
+// that is rare enough in PNG for the EXIF to be left out then.
+export function pngChunks(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = [];
+  for (let at = SIGNATURE; at + 12 <= bytes.length;) {
+    const name = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    const end = at + 12 + view.getUint32(at);
+    if (end > bytes.length || name === "IEND") break;
+    if (KEPT.includes(name)) found.push({ name, bytes: bytes.slice(at, end) });
+    at = end;
+  }
+  return found.filter(({ name, bytes: chunk }) => name !== "eXIf" || !isTurned(chunk.subarray(8)));
+}
+
+function isTurned(tiff) {
+  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
+  try {
+    const little = view.getUint16(0) === 0x4949;
+    const first = view.getUint32(4, little);
+    for (let n = 0, at = first + 2; n < view.getUint16(first, little); n += 1, at += 12) {
+      if (view.getUint16(at, little) === 0x0112) return view.getUint16(at + 8, little) !== 1;
+    }
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+// A PNG with those chunks after its header, in place of its own of the same names.
+export function withPngChunks(png, chunks) {
+  if (!chunks?.length) return new Blob([png]);
+  const names = new Set(chunks.map(({ name }) => name));
+  const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
+  const rest = [];
+  for (let at = HEADER_END; at + 12 <= png.length;) {
+    const end = at + 12 + view.getUint32(at);
+    if (!names.has(String.fromCharCode(...png.subarray(at + 4, at + 8)))) rest.push(png.subarray(at, end));
+    at = end;
+  }
+  return new Blob([png.subarray(0, HEADER_END), ...chunks.map(({ bytes }) => bytes), ...rest]);
+}
+
+// { width, height, rgba } as a PNG with alpha, every row predicted by the one above.
+export async function alphaPng({ width, height, rgba }) {
+  const line = 4 * width;
+  const rows = new Uint8Array(height * (line + 1));
+  for (let y = 0; y < height; y += 1) {
+    const at = y * (line + 1);
+    rows[at] = y ? 2 : 0;
+    for (let x = 0; x < line; x += 1) rows[at + 1 + x] = rgba[y * line + x] - (y ? rgba[(y - 1) * line + x] : 0);
+  }
+  const packed = new Response(new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate")));
+  const header = new Uint8Array(13);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 6, 0, 0, 0], 8);
+  const parts = [chunk("IHDR", header), chunk("IDAT", new Uint8Array(await packed.arrayBuffer())), chunk("IEND", new Uint8Array(0))];
+  const out = new Uint8Array(SIGNATURE + parts.reduce((sum, part) => sum + part.length, 0));
+  out.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  let at = SIGNATURE;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+function chunk(name, body) {
+  const out = new Uint8Array(12 + body.length);
+  const view = new DataView(out.buffer);
+  view.setUint32(0, body.length);
+  out.set([...name].map((letter) => letter.charCodeAt(0)), 4);
+  out.set(body, 8);
+  view.setUint32(8 + body.length, crc32(out.subarray(4, 8 + body.length)));
+  return out;
+}
