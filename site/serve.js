@@ -12,13 +12,15 @@ const TYPES = {
 };
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
-// An HTTP server of a folder; `change(path, bytes)` may give other bytes in a test.
-export function serve(dir, { port = 0, isolated = false, change = async (_, bytes) => bytes } = {}) {
+// An HTTP server of a folder, for tests with a second one under /fixtures/; `change(path, bytes)`
+// may give other bytes.
+export function serve(dir, { port = 0, isolated = false, fixtures = null, change = async (_, bytes) => bytes } = {}) {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const file = normalize(decodeURIComponent(pathname)).replace(/\/$/, "/index.html");
     try {
-      const bytes = await change(file, await readFile(join(dir, file)));
+      const at = fixtures && file.startsWith("/fixtures/") ? join(fixtures, file.slice("/fixtures/".length)) : join(dir, file);
+      const bytes = await change(file, await readFile(at));
       const type = TYPES[extname(file)] ?? "application/octet-stream";
       response.writeHead(200, { "Content-Type": type, "Cache-Control": "no-cache", ...(isolated && ISOLATED) });
       response.end(bytes);

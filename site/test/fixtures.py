@@ -1,0 +1,135 @@
+"""Pictures from formulas and what the package makes of them: ``python fixtures.py FOLDER``.
+
+Every case of ``cases.json`` is a file, options as the site's worker takes them, and the expected
+pixels as raw RGBA bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pil
+
+from relume.engine import Runtime
+from relume.enhancers import enhance
+from relume.enhancers.registry import methods
+from relume.image.darken import darken
+from relume.io import decode
+from relume.photo import quantise
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def scene(width: int, height: int, *, seed: int, light: float = 0.06, window: float = 0.0) -> Pixels:
+    """A dark room with smooth light, edges, texture and noise; ``window`` is how bright one is."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    waves = 0.5 + 0.25 * np.sin(9 * x + seed) * np.cos(7 * y) + 0.15 * np.sin(60 * (x + y))
+    colours = np.stack([waves, 0.8 * waves + 0.1 * x, 0.6 * waves + 0.2 * y], axis=2)
+    colours[(x - 0.6) ** 2 + (y - 0.4) ** 2 < 0.02] *= 0.35
+    dark = darken(np.clip(colours, 0, 1).astype(np.float32), light, rng)
+    if window:
+        dark[(x < 0.3) & (y < 0.3)] = window * np.clip(colours[(x < 0.3) & (y < 0.3)], 0, 1)
+    return np.asarray(quantise(dark, np.uint8))
+
+
+def framed(picture: Pixels) -> Pixels:
+    """The same with black bars, as a screenshot has them."""
+    out = np.zeros((picture.shape[0] + 90, picture.shape[1], 3), np.uint8)
+    out[45:-45] = picture
+    return out
+
+
+def file(pixels: Pixels, kind: str = "png", **options: Any) -> bytes:
+    """The pixels as a file."""
+    buffer = io.BytesIO()
+    Pil.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def turned(orientation: int) -> Any:
+    """EXIF that says so."""
+    exif = Pil.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "a camera"
+    return exif
+
+
+def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Name, file and options of every case."""
+    room = scene(321, 243, seed=1)
+    lit = scene(400, 266, seed=2, window=0.9)
+    alpha = np.dstack([room, np.tile(np.linspace(0, 255, 321), (243, 1)).astype(np.uint8)])
+    ramp = [round(2 * (c % 16) / 15 - (c // 16) / 11, 2) for c in range(16 * 12)]
+    stops = {"width": 16, "height": 12, "data": ramp}
+    yield "room.png", file(room), {}
+    yield "window.png", file(lit), {}
+    yield "asked.png", file(lit), {"brightness": 0.4}
+    yield "one-exposure.png", file(lit), {"local": 0}
+    yield "one-exposure-asked.png", file(room), {"local": 0, "brightness": 0.5}
+    yield "half.png", file(lit), {"local": 0.5, "strength": 0.6}
+    yield "unprotected.png", file(lit), {"protectLit": False}
+    yield "painted.png", file(lit), {"stops": stops}
+    yield "painted-evenly.png", file(room), {"stops": stops, "local": 0}
+    yield "framed.png", file(framed(lit)), {}
+    yield "grey.png", file(np.repeat(room[:, :, :1], 3, axis=2)), {}
+    yield "alpha.png", file(alpha), {}
+    yield "bright.png", file(scene(300, 200, seed=3, light=1.0)), {}
+    yield "night.png", file(scene(260, 390, seed=4, light=0.004)), {}
+    yield "black.png", file(np.zeros((60, 90, 3), np.uint8)), {}
+    yield "dot.png", file(np.full((1, 1, 3), 9, np.uint8)), {}
+    yield "strip.png", file(scene(301, 7, seed=5)), {}
+    yield "turned.jpg", file(room, "jpeg", quality=95, exif=turned(6)), {}
+    yield "wide.webp", file(scene(700, 150, seed=6), "webp", lossless=True), {}
+    yield "machine.png", file(room), {"method": "machine"}
+    for method in ("gamma", "auto-gamma", "auto-exposure"):
+        yield f"{method}.png", file(lit), {"method": method}
+    yield "exposed.png", file(room), {"method": "auto-exposure", "brightness": 0.5}
+    yield "halved.png", file(scene(1001, 667, seed=7, window=0.8)), {"parameters": {"half_above_mp": 0.3}}
+    yield "tiles.png", file(scene(1800, 300, seed=8)), {}
+    yield "large.jpg", file(scene(4000, 3000, seed=9, window=0.8), "jpeg", quality=92), {}
+
+
+def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
+    """What the package makes of it, (H, W, 4)."""
+    photo = decode(data, name=name)
+    given = {key: options[key] for key in ("brightness", "local", "strength") if key in options}
+    method = options.get("method", "relume")
+    if "stops" in options:
+        map_ = options["stops"]
+        given["exposure"] = np.array(map_["data"], np.float32).reshape(map_["height"], map_["width"])
+    relit = enhance(
+        photo,
+        method=method,
+        protect_lit=options.get("protectLit", True),
+        parameters=options.get("parameters"),
+        runtime=Runtime(precision="f32") if methods().info(method).weights else None,
+        **given,
+    )
+    colour = quantise(relit.pixels, np.uint8)
+    full = np.full(colour.shape[:2], 255, np.uint8)
+    alpha = full if relit.alpha is None else quantise(relit.alpha, np.uint8).reshape(full.shape)
+    return np.ascontiguousarray(np.dstack([colour, alpha]))
+
+
+def main(folder: Path) -> None:
+    """Write all of it."""
+    cases = []
+    for name, data, options in pictures():
+        result = expected(data, name, options)
+        (folder / name).write_bytes(data)
+        (folder / f"{name}.rgba").write_bytes(result.tobytes())
+        height, width = result.shape[:2]
+        cases.append({"name": name, "width": width, "height": height, "options": options})
+    (folder / "cases.json").write_text(json.dumps(cases))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,78 @@
+// The browser gives what the package gives: no value differs by more than one level of 255.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { launch, makeFixtures, openPage, serveSite, skipParity } from "./browser.js";
+
+const MOST_LEVELS = 1;
+const MOST_SHARE = 0.05; // of values that may differ at all
+const MENU = JSON.parse(readFileSync(join(import.meta.dirname, "..", "menu.json")));
+const DEFAULTS = Object.fromEntries(MENU.enhancers.map(({ name, parameters }) =>
+  [name, Object.fromEntries(parameters.map((one) => [one.name, one.default]))]));
+const skip = skipParity();
+let [fixtures, site, browser, page, told] = [];
+
+before(async () => {
+  if (skip) return;
+  fixtures = makeFixtures();
+  site = await serveSite({ folder: fixtures.folder, isolated: true });
+  browser = await launch();
+  ({ page, told } = await openPage(browser, site.url));
+  await page.evaluate(startWorker, DEFAULTS);
+});
+after(async () => {
+  await browser?.close();
+  site?.server.close();
+  fixtures?.remove();
+});
+
+// A worker of our own, and relight(name, options) that asks it for a PNG.
+async function startWorker(defaults) {
+  const worker = new Worker("worker.js", { type: "module" });
+  const waiting = new Map();
+  worker.addEventListener("message", ({ data }) => waiting.get(data.id)?.(data));
+  worker.postMessage({ start: { engine: "wasm", threads: Math.min(4, navigator.hardwareConcurrency) } });
+  let count = 0;
+  const pixels = async (blob, length) => { // colours as they are, under alpha, too
+    const decoder = new ImageDecoder({ data: await blob.arrayBuffer(), type: blob.type, premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    const { image } = await decoder.decode();
+    const bytes = new Uint8Array(length);
+    await image.copyTo(bytes, { format: "RGBA" });
+    return bytes;
+  };
+  self.compare = async (name, { method = "relume", parameters, ...given }) => {
+    const blob = await (await fetch(`fixtures/${name}`)).blob();
+    const wanted = new Uint8Array(await (await fetch(`fixtures/${name}.rgba`)).arrayBuffer());
+    const stops = given.stops && { ...given.stops, data: Float32Array.from(given.stops.data) };
+    const options = { strength: 1, brightness: null, local: null, protectLit: true, ...given, method, stops, parameters: { ...defaults[method], ...parameters } };
+    const id = count++;
+    const file = { key: id, blob: new File([blob], name, { type: blob.type }) };
+    const answer = await new Promise((resolve) => {
+      waiting.set(id, resolve);
+      worker.postMessage({ id, task: "enhance", file, options, format: "png", quality: null, most: 50 });
+    });
+    if (answer.error) throw new Error(answer.error.message);
+    const got = await pixels(answer.result.blob, wanted.length);
+    let [worst, differing] = [0, 0];
+    for (let at = 0; at < wanted.length; at += 1) {
+      const apart = Math.abs(got[at] - wanted[at]);
+      if (apart) differing += 1;
+      if (apart > worst) worst = apart;
+    }
+    return { worst, share: differing / wanted.length, seconds: answer.result.seconds };
+  };
+}
+
+test("every picture comes out as Python's relume makes it", { skip }, async (context) => {
+  for (const { name, options } of fixtures.cases) {
+    await context.test(`${name} ${JSON.stringify({ ...options, stops: options.stops && "..." })}`, async (one) => {
+      const { worst, share, seconds } = await page.evaluate(([n, o]) => self.compare(n, o), [name, options]);
+      one.diagnostic(`${worst} levels at most, ${(100 * share).toFixed(2)} % of values differ, ${seconds.toFixed(2)} s`);
+      assert.ok(worst <= MOST_LEVELS, `${worst} levels apart`);
+      assert.ok(share <= MOST_SHARE, `${100 * share} % of the values differ`);
+    });
+  }
+  assert.deepEqual(told.outside, []);
+});
