@@ -1,7 +1,7 @@
 // Files to photos and back, with what the browser has: it decodes and encodes, the bytes around
 // the pixels (EXIF, ICC, XMP) are carried over here.
 
-import { alphaPng, pngChunks, withPngChunks } from "./png.js";
+import { alphaPixels, alphaPng, pngChunks, withPngChunks } from "./png.js";
 import { jpegParts, withJpegSegments } from "./jpeg.js";
 import { fileKind, headerSize } from "./kinds.js";
 
@@ -37,7 +37,7 @@ export async function decode(file, most) {
   bitmap.close();
   let rgba = context.getImageData(0, 0, width, height).data;
   const alpha = hasAlpha(rgba);
-  if (alpha) rgba = (await exactAlpha(bytes, kind.type, rgba.length)) ?? rgba;
+  if (alpha && kind.name === "png") rgba = (await alphaPixels(bytes)) ?? rgba;
   return {
     width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : kind.name === "heif" ? "jpeg" : "png",
     bytes: bytes.length,
@@ -58,24 +58,6 @@ const canvas = (width, height) => new OffscreenCanvas(width, height);
 function hasAlpha(rgba) {
   for (let at = 3; at < rgba.length; at += 4) if (rgba[at] < 255) return true;
   return false;
-}
-
-// A canvas keeps colours times alpha, which rounds; a decoder gives them as they are, where it is.
-async function exactAlpha(bytes, type, length) {
-  if (!globalThis.ImageDecoder || !(await ImageDecoder.isTypeSupported(type))) return null;
-  const decoder = new ImageDecoder({ data: bytes, type, premultiplyAlpha: "none", colorSpaceConversion: "none" });
-  try {
-    const { image } = await decoder.decode();
-    const rgba = new Uint8ClampedArray(length);
-    if (image.allocationSize({ format: "RGBA" }) !== length) return null;
-    await image.copyTo(rgba, { format: "RGBA" });
-    image.close();
-    return rgba;
-  } catch {
-    return null;
-  } finally {
-    decoder.close();
-  }
 }
 
 // A file of `format` ("" is the photo's own), its metadata with it where that format takes it.

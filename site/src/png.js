@@ -1,19 +1,10 @@
 // PNG where a canvas is not enough: exact colours under transparency, and metadata chunks.
 
+import { crc32 } from "../../src/relume/web/static/zip.js";
+
 const KEPT = ["iCCP", "sRGB", "gAMA", "cHRM", "pHYs", "eXIf", "tEXt", "zTXt", "iTXt", "tIME"];
 const SIGNATURE = 8;
 const HEADER_END = SIGNATURE + 25;
-const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k += 1) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c >>> 0;
-});
-
-function crc32(bytes) {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = CRC[(crc ^ byte) & 0xff] ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
-}
 
 // The metadata of a PNG, chunk by chunk. Its pixels were turned upright if its EXIF asked for it;
 // that is rare enough in PNG for the EXIF to be left out then.
@@ -56,6 +47,52 @@ export function withPngChunks(png, chunks) {
     at = end;
   }
   return new Blob([png.subarray(0, HEADER_END), ...chunks.map(({ bytes }) => bytes), ...rest]);
+}
+
+// The exact values of a PNG with alpha, (8 bits, not interlaced), or null for any other: browsers
+// give colours that were multiplied with alpha, and that rounds.
+export async function alphaPixels(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [width, height, bits, type, interlaced] = [view.getUint32(16), view.getUint32(20), bytes[24], bytes[25], bytes[28]];
+  const samples = { 4: 2, 6: 4 }[type];
+  if (!samples || bits !== 8 || interlaced) return null;
+  const packed = [];
+  for (let at = SIGNATURE; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
+    if (view.getUint32(at + 4) === 0x49444154) packed.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
+  }
+  const stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
+  const rows = new Uint8Array(await new Response(stream).arrayBuffer());
+  const line = samples * width;
+  const rgba = new Uint8ClampedArray(4 * width * height);
+  let above = new Uint8Array(line);
+  for (let y = 0; y < height; y += 1) {
+    const row = rows.subarray(y * (line + 1) + 1, (y + 1) * (line + 1));
+    unfilter(rows[y * (line + 1)], row, above, samples);
+    for (let x = 0, at = 4 * y * width; x < line; x += samples, at += 4) {
+      for (let n = 0; n < 3; n += 1) rgba[at + n] = row[samples === 4 ? x + n : x];
+      rgba[at + 3] = row[x + samples - 1];
+    }
+    above = row;
+  }
+  return rgba;
+}
+
+function unfilter(kind, row, above, step) {
+  for (let x = 0; x < row.length; x += 1) {
+    const left = x < step ? 0 : row[x - step];
+    const corner = x < step ? 0 : above[x - step];
+    if (kind === 1) row[x] += left;
+    else if (kind === 2) row[x] += above[x];
+    else if (kind === 3) row[x] += (left + above[x]) >> 1;
+    else if (kind === 4) row[x] += nearest(left, above[x], corner);
+  }
+}
+
+// Paeth's predictor.
+function nearest(left, up, corner) {
+  const [a, b, c] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
+  if (a <= b && a <= c) return left;
+  return b <= c ? up : corner;
 }
 
 // { width, height, rgba } as a PNG with alpha, every row predicted by the one above.

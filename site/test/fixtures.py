@@ -27,7 +27,9 @@ from relume.photo import quantise
 Pixels = npt.NDArray[np.uint8]
 
 
-def scene(width: int, height: int, *, seed: int, light: float = 0.06, window: float = 0.0) -> Pixels:
+def scene(
+    width: int, height: int, *, seed: int, light: float = 0.06, window: float = 0.0
+) -> Pixels:
     """A dark room with smooth light, edges, texture and noise; ``window`` is how bright one is."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
@@ -92,7 +94,11 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     for method in ("gamma", "auto-gamma", "auto-exposure"):
         yield f"{method}.png", file(lit), {"method": method}
     yield "exposed.png", file(room), {"method": "auto-exposure", "brightness": 0.5}
-    yield "halved.png", file(scene(1001, 667, seed=7, window=0.8)), {"parameters": {"half_above_mp": 0.3}}
+    yield (
+        "halved.png",
+        file(scene(1001, 667, seed=7, window=0.8)),
+        {"parameters": {"half_above_mp": 0.3}},
+    )
     yield "tiles.png", file(scene(1800, 300, seed=8)), {}
     yield "large.jpg", file(scene(4000, 3000, seed=9, window=0.8), "jpeg", quality=92), {}
 
@@ -104,7 +110,9 @@ def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
     method = options.get("method", "relume")
     if "stops" in options:
         map_ = options["stops"]
-        given["exposure"] = np.array(map_["data"], np.float32).reshape(map_["height"], map_["width"])
+        given["exposure"] = np.array(map_["data"], np.float32).reshape(
+            map_["height"], map_["width"]
+        )
     relit = enhance(
         photo,
         method=method,

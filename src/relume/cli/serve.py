@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from relume.cli import console
 from relume.cli.options import VerboseOption
+from relume.errors import ParameterError
 from relume.web.settings import help_lines
 
 EPILOG = "\b\n" + "\n".join(["From the environment:", *(f"  {line}" for line in help_lines())])
 
 
 def serve(
+    site: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="With --on-device: the folder of the built site."),
+    ] = None,
+    on_device: Annotated[
+        bool,
+        typer.Option(
+            "--on-device",
+            help="Serve the page that does all the work in the visitor's own browser, as built in "
+            "DIR (site/dist of a checkout).",
+        ),
+    ] = False,
     host: Annotated[
         str,
         typer.Option(
@@ -41,9 +55,12 @@ def serve(
 ) -> None:
     """Relight photographs in the browser.
 
-    The page runs on this machine; nothing leaves it.
+    The page runs on this machine; nothing leaves it. With --on-device its visitors' own browsers
+    do the work, and nothing leaves those.
     """
     console.be_verbose(verbose)
+    if site is not None and not on_device:
+        raise ParameterError(f"{site} is for --on-device: the folder of the built site")
     from relume.web import serve as run
 
     def ready(address: str) -> None:
@@ -57,5 +74,7 @@ def serve(
         browser=browser,
         workers=workers,
         allow_hosts=allow_host or (),
+        on_device=on_device,
+        site=site,
         on_ready=ready,
     )

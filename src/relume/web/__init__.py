@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from relume.errors import MissingExtra, RelumeError
@@ -31,20 +33,24 @@ def serve(
     browser: bool = True,
     workers: int = 1,
     allow_hosts: Sequence[str] = (),
+    on_device: bool = False,
+    site: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run the service until it is interrupted.
 
     ``port`` 0 takes a free one. ``browser`` opens the page; ``workers`` photos are worked on at
     once, never more than there are cores. ``allow_hosts`` are further names that the service may
-    be called by. ``on_ready`` is called with an address of the page that works from other
-    machines, too, where ``host`` lets them in; a token follows it as ``#token=...``. Without
-    ``on_ready``, uvicorn's own log says the address. Limits and the token come from ``RELUME_*``
-    variables (:mod:`relume.web.settings`).
+    be called by. ``on_device`` serves the built site in the folder ``site`` (that of a checkout if
+    None) in place of the service: its visitors' own devices do the work. ``on_ready`` is called
+    with an address of the page that works from other machines, too, where ``host`` lets them in; a
+    token follows it as ``#token=...``. Without ``on_ready``, uvicorn's own log says the address.
+    Limits and the token come from ``RELUME_*`` variables (:mod:`relume.web.settings`).
 
     Raises:
         MissingExtra: FastAPI, uvicorn or python-multipart is not installed.
         ParameterError: a ``RELUME_*`` variable outside its range.
+        InputError: there is no built site.
         RelumeError: the address cannot be listened on.
     """
     for package in ("fastapi", "uvicorn", "python-multipart"):
@@ -56,15 +62,17 @@ def serve(
     settings = replace(settings, hosts=(*hosts, host), explain=_is_loopback(host) and not hosts)
     if workers > CORES:
         log.warning("%d workers are more than the %d cores; using %d", workers, CORES, CORES)
+    app = _application(settings, on_device=on_device, site=site)
     listener = _listen(host, port)
     number = listener.getsockname()[1]
     address = _address(_lan_host(host), number)
-    if settings.token is None and not _is_loopback(host):
+    if settings.token is None and not on_device and not _is_loopback(host):
         log.warning(
             "whoever reaches %s can use this service; set RELUME_TOKEN to ask for a token", address
         )
     # after the #, which browsers keep to themselves
-    token = f"/#token={quote(settings.token, safe='')}" if settings.token else ""
+    asks = settings.token is not None and not on_device
+    token = f"/#token={quote(settings.token or '', safe='')}" if asks else ""
 
     def ready() -> None:
         if on_ready is not None:
@@ -78,20 +86,26 @@ def serve(
             threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
     try:
-        _run(settings, listener, ready, log_level="warning" if on_ready else "info")
+        _run(app, listener, ready, log_level="warning" if on_ready else "info")
     except KeyboardInterrupt:
         pass  # Ctrl-C is how it is meant to end
     finally:
         listener.close()
 
 
-def _run(
-    settings: Settings, listener: socket.socket, ready: Callable[[], None], *, log_level: str
-) -> None:
+def _application(settings: Settings, *, on_device: bool, site: Path | None) -> Any:
+    if on_device:
+        from relume.web.site import create_site
+
+        return create_site(site, settings)
+    from relume.web.app import create_app
+
+    return create_app(settings)
+
+
+def _run(app: Any, listener: socket.socket, ready: Callable[[], None], *, log_level: str) -> None:
     """Serve until a signal comes; ``ready`` is called once requests are taken."""
     import uvicorn
-
-    from relume.web.app import create_app
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -100,7 +114,7 @@ def _run(
                 ready()
 
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         # the address line carries the name of a route, never of a picture; still, it is nobody's
         access_log=False,
         log_level=log_level,

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 import logging
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,8 +36,11 @@ log = logging.getLogger("relume.web")
 class GuardMiddleware:
     """Checks the host, asks for the token, turns other sites' pages away, adds headers."""
 
-    def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, headers: Mapping[str, str] = HEADERS
+    ) -> None:
         self._app = app
+        self._headers = headers
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +55,7 @@ class GuardMiddleware:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
