@@ -15,6 +15,8 @@ from relume.web.menu import menu
 from relume.web.settings import Settings
 
 METHODS = ("relume", "machine", "original", "gamma", "auto-gamma", "auto-exposure")
+PARAMETERS = ("half_above_mp", "exponent", "normalise", "target", "max_gain")
+OPTIONS = ("strength", "brightness", "local", "protect_lit", "format", "quality")
 DETECTORS = ("yunet",)
 WRITTEN = ("jpeg", "png", "webp")
 READ = ("jpeg", "png", "webp", "gif", "bmp", "avif", "heif")
@@ -23,10 +25,14 @@ READ = ("jpeg", "png", "webp", "gif", "bmp", "avif", "heif")
 def site_menu() -> dict[str, Any]:
     """The service's menu, as far as a browser can serve it by itself."""
     whole = menu(Settings())
-    named = {name: {entry["name"]: entry for entry in whole[name]} for name in KINDS}
+    methods = [_named(whole["enhancers"], name) for name in METHODS]
     return whole | {
-        "enhancers": [named["enhancers"][name] for name in METHODS],
-        "detectors": [named["detectors"][name] for name in DETECTORS],
+        "enhancers": [
+            entry | {"parameters": [p for p in entry["parameters"] if p["name"] in PARAMETERS]}
+            for entry in methods
+        ],
+        "detectors": [_named(whole["detectors"], name) for name in DETECTORS],
+        "options": [_named(whole["options"], name) for name in OPTIONS],
         "landmarkers": [],
         "formats": [format for format in whole["formats"] if format["name"] in WRITTEN],
         "readable_suffixes": sorted(suffix for name in READ for suffix in FORMATS[name].suffixes),
@@ -34,7 +40,10 @@ def site_menu() -> dict[str, Any]:
     }
 
 
-KINDS = ("enhancers", "detectors")
+def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    (entry,) = (one for one in entries if one["name"] == name)
+    return entry
+
 
 if __name__ == "__main__":
     json.dump(site_menu(), sys.stdout, indent=1)

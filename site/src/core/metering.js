@@ -37,7 +37,7 @@ export class Metering {
   constructor(fields) { Object.assign(this, fields); }
 
   countingAll() {
-    return new Metering({ ...this, weight: map(this.weight, () => 1) });
+    return new Metering({ ...this, weight: map(this.weight, () => 1), evidence: 1 });
   }
 
   // The brightness that suits the photo, if `expected` suits its scene.
