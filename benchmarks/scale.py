@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from relume.catalog import Value
-from relume.cli.batch import Writer
 from relume.cli.enhance import Relighting
 from relume.cli.jobs import Job
+from relume.cli.writing import Writer
 from relume.cluster import connect
 from relume.executor import Executor, Local
 

@@ -27,6 +27,8 @@ from relume.errors import RelumeError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[Item], Result]
+"""Does an item. One with a method ``once_more()`` is done as what that gives if an earlier worker
+was lost while it did it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Executor(Protocol):
     def threads(self) -> int:
         """How many CPU threads a worker should use; 0 is all there are."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other machines may do the work, which need not see this one's folders."""
+
     def run(
         self,
         start: Callable[[], Work[Item, Result]],
@@ -75,6 +81,11 @@ class Local:
     def threads(self) -> int:
         """All that one process may have; the cores shared out, if there are several."""
         return 0 if self.workers == 1 else max(1, cores() // self.workers)
+
+    @property
+    def elsewhere(self) -> bool:
+        """False."""
+        return False
 
     def run(
         self,

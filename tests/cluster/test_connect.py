@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume.cli.jobs import Job
+from relume.cli.writing import check_shared, shared_mark
 from relume.cluster import connect, ray_data
-from relume.errors import MissingExtra, ParameterError, RelumeError
+from relume.cluster.journal import Journal
+from relume.errors import MissingExtra, OutputError, ParameterError, RelumeError
+from relume.executor import Local
 
 
 @pytest.fixture
@@ -45,6 +49,34 @@ def test_no_cluster_at_the_address_is_told_at_once() -> None:
     assert time.monotonic() - begun < 15
 
 
+@pytest.mark.usefixtures("as_if_installed")
+def test_what_is_no_cluster_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something listens and says nothing: a web server that waits for a request, say."""
+    pytest.importorskip("grpc", reason="needs Ray: pip install 'relume[ray]'")
+    monkeypatch.setattr(ray_data, "KNOCK_S", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"ray://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(RelumeError, match=f"no Ray cluster at {address}: what listens there"):
+            list(connect(address).run(lambda: abs, [1]))
+
+
+def test_the_limits_add_up_to_less_than_fifteen_seconds() -> None:
+    assert 2 * ray_data.KNOCK_S < 15
+
+
+def test_the_journal_knows_what_was_begun_and_done() -> None:
+    journal = Journal()
+    assert journal.begin(7) == (1, None)
+    assert journal.begin(7) == (2, None)
+    journal.done(7, b"row")
+    assert journal.begin(7) == (3, b"row")
+    assert journal.begin(8) == (1, None)
+    journal.forget([7, 9])
+    assert journal.begin(7) == (1, None)
+
+
 def test_what_never_connects_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_data, "PATIENCE_S", 0.1)
     with pytest.raises(RelumeError, match=r"no answer within 0\.1 s"):
@@ -58,6 +90,23 @@ def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "relume", "enhance", str(photo), *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, len(done.stderr.splitlines())) == (code, 1), done.stderr
+
+
+def test_results_go_nowhere_where_machines_do_not_share_a_folder(tmp_path: Path) -> None:
+    class Elsewhere(Local):
+        elsewhere = True
+
+    job = Job(tmp_path / "a.jpg", tmp_path / "out" / "a.jpg")
+    with shared_mark(Elsewhere(), [job]) as mark:
+        assert mark is not None
+        assert mark.parent == tmp_path / "out"
+        check_shared(mark)  # as a machine that sees it
+        mark.unlink()
+        with pytest.raises(OutputError, match=r"out is not shared with .*: results would stay"):
+            check_shared(mark)  # as one that does not
+    assert not list((tmp_path / "out").iterdir())
+    with shared_mark(Local(), [job]) as mark:
+        assert mark is None
 
 
 def test_several_processes_write_the_same(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from relume.cli.tables import faces_table
+from relume.cli.tables import FACES, Rows
 from relume.cluster.ray_data import Actor
 from relume.errors import RelumeError
 from relume.faces import Detection, Face
@@ -105,18 +105,28 @@ def test_faces_as_a_table(photos: Path, tmp_path: Path) -> None:
     assert {row["width"] for row in rows} == {160, None}
 
 
-def test_a_face_is_a_row() -> None:
+def test_a_face_is_a_row(tmp_path: Path) -> None:
     import pyarrow.parquet
 
     points = np.arange(136, dtype=np.float32).reshape(68, 2)
     faces = [Face((1, 2, 3, 4), 0.5, points), Face((5, 6, 7, 8.5), 0.25)]
     found = Detection(faces, 40, 30, "yunet", 0.6, ("original",))
-    data = faces_table([("a.jpg", found, None), ("b.jpg", None, "broken")])
-    first, second, broken = pyarrow.parquet.read_table(pa.BufferReader(data)).to_pylist()
+    with Rows(str(tmp_path / "f.parquet"), FACES, overwrite=False, go_on=False) as rows:
+        rows.add({"photo": "b.jpg", "error": "broken"})
+        rows.add(found.as_json("a.jpg"))
+        rows.finish(["a.jpg", "b.jpg"])
+    first, second, broken = pyarrow.parquet.read_table(tmp_path / "f.parquet").to_pylist()
     assert (first["photo"], first["face"], first["x1"], first["score"]) == ("a.jpg", 0, 3, 0.5)
     assert first["landmarks"] == list(range(136))
     assert (second["face"], second["y1"], second["landmarks"]) == (1, 8.5, None)
     assert (broken["photo"], broken["face"], broken["error"]) == ("b.jpg", None, "broken")
+    with Rows(str(tmp_path / "f.parquet"), FACES, overwrite=False, go_on=True) as rows:
+        assert rows.done() == {"a.jpg"}, "what failed is tried again"
+        rows.add({"photo": "b.jpg", "width": 4, "height": 3, "faces": []})
+        rows.finish(["a.jpg", "b.jpg"])
+    again = pyarrow.parquet.read_table(tmp_path / "f.parquet").to_pylist()
+    assert again[:2] == [first, second]
+    assert [(row["photo"], row["width"], row["error"]) for row in again[2:]] == [("b.jpg", 4, None)]
 
 
 def test_study_makes_the_same_rows(photos: Path, tmp_path: Path) -> None:
@@ -133,22 +143,26 @@ import os, pathlib, signal, sys
 from relume.cluster import connect
 
 def work(item):
-    mark = pathlib.Path("killed")
-    if item == 7 and not mark.exists():
-        mark.touch()
+    mark = pathlib.Path(f"{item}.begun")
+    begun = int(mark.read_text()) + 1 if mark.exists() else 1
+    mark.write_text(str(begun))
+    if item == 13 or (item == 7 and begun == 1):
         os.kill(os.getpid(), signal.SIGKILL)
     return 1 / item
 
 outcomes = list(connect("ray", workers=2).run(lambda: work, range(30), ordered=True))
-assert pathlib.Path("killed").exists()
 assert [outcome.item for outcome in outcomes] == [*range(30)]
-assert [outcome.get() for outcome in outcomes[1:]] == [1 / n for n in range(1, 30)]
 assert isinstance(outcomes[0].error, ZeroDivisionError)
+assert "its worker was lost 3 times" in str(outcomes[13].error)
+for n in {*range(1, 30)} - {13}:
+    assert outcomes[n].get() == 1 / n
+begun = {n: int(pathlib.Path(f"{n}.begun").read_text()) for n in range(30)}
+assert begun == {n: {7: 2, 13: 3}.get(n, 1) for n in range(30)}, begun
 """
 
 
-def test_order_failures_and_a_killed_actor_that_loses_nothing(tmp_path: Path) -> None:
-    """An actor ends itself in the middle, once; its items are done again."""
+def test_order_failures_and_killed_actors_that_lose_nothing(tmp_path: Path) -> None:
+    """Item 7 ends its actor once, item 13 every time; nothing else is done twice."""
     done = subprocess.run(
         [sys.executable, "-c", IN_PYTHON], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -157,11 +171,9 @@ def test_order_failures_and_a_killed_actor_that_loses_nothing(tmp_path: Path) ->
 
 def test_a_folder_that_a_machine_does_not_see_is_said(tmp_path: Path) -> None:
     here = Path.cwd()
-    actor = Actor(pickle.dumps(RECIPROCAL), str(tmp_path / "not" / "shared"))
-    batch = pa.table({"number": [0], "item": [pickle.dumps(1)]})
-    (row,) = actor(batch).to_pylist()
+    actor = Actor(pickle.dumps(RECIPROCAL), str(tmp_path / "not" / "shared"), None)
     with pytest.raises(RelumeError, match=r"is not there on .*: Ray needs folders that all"):
-        pickle.loads(row["outcome"]).get()
+        actor._work(1).get()
     assert Path.cwd() == here
 
 

@@ -2,149 +2,40 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import typer
 
 from relume.cli import console
-from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.cli.jobs import Job, leave_results_file
+from relume.cli.writing import NoRoomError, Row, Work, Writer, shared_mark
 from relume.executor import Executor, Local, Outcome
 from relume.io.formats import MAX_MEGAPIXELS
+from relume.io.places import Location, place
 
 if TYPE_CHECKING:
-    from relume.cli.jobs import Found, Job
-    from relume.photo import Image, Photo
-
-
-CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
-"""Errors that every photo of a run would meet alike: they end it."""
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-
-DIM = 0.1
-"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
-
-NEARLY = 0.02
-"""Mean change of a value below which a photo is said to be left as it is."""
-
-
-class Work(Protocol):
-    """What is done to every photo."""
-
-    @property
-    def to_change_lit(self) -> str | None:
-        """The option that changes a photo which is left as it is because it looks lit."""
-
-    def __call__(self, photo: Photo) -> Photo:
-        """The photo as it will be written."""
-
-    def prepare(self) -> None:
-        """Whatever can fail for all photos alike, before the first."""
-
-
-class _NoRoomError(Exception):
-    """The disk is full, or the quota used up."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What came of one photo; small, as it may come from another machine.
-
-    ``levels`` are its mean grey levels before and after, ``as_is`` whether it was left nearly as
-    it is, ``trace`` where an error came from.
-    """
-
-    notes: tuple[str, ...] = ()
-    error: str | None = None
-    trace: str = ""
-    levels: tuple[float, float] | None = None
-    as_is: bool = False
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Reads a photo, has the work done and writes the result, in whatever process."""
-
-    work: Work
-    quality: int | None = None
-    overwrite: bool = False
-    max_megapixels: float = MAX_MEGAPIXELS
-    threads: int = 0
-
-    def start(self) -> Callable[[Job], Row]:
-        """Whatever can fail for all photos alike, before the first."""
-        if self.threads:
-            import cv2
-
-            from relume.engine.cpu import limit_threads
-
-            limit_threads(self.threads)
-            cv2.setNumThreads(self.threads)
-        self.work.prepare()
-        return self.__call__
-
-    def __call__(self, job: Job) -> Row:
-        """One job. What concerns this photo alone is in its row; what concerns all is raised."""
-        from relume.io import format_of, losses, read, write
-
-        began = time.monotonic()
-        try:
-            photo = read(job.source, max_megapixels=self.max_megapixels)
-        except Exception as error:
-            return _failed(error)
-        notes = (*photo.meta.notes, *losses(photo, format_of(job.target)))
-        try:
-            result = self.work(photo)
-        except CONCERNS_ALL:
-            raise
-        except Exception as error:
-            return _failed(error, notes)
-        samples = _samples(photo, result)
-        del photo  # 600 MB at 50 MP, while the result is written
-        try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-            write(result, job.target, overwrite=self.overwrite, quality=self.quality)
-        except Exception as error:
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if isinstance(cause, OSError) and cause.errno in NO_ROOM:
-                raise _NoRoomError(console.reason(error)) from error
-            return _failed(error, notes)
-        levels, as_is = self._change(*samples)
-        return Row(notes, None, "", levels, as_is, time.monotonic() - began)
-
-    def _change(self, before: Image, after: Image) -> tuple[tuple[float, float] | None, bool]:
-        """What a row says about brightness, from samples of the photo and its result."""
-        import numpy as np
-
-        from relume.image.exposure import mean_level
-
-        if before.shape != after.shape:
-            return None, False
-        levels = (mean_level(before), mean_level(after))
-        is_lit = bool(levels[0] > DIM and self.work.to_change_lit)
-        return levels, is_lit and float(np.abs(after - before).mean()) < NEARLY
+    from relume.cli.jobs import Found
+    from relume.cli.tables import Rows
 
 
 @dataclass
 class Run:
     """A run over jobs: each done, skipped or failed, with the count of each.
 
-    ``inputs`` are the paths that were named and ``output`` what ``-o`` said; ``levels`` the mean
-    grey levels of each photo done, before and after.
+    ``inputs`` are the paths that were named and ``output`` what ``-o`` said; ``rows`` the
+    table they go to; ``first`` the first job done, ``levels`` the mean grey levels of each photo
+    done, before and after.
     """
 
     work: Work
     found: Found
-    inputs: Sequence[Path] = ()
+    inputs: Sequence[Location] = ()
     output: str | None = None
     quality: int | None = None
     overwrite: bool = False
@@ -152,17 +43,21 @@ class Run:
     max_megapixels: float = MAX_MEGAPIXELS
     quiet: bool = False
     on: Executor = field(default_factory=Local)
-    done: list[Job] = field(default_factory=list)
+    format: str | None = None
+    rows: Rows | None = None
+    done: int = 0
+    first: Job | None = None
     levels: list[tuple[float, float]] = field(default_factory=list)
     existing: list[Job] = field(default_factory=list)
     skipped: int = 0
     failed: int = 0
     left_as_is: int = 0
+    _in_rows: set[str] = field(default_factory=set)
 
     def preview(self, jobs: Sequence[Job]) -> None:
         """Say what :meth:`go` would do, as far as that shows without reading a picture."""
         for job in self._allowed(jobs):
-            if os.access(job.source, os.R_OK):
+            if not isinstance(job.source, Path) or os.access(job.source, os.R_OK):
                 console.out(console.one_line(f"{job.source} -> {job.target}"))
             else:
                 there = os.path.lexists(job.source)
@@ -188,20 +83,26 @@ class Run:
                 after_s=0 if several else console.PATIENCE_S,
             ) as bar:
                 name = console.one_line(jobs[0].source.name) if jobs else ""
+                allowed = self._allowed(jobs, passed=bar.advance)
                 with (
                     nullcontext() if several else self._tiles_shown(bar, name),
-                    closing(self._outcomes(self._allowed(jobs, passed=bar.advance))) as outcomes,
+                    self.rows or nullcontext(),
+                    shared_mark(self.on, jobs) as shared,
+                    closing(self._outcomes(allowed, shared)) as outcomes,
                 ):
+                    self._in_rows = set() if self.rows is None else self.rows.done()
                     for outcome in outcomes:
                         self._note(outcome.item, outcome.get())
                         if several:
                             bar.advance(console.one_line(outcome.item.source.name))
+                    if self.rows is not None:
+                        self.rows.finish([str(job.source) for job in jobs])
         except KeyboardInterrupt:
             console.say(
                 f"stopped: {self._ready()} {how_far}; the same command with --skip-existing goes on"
             )
             raise typer.Exit(console.INTERRUPTED) from None
-        except _NoRoomError as error:
+        except NoRoomError as error:
             console.fail(f"{error}; stopped with {self._ready()} {how_far}")
             raise typer.Exit(1) from None
         self._report_existing()
@@ -221,7 +122,7 @@ class Run:
             on_tile.reset(token)
 
     def _ready(self) -> int:
-        return len(self.done) + self.skipped
+        return self.done + self.skipped
 
     def _allowed(
         self, jobs: Iterable[Job], *, passed: Callable[[], None] = lambda: None
@@ -236,18 +137,30 @@ class Run:
                 self._fail(job, refusal)
             elif self.skip_existing:
                 self.skipped += 1
+                self._keep_existing(job)
             else:
                 self.failed += 1
                 self.existing.append(job)
 
-    def _outcomes(self, jobs: Iterable[Job]) -> Generator[Outcome[Job, Row], None, None]:
+    def _outcomes(
+        self, jobs: Iterable[Job], shared: Path | None
+    ) -> Generator[Outcome[Job, Row], None, None]:
         writer = Writer(
-            self.work, self.quality, self.overwrite, self.max_megapixels, self.on.threads
-        )
+            self.work, self.quality, self.overwrite, self.max_megapixels, self.on.threads,
+            self.format, shared,
+        )  # fmt: skip
         return self.on.run(writer.start, jobs)
 
     def _note(self, job: Job, row: Row) -> None:
         """Tell and count what came of a job."""
+        members = ((Job(job.source / name, job.target / name), r) for name, r in row.members)
+        done = list(members) or [(job, row)]
+        if self.rows is not None:
+            self.rows.add(*(made.line(str(one.source), str(one.target)) for one, made in done))
+        for one, made in done:
+            self._count(one, made)
+
+    def _count(self, job: Job, row: Row) -> None:
         if not self.quiet:
             for note in row.notes:
                 console.say(console.one_line(f"note: {job.source}: {note}"))
@@ -259,11 +172,18 @@ class Run:
         if row.levels is not None:
             self.levels.append(row.levels)
         self.left_as_is += row.as_is
-        if not self.done and self.output is not None:
-            from relume.cli.jobs import leave_results_file
+        if self.first is None:
+            self.first = job
+            if self.output is not None:
+                leave_results_file(place(self.output), self.inputs)
+        self.done += 1
 
-            leave_results_file(Path(self.output), self.inputs)
-        self.done.append(job)
+    def _keep_existing(self, job: Job) -> None:
+        """A row for a result that is there, if an earlier run wrote it and then none."""
+        name = str(job.source)
+        if self.rows is not None and name not in self._in_rows:
+            row = Row().line(name, str(job.target)) | {"status": "there", "left_as_is": None}
+            self.rows.add(row | {"seconds": None})
 
     def _fail(self, job: Job, error: str) -> None:
         self.failed += 1
@@ -303,12 +223,11 @@ class Run:
             mean = "mean brightness" if len(self.levels) > 1 else "brightness"
             text = f"{mean} {levels[0]:.2f} -> {levels[1]:.2f}, {text}"
         option = self.work.to_change_lit
-        if len(self.done) == 1 and not self.skipped and not self.failed:
-            job = self.done[0]
+        if (job := self.first) and self.done == 1 and not self.skipped and not self.failed:
             lit = f": left nearly as it is (looks lit; {option} changes it)"
             note = lit if self.left_as_is else ""
             return console.one_line(f"{job.source} -> {job.target} ({text}){note}")
-        parts = [f"{console.count(len(self.done), 'photo')} enhanced"]
+        parts = [f"{console.count(self.done, 'photo')} enhanced"]
         if self.done:
             parts[0] += f" -> {self.output or 'beside the photos'}"
         if self.left_as_is:
@@ -319,14 +238,3 @@ class Run:
         if self.failed:
             parts.append(f"{self.failed} failed")
         return console.one_line(f"{', '.join(parts)} ({text})")
-
-
-def _failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:
-    trace = "".join(traceback.format_exception(error)).rstrip()
-    return Row(notes, console.reason(error), trace)
-
-
-def _samples(*photos: Photo) -> tuple[Image, ...]:
-    from relume.image.exposure import subsample
-
-    return tuple(subsample(photo.pixels, 250_000) for photo in photos)

@@ -97,13 +97,13 @@ def _bursts(inputs: Sequence[str]) -> list[list[Path]]:
     """The photos of each burst that is named: files are one, every folder is one of its own."""
     from relume.cli import jobs
 
-    paths = jobs.named(inputs)
+    paths = jobs.here(jobs.named(inputs))
     files = [path for path in paths if not path.is_dir()]
     found = [files] if files else []
     for folder in (path for path in paths if path.is_dir()):
         groups: dict[Path, list[Path]] = {}
-        for picture in jobs.find([folder]).pictures:
-            groups.setdefault(picture.source.parent, []).append(picture.source)
+        for source in jobs.here(picture.source for picture in jobs.find([folder]).pictures):
+            groups.setdefault(source.parent, []).append(source)
         found.extend(groups.values())
     if not found:
         raise InputError("expected the photos of a burst, or a folder of them")

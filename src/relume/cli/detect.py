@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console, options
-from relume.cli.batch import CONCERNS_ALL
-from relume.cli.tables import check_tables, faces_table, is_table
+from relume.cli.tables import FACES, Rows
+from relume.cli.writing import CONCERNS_ALL
 from relume.errors import InputError, OutputError, ParameterError
 from relume.executor import Executor, Local
 from relume.io.formats import MAX_MEGAPIXELS
+from relume.io.places import Location, is_address, place
 
 if TYPE_CHECKING:
     from relume.faces import Detection
@@ -87,6 +88,9 @@ def detect(
     on: options.OnOption = "local",
     processes: options.ProcessesOption = None,
     overwrite: options.OverwriteOption = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out what is in -o already, to go on.")
+    ] = False,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
@@ -96,13 +100,17 @@ def detect(
     if as_json is not None and output is not None:
         raise ParameterError("--json and --output are two forms of one result: give one of them")
     document = as_json if as_json is not None else output
-    if document not in (None, PIPE) and Path(document).exists() and not overwrite:
-        raise OutputError(f"{document} exists already; give --overwrite to replace it")
-    if output is not None and is_table(output):
-        check_tables()
+    if as_json not in (None, PIPE) and Path(as_json).exists() and not overwrite:
+        raise OutputError(f"{as_json} exists already; give --overwrite to replace it")
+    rows = None
+    if output not in (None, PIPE):
+        rows = Rows(output, FACES, overwrite=overwrite, go_on=skip_existing)
+    if skip_existing and (overwrite or rows is None):
+        raise ParameterError("--skip-existing goes on with a file of -o, without --overwrite")
     if PIPE in inputs and on != "local":
         raise ParameterError("a pipe is read here: --on takes files")
-    where = options.parse_on(on, processes) or Local()
+    far = all(name is None or is_address(name) for name in (*inputs, draw))
+    where = options.parse_on(on, processes, far=far) or Local()
     search = Search(
         _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
         draw_on=draw_on,
@@ -110,22 +118,24 @@ def detect(
         max_megapixels=max_megapixels,
         threads=where.threads,
     )
-    outcomes, code = search.run(
-        _targets(inputs, draw), where, as_text=document is None, quiet=quiet
-    )
-    if document == PIPE:
-        typer.echo(_document(outcomes, as_lines=output is not None), nl=False)
-    elif document is not None:
-        from relume.io.atomic import write_atomic
+    targets = _targets(inputs, draw)
+    if rows is not None:
+        tally, code = _into_rows(search, targets, where, rows, quiet=quiet)
+    else:
+        outcomes: list[Outcome] = []
+        tally, code = search.run(
+            targets, where, outcomes.append, as_text=document is None, quiet=quiet
+        )
+        if document == PIPE:
+            typer.echo(_document(outcomes, as_lines=output is not None), nl=False)
+        elif document is not None:
+            from relume.io.atomic import write_atomic
 
-        if output is not None and is_table(output):
-            data = faces_table((outcome.name, outcome.found, outcome.error) for outcome in outcomes)
-        else:
-            text = _document(outcomes, as_lines=output is not None)
+            text = _document(outcomes, as_lines=False)
             data = text.encode("utf-8", "surrogateescape")
-        write_atomic(Path(document), data, overwrite=overwrite)
+            write_atomic(Path(document), data, overwrite=overwrite)
     if not quiet:
-        _summarise(outcomes, document, drawn=draw is not None)
+        _summarise(tally, document, drawn=draw is not None)
     if code:
         raise typer.Exit(code)
 
@@ -171,6 +181,12 @@ class Outcome:
     error: str | None = None
     trace: str = ""
 
+    def line(self) -> dict[str, Any]:
+        """The photo and its faces, or its error, as JSON has them."""
+        if self.found is None:
+            return {"photo": self.name, "error": self.error}
+        return self.found.as_json(self.name)
+
     def as_text(self) -> str:
         """A line for the photo, and one for each face."""
         faces = [] if self.found is None else self.found.faces
@@ -182,7 +198,45 @@ class Outcome:
         return "\n".join(lines)
 
 
-def _targets(inputs: Sequence[str], draw: str | None) -> list[tuple[str, Path | None]]:
+@dataclass
+class Tally:
+    """How many photos were searched or failed, were done before, and the faces found."""
+
+    searched: int = 0
+    failed: int = 0
+    there: int = 0
+    faces: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """One more photo."""
+        self.searched += outcome.found is not None
+        self.failed += outcome.found is None
+        self.faces += 0 if outcome.found is None else len(outcome.found.faces)
+
+
+Target = tuple[str, Location | None]
+"""A photo (or -), and where its drawing goes."""
+
+
+def _into_rows(
+    search: Search, targets: Sequence[Target], where: Executor, rows: Rows, *, quiet: bool
+) -> tuple[Tally, int]:
+    """Search what is not in the rows yet; they become their file, unless Ctrl-C ends it."""
+    with rows:
+        done = rows.done()
+        todo = [target for target in targets if target[0] not in done]
+        tally, code = search.run(
+            todo, where, lambda outcome: rows.add(outcome.line()), as_text=False, quiet=quiet
+        )
+        tally.there = len(targets) - len(todo)
+        if code == console.INTERRUPTED:
+            console.say("the same command with --skip-existing goes on")
+            raise typer.Exit(code)
+        rows.finish([name for name, _ in targets])
+    return tally, code
+
+
+def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
     """Each photo (or -), and where its drawing goes."""
     from relume.cli import jobs
 
@@ -191,9 +245,9 @@ def _targets(inputs: Sequence[str], draw: str | None) -> list[tuple[str, Path | 
     if PIPE in inputs:
         if len(inputs) > 1:
             raise ParameterError("- stands for one photo: name no other input beside it")
-        return [(PIPE, None if draw is None else Path(draw))]
-    paths = [Path(name) for name in inputs]
-    found = jobs.find(paths, but=None if draw is None else Path(draw))
+        return [(PIPE, None if draw is None else place(draw))]
+    paths = jobs.named(inputs)
+    found = jobs.find(paths, but=None if draw is None else place(draw))
     if found.problems:
         problem = found.problems[0]
         raise InputError(f"cannot list {problem.filename}: {problem.strerror}")
@@ -214,7 +268,7 @@ class Search:
     max_megapixels: float
     threads: int = 0
 
-    def start(self) -> Callable[[tuple[str, Path | None]], Outcome]:
+    def start(self) -> Callable[[Target], Outcome]:
         """What searches a photo, in its process."""
         if self.threads:
             import cv2
@@ -227,21 +281,23 @@ class Search:
 
     def run(
         self,
-        targets: Sequence[tuple[str, Path | None]],
+        targets: Sequence[Target],
         where: Executor,
+        keep: Callable[[Outcome], None],
         *,
         as_text: bool,
         quiet: bool,
-    ) -> tuple[list[Outcome], int]:
-        """The outcomes of all photos, reported as they come, and the exit code."""
-        outcomes: list[Outcome] = []
+    ) -> tuple[Tally, int]:
+        """Search all photos, reported and kept as they come; how many, and the exit code."""
+        tally = Tally()
         try:
             with (
                 console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar,
                 closing(where.run(self.start, targets, ordered=True)) as work,
             ):
                 for done in work:
-                    outcomes.append(outcome := done.get())
+                    keep(outcome := done.get())
+                    tally.add(outcome)
                     if outcome.error is not None:
                         if console.is_verbose():
                             console.say(outcome.trace)
@@ -251,11 +307,11 @@ class Search:
                     bar.advance(console.one_line(Path(outcome.name).name))
         except KeyboardInterrupt:
             photos = console.count(len(targets), "photo")
-            console.say(f"stopped: {len(outcomes)} of {photos} searched")
-            return outcomes, console.INTERRUPTED
-        return outcomes, int(any(outcome.error is not None for outcome in outcomes))
+            console.say(f"stopped: {tally.searched + tally.failed} of {photos} searched")
+            return tally, console.INTERRUPTED
+        return tally, int(tally.failed > 0)
 
-    def _one(self, photo_and_drawing: tuple[str, Path | None]) -> Outcome:
+    def _one(self, photo_and_drawing: Target) -> Outcome:
         from relume.io import decode, read
 
         source, target = photo_and_drawing
@@ -278,7 +334,7 @@ class Search:
             return Outcome(name, error=console.reason(error), trace=trace)
         return Outcome(name, found)
 
-    def _draw(self, photo: Photo, found: Detection, target: Path) -> None:
+    def _draw(self, photo: Photo, found: Detection, target: Location) -> None:
         """The photo with its faces drawn in, relit where it is too dark to show them."""
         from relume.faces import DEFAULT_VIEWS, render_full_size
         from relume.image import draw
@@ -293,26 +349,20 @@ class Search:
         write(drawn, target, overwrite=self.overwrite)
 
 
-def _summarise(outcomes: Sequence[Outcome], document: str | None, *, drawn: bool) -> None:
-    searched = [outcome.found for outcome in outcomes if outcome.found is not None]
-    if drawn and any(found.faces for found in searched):
+def _summarise(tally: Tally, document: str | None, *, drawn: bool) -> None:
+    if drawn and tally.faces:
         console.say(LEGEND)
     if document in (None, PIPE):
         return
-    faces = console.count(sum(len(found.faces) for found in searched), "face")
-    failed = len(outcomes) - len(searched)
-    rest = f"; {console.count(failed, 'photo')} failed" if failed else ""
-    console.say(f"{faces} in {console.count(len(searched), 'photo')}{rest} -> {document}")
+    faces, photos = console.count(tally.faces, "face"), console.count(tally.searched, "photo")
+    there = f"; {console.count(tally.there, 'photo')} there already" if tally.there else ""
+    failed = f"; {console.count(tally.failed, 'photo')} failed" if tally.failed else ""
+    console.say(f"{faces} in {photos}{there}{failed} -> {document}")
 
 
 def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
     """JSON lines, or one document with a line for each face."""
-    photos = [
-        {"photo": outcome.name, "error": outcome.error}
-        if outcome.found is None
-        else outcome.found.as_json(outcome.name)
-        for outcome in outcomes
-    ]
+    photos = [outcome.line() for outcome in outcomes]
     if as_lines:
         return "".join(json.dumps(photo, ensure_ascii=False) + "\n" for photo in photos)
     texts = [_face_lines(photo) for photo in photos]

@@ -14,10 +14,12 @@ import typer
 from relume.cli import console, options
 from relume.cli.batch import Run
 from relume.cli.clips import ClipRun, CompareOption, FromOption, ToOption
+from relume.cli.tables import PHOTOS, Rows
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
 from relume.executor import Local
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
+from relume.io.places import is_address, place
 
 if TYPE_CHECKING:
     from relume.catalog import Value
@@ -60,6 +62,15 @@ def enhance(
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out what is done already, to go on.")
     ] = False,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            "--rows",
+            metavar="FILE",
+            help="Write what came of each photo: .parquet, else JSON lines.",
+            show_default=False,
+        ),
+    ] = None,
     recursive: Annotated[bool, typer.Option(help="Go into folders below folders.")] = True,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
     start: FromOption = None,
@@ -128,10 +139,14 @@ def enhance(
     from relume.cli import jobs
 
     paths = jobs.named(inputs)
-    found = jobs.find(paths, recursive=recursive, but=None if output is None else Path(output))
+    found = jobs.find(paths, recursive=recursive, but=None if output is None else place(output))
     several = len(paths) > 1 or paths[0].is_dir()
     mark = jobs.MARK + work.mark()
     planned = jobs.plan(found.pictures, output=output, format=format, several=several, mark=mark)
+    far = all(name is not None and is_address(name) for name in (*inputs, output))
+    table = None
+    if rows is not None and not dry_run:
+        table = Rows(rows, PHOTOS, overwrite=overwrite, go_on=skip_existing)
     run = Run(
         work,
         found,
@@ -142,7 +157,9 @@ def enhance(
         skip_existing=skip_existing,
         max_megapixels=max_megapixels,
         quiet=quiet,
-        on=options.parse_on(on, processes) or Local(),
+        on=options.parse_on(on, processes, far=far) or Local(),
+        format=format,
+        rows=table,
         failed=len(found.problems),
     )
     for problem in found.problems:

@@ -205,8 +205,10 @@ def parse_runtime(device: Device, precision: Precision) -> Runtime | None:
     return Runtime(device=device.value, precision=precision.value)
 
 
-def parse_on(on: str, processes: int | None) -> Executor | None:
+def parse_on(on: str, processes: int | None, *, far: bool = False) -> Executor | None:
     """Where a command's work is done; None is here, in as many processes as it sees fit.
+
+    ``far`` says that nothing is read or written but in object stores.
 
     Raises:
         ParameterError: neither local, ray nor the address of a cluster.
@@ -218,7 +220,7 @@ def parse_on(on: str, processes: int | None) -> Executor | None:
         return None if processes is None else Local(processes)
     from relume.cluster import connect
 
-    return connect(on, workers=processes)
+    return connect(on, workers=processes, shares_folder=not far)
 
 
 def parse_list(text: str | None) -> tuple[str, ...]:

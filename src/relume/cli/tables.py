@@ -1,37 +1,228 @@
-"""Rows as Parquet files, for programs that read millions of them."""
+"""What came of every photo, as a file: JSON lines, or Parquet for programs that read millions.
+
+While a run lasts its rows are lines of JSON in ``NAME.partial``, each written at once; at its end
+they become the file, in the order of the photos. So a run that is broken off, however hard, can be
+taken up again, and no row is in memory meanwhile.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relume.errors import MissingExtra
+from relume.errors import InputError, MissingExtra, OutputError
+from relume.io.atomic import write_atomic
+from relume.io.places import Place, place
 
 if TYPE_CHECKING:
-    from relume.faces import Detection
+    import pyarrow
 
-FACE_COLUMNS = {
-    "photo": "string",
-    "width": "int32",
-    "height": "int32",
-    "face": "int32",
-    "x0": "float",
-    "y0": "float",
-    "x1": "float",
-    "y1": "float",
-    "score": "float",
-    "view": "string",
-    "landmarks": "list",
-    "error": "string",
-}
-"""The columns of a table of faces, with their types; landmarks are x, y, x, y, ..."""
+Line = Mapping[str, Any]
+"""A photo's line, as JSON has it; ``photo`` is its name, ``error`` why it failed."""
+
+AT_ONCE = 10_000
+"""Lines made into a table in one go."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of table: its columns with their types, and the rows that a line is there."""
+
+    columns: Mapping[str, str]
+    rows: Callable[[Line], Iterable[Line]]
+
+
+def face_rows(line: Line) -> Iterator[Line]:
+    """A row a face; a photo without faces, or one that failed, is one row without a box."""
+    photo = {name: line.get(name) for name in ("photo", "width", "height", "error")}
+    if not line.get("faces"):
+        yield photo
+    for number, face in enumerate(line.get("faces", ())):
+        points = face["landmarks"]
+        flat = None if points is None else [value for point in points for value in point]
+        found = {"score": face["score"], "view": face["view"], "landmarks": flat}
+        yield {**photo, "face": number, **face["box"], **found}
+
+
+FACES = Kind(
+    {
+        "photo": "string",
+        "width": "int32",
+        "height": "int32",
+        "face": "int32",
+        "x0": "float",
+        "y0": "float",
+        "x1": "float",
+        "y1": "float",
+        "score": "float",
+        "view": "string",
+        "landmarks": "list",
+        "error": "string",
+    },
+    face_rows,
+)
+"""What ``detect`` writes: a row a face; landmarks are x, y, x, y, ..."""
+
+PHOTOS = Kind(
+    {
+        "photo": "string",
+        "result": "string",
+        "status": "string",
+        "brightness_before": "float",
+        "brightness_after": "float",
+        "left_as_is": "bool",
+        "seconds": "float",
+        "notes": "string",
+        "error": "string",
+    },
+    lambda line: [line],
+)
+"""What ``enhance --rows`` writes: a row a photo; status is done, there or failed."""
 
 
 def is_table(name: str) -> bool:
     """Whether a file of this name is written as Parquet."""
     return Path(name).suffix.lower() == ".parquet"
+
+
+class Rows:
+    """The file ``name`` (.parquet, else JSON lines) that a run's rows become.
+
+    ``go_on`` keeps the rows that are there, also those of a run that was broken off.
+
+    Raises:
+        OutputError: there are rows already, and neither ``overwrite`` nor ``go_on``.
+        MissingExtra: a table without pyarrow.
+    """
+
+    def __init__(self, name: str, kind: Kind, *, overwrite: bool, go_on: bool) -> None:
+        self.target = place(name)
+        self._kind, self._go_on = kind, go_on
+        self._is_table = is_table(name)
+        if self._is_table:
+            check_tables()
+        # beside a local file; of one in an object store, here
+        beside = Path() if isinstance(self.target, Place) else self.target.parent
+        self.partial = beside / f"{self.target.name}.partial"
+        self._refuse(overwrite)
+
+    def __enter__(self) -> Rows:
+        if not self._go_on:
+            self.partial.unlink(missing_ok=True)
+        try:
+            self._file = self.partial.open("a", encoding="utf-8", errors="surrogateescape")
+        except OSError as error:
+            raise OutputError(f"cannot write {self.partial}: {error.strerror}") from error
+        if self._file.tell():
+            self._file.write("\n")  # a line that was torn off ends here, and is passed over
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, *lines: Line) -> None:
+        """Write a line for each photo, at once."""
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        self._file.write(text)
+        self._file.flush()
+
+    def done(self) -> set[str]:
+        """The photos that have rows without an error, and the shards of which some have."""
+        names: set[str] = set()
+        for photo, error in self._known():
+            (names.add if error is None else names.discard)(photo)
+        return names | {_shard(name) for name in names if ".tar/" in name}
+
+    def finish(self, order: Sequence[str]) -> None:
+        """Make the file: the rows of all runs, the photos in ``order`` after any others.
+
+        Of a photo that was done twice the later rows count.
+
+        Raises:
+            OutputError: it cannot be written; the partial file stays.
+        """
+        numbers = {name: number for number, name in enumerate(order)}
+
+        def number(photo: str) -> int:
+            return numbers.get(photo, numbers.get(_shard(photo), -1))
+
+        self._file.flush()
+        data = self._as_table(number) if self._is_table else self._as_lines(number)
+        if isinstance(self.target, Place):
+            self.target.write_bytes(data, overwrite=True)
+        else:
+            write_atomic(self.target, data, overwrite=True)
+        self.partial.unlink(missing_ok=True)
+
+    def _refuse(self, overwrite: bool) -> None:
+        if overwrite or self._go_on:
+            return
+        if self._is_there():
+            raise OutputError(
+                f"{self.target} exists already; give --overwrite to replace it, "
+                "--skip-existing to add to it"
+            )
+        if self.partial.exists():
+            raise OutputError(
+                f"{self.partial} holds the rows of a run that was broken off; "
+                "--skip-existing goes on with it, --overwrite begins anew"
+            )
+
+    def _is_there(self) -> bool:
+        if isinstance(self.target, Place):
+            return self.target in self.target.files()
+        return self.target.exists()
+
+    def _before(self) -> bytes:
+        return self.target.read_bytes() if self._go_on and self._is_there() else b""
+
+    def _known(self) -> Iterator[tuple[str, str | None]]:
+        if self._is_table and (data := self._before()):
+            table = _read_table(data, self._kind, self.target)
+            yield from zip(table["photo"].to_pylist(), table["error"].to_pylist(), strict=True)
+        elif not self._is_table:
+            for _, line in _parsed(self._before().decode("utf-8", "surrogateescape").splitlines()):
+                yield line["photo"], line.get("error")
+        for _, line in self._lines():
+            yield line["photo"], line.get("error")
+
+    def _lines(self) -> Iterator[tuple[str, Line]]:
+        if self.partial.exists():
+            with self.partial.open(encoding="utf-8", errors="surrogateescape") as file:
+                yield from _parsed(file)
+
+    def _as_lines(self, number: Callable[[str], int]) -> bytes:
+        old = _parsed(self._before().decode("utf-8", "surrogateescape").splitlines())
+        latest = {line["photo"]: text for source in (old, self._lines()) for text, line in source}
+        lines = sorted(latest.items(), key=lambda item: number(item[0]))
+        text = "".join(f"{line.strip()}\n" for _, line in lines)
+        return text.encode("utf-8", "surrogateescape")
+
+    def _as_table(self, number: Callable[[str], int]) -> bytes:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        last = {line["photo"]: at for at, (_, line) in enumerate(self._lines())}
+        lines = (line for at, (_, line) in enumerate(self._lines()) if last[line["photo"]] == at)
+        schema = _schema(self._kind)
+        tables = []
+        if data := self._before():
+            old = _read_table(data, self._kind, self.target)
+            tables.append(old.filter([name not in last for name in old["photo"].to_pylist()]))
+        while some := list(islice(lines, AT_ONCE)):
+            rows = [row for line in some for row in self._kind.rows(line)]
+            tables.append(pa.Table.from_pylist(rows, schema))
+        table = pa.concat_tables(tables or [schema.empty_table()])
+        numbers = [number(name) for name in table["photo"].to_pylist()]
+        order = sorted(range(len(numbers)), key=numbers.__getitem__)
+        file = io.BytesIO()
+        pq.write_table(table.take(pa.array(order, pa.int64())), file)
+        return file.getvalue()
 
 
 def check_tables() -> None:
@@ -46,33 +237,36 @@ def check_tables() -> None:
         raise MissingExtra("writing .parquet files", "ray", "pyarrow") from None
 
 
-def faces_table(photos: Iterable[tuple[str, Detection | None, str | None]]) -> bytes:
-    """A Parquet file with a row a face, of photos with what was found in them or what failed.
+def _shard(photo: str) -> str:
+    """The tar file that a photo is in, if it is in one."""
+    return photo.partition(".tar/")[0] + ".tar"
 
-    A photo without faces, or one that failed, is one row without a box.
-    """
+
+def _schema(kind: Kind) -> pyarrow.Schema:
+    import pyarrow as pa
+
+    types = {"string": pa.string(), "int32": pa.int32(), "float": pa.float32(), "bool": pa.bool_()}
+    types["list"] = pa.list_(pa.float32())
+    return pa.schema([(name, types[kind]) for name, kind in kind.columns.items()])
+
+
+def _read_table(data: bytes, kind: Kind, name: object) -> pyarrow.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {"string": pa.string(), "int32": pa.int32(), "float": pa.float32()}
-    kinds["list"] = pa.list_(pa.float32())
-    schema = pa.schema([(name, kinds[kind]) for name, kind in FACE_COLUMNS.items()])
-    rows = [row for photo in photos for row in _rows(*photo)]
-    file = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema), file)
-    return file.getvalue()
+    try:
+        return pq.read_table(io.BytesIO(data)).select(list(kind.columns)).cast(_schema(kind))
+    except (pa.ArrowException, KeyError) as error:
+        what = f"{name} holds no rows of this command: name another file, or give --overwrite"
+        raise InputError(what) from error
 
 
-def _rows(name: str, found: Detection | None, error: str | None) -> Iterator[dict[str, Any]]:
-    if found is None or not found.faces:
-        size = {} if found is None else {"width": found.width, "height": found.height}
-        yield {"photo": name, "error": error, **size}
-        return
-    for number, face in enumerate(found.faces):
-        points = None if face.landmarks is None else face.landmarks.ravel().tolist()
-        x0, y0, x1, y1 = (float(value) for value in face.box)
-        yield {
-            "photo": name, "width": found.width, "height": found.height, "face": number,
-            "x0": x0, "y0": y0, "x1": x1, "y1": y1, "score": float(face.score),
-            "view": face.view, "landmarks": points,
-        }  # fmt: skip
+def _parsed(lines: Iterable[str]) -> Iterator[tuple[str, Line]]:
+    """Each line with what it says; what is no photo's line is passed over."""
+    for text in lines:
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(line, dict) and "photo" in line:
+            yield text, line

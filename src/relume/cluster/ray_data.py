@@ -1,8 +1,9 @@
 """The executor on Ray: an actor a core, fed by Ray Data.
 
 What travels are names and small rows, never pictures: an actor reads a photo where it lies and
-writes its result there itself, so all machines must see the same folders. A lost actor is started
-again and its items are done again; results are written atomically, so none is ever half there.
+writes its result there itself, so all machines must see the same folders, or object stores. A lost
+actor is started again and goes on where it was lost (:mod:`relume.cluster.journal`); results are
+written atomically, so none is ever half there.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from relume.cluster.journal import TRIES, Journal
 from relume.errors import MissingExtra, ParameterError, RelumeError
 from relume.executor import Item, Outcome, Result, Work, Worker, cores
 
 if TYPE_CHECKING:
     import pyarrow
 
-KNOCK_S = 8.0
-"""How long it may take to find out whether anything listens at an address."""
+KNOCK_S = 6.0
+"""How long it may take to find out whether anything listens at an address, and whether that could
+be a cluster: together less than 15 seconds."""
 
 PATIENCE_S = 60.0
 """How long a cluster that is there may take to answer: it starts a process for each client."""
@@ -43,7 +46,8 @@ STORE_BYTES = 256 << 20
 class RayExecutor:
     """Actors on Ray: on the cluster at ``address``, or on this machine's cores if it is None.
 
-    ``workers`` is the number of actors, None for one on each core.
+    ``workers`` is the number of actors, None for one on each core; with ``shares_folder`` they
+    work in this process's folder.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -52,6 +56,7 @@ class RayExecutor:
 
     address: str | None = None
     workers: int | None = None
+    shares_folder: bool = True
 
     def __post_init__(self) -> None:
         if find_spec("ray") is None or find_spec("pyarrow") is None:
@@ -63,6 +68,11 @@ class RayExecutor:
     def threads(self) -> int:
         """One: an actor is given one core."""
         return 1
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether other machines may do the work."""
+        return self.address is not None
 
     def run(
         self,
@@ -83,7 +93,8 @@ class RayExecutor:
             from ray import cloudpickle
 
             rows = [{"number": n, "item": cloudpickle.dumps(item)} for n, item in enumerate(listed)]
-            given = (cloudpickle.dumps(start), rows, self.workers, str(Path.cwd()))
+            folder = str(Path.cwd()) if self.shares_folder else None
+            given = (cloudpickle.dumps(start), rows, self.workers, folder)
             try:
                 numbered = _unpacked(_remote_batches(*given) if self.address else batches(*given))
                 yield from _in_order(numbered) if ordered else (done for _, done in numbered)
@@ -97,12 +108,12 @@ Packed = list[dict[str, Any]]
 
 
 def batches(
-    start: bytes, rows: list[dict[str, Any]], workers: int | None, folder: str
+    start: bytes, rows: list[dict[str, Any]], workers: int | None, folder: str | None
 ) -> Iterator[Packed]:
     """The outcomes of all items, some at a time, as they are done; runs inside a cluster.
 
     ``rows`` hold the number and the pickled item, ``start`` is pickled too, ``folder`` is where
-    relative names begin.
+    relative names begin, if there are any.
     """
     import ray
     from ray.data import ActorPoolStrategy, DataContext
@@ -110,16 +121,19 @@ def batches(
     DataContext.get_current().enable_progress_bars = False  # the command has its own
     actors = min(len(rows), workers or int(ray.cluster_resources().get("CPU", 1)))
     blocks = -(-len(rows) // max(1, min(MOST_A_BLOCK, len(rows) // (4 * actors))))
+    journal = ray.remote(Journal).options(num_cpus=0).remote()
     done = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
         Actor,
-        fn_constructor_args=(start, folder),
+        fn_constructor_args=(start, folder, journal),
         batch_size=None,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=actors),
         num_cpus=1,
     )
     for batch in done.iter_batches(batch_size=None, batch_format="pyarrow"):
-        yield batch.to_pylist()
+        packed = batch.to_pylist()
+        journal.forget.remote([row["number"] for row in packed])
+        yield packed
 
 
 class Driver:
@@ -160,13 +174,17 @@ def _in_order(numbered: Iterable[tuple[int, Outcome[Any, Any]]]) -> Iterator[Out
 class Actor:
     """A worker of the cluster: items in, outcomes out, in ``folder`` as the command was."""
 
-    def __init__(self, start: bytes, folder: str) -> None:
+    def __init__(self, start: bytes, folder: str | None, journal: Any) -> None:
+        self._journal = journal
         try:
-            os.chdir(folder)
+            if folder is not None:
+                os.chdir(folder)
         except OSError as error:
             # as an outcome: an actor that does not start would be tried again and again
             name = f"{folder} is not there on {socket.gethostname()} ({error.strerror})"
-            problem = RelumeError(f"{name}: Ray needs folders that all machines share")
+            problem = RelumeError(
+                f"{name}: Ray needs folders that all machines share, or an object store (s3://...)"
+            )
             self._work: Worker[Any, Any] = Worker(_raiser(problem))
         else:
             self._work = Worker(pickle.loads(start))
@@ -175,8 +193,27 @@ class Actor:
         """The rows of a batch with their outcomes, in place of their items."""
         import pyarrow as pa
 
-        outcomes = [_packed(self._work(pickle.loads(item))) for item in batch["item"].to_pylist()]
+        numbers, items = batch["number"].to_pylist(), batch["item"].to_pylist()
+        outcomes = [self._outcome(*row) for row in zip(numbers, items, strict=True)]
         return pa.table({"number": batch["number"], "outcome": pa.array(outcomes, pa.binary())})
+
+    def _outcome(self, number: int, packed: bytes) -> bytes:
+        """What came of an item, now or when an actor that was lost did it."""
+        import ray
+
+        begun, outcome = ray.get(self._journal.begin.remote(number))
+        if outcome is not None:
+            return bytes(outcome)
+        item = pickle.loads(packed)
+        if begun > TRIES:
+            error = RelumeError(f"its worker was lost {TRIES} times (out of memory?); given up")
+            outcome = _packed(Outcome(item, error=error))
+        else:
+            once_more = getattr(item, "once_more", None)
+            done = self._work(once_more() if begun > 1 and once_more else item)
+            outcome = _packed(replace(done, item=item))
+        self._journal.done.remote(number, outcome)
+        return outcome
 
 
 def _packed(outcome: Outcome[Any, Any]) -> bytes:
@@ -248,6 +285,20 @@ def _knock(address: str) -> None:
     except OSError as error:
         reason = f"{error.strerror or error}; is 'ray start' running?"
         raise RelumeError(f"no Ray cluster at {address}: {reason}") from error
+    if os.environ.get("RAY_USE_TLS", "0") == "0":
+        _greet(f"{host}:{port}", address)
+
+
+def _greet(target: str, address: str) -> None:
+    """Find out whether what listens speaks gRPC, as Ray does: a web server, say, does not."""
+    import grpc
+
+    with grpc.insecure_channel(target) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=KNOCK_S)
+        except grpc.FutureTimeoutError:
+            reason = f"what listens there gave no answer of Ray's within {KNOCK_S:g} s"
+            raise RelumeError(f"no Ray cluster at {address}: {reason}") from None
 
 
 def _reach(connect: Callable[[], object], address: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from relume.errors import InputError, OutputError, RelumeError, UnreadableInput
 from relume.io.atomic import check_writable, write_atomic
@@ -25,6 +25,7 @@ from relume.io.formats import (
     losses,
     sniff,
 )
+from relume.io.places import Place, place
 
 if TYPE_CHECKING:
     from relume.io.raster import Raster
@@ -45,8 +46,10 @@ HEAD_BYTES = 512
 """Enough to tell what a file holds."""
 
 
-def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
-    """The photo in a file, named by its path, open, or as its bytes.
+def read(
+    source: str | Path | Place | bytes | BinaryIO, *, max_megapixels: float = MAX_MEGAPIXELS
+) -> Photo:
+    """The photo in a file, named by its path or its address (s3://...), open, or as its bytes.
 
     Raises:
         UnreadableInput: missing, a folder, a pipe or device named by its path, no permission,
@@ -55,7 +58,11 @@ def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = MAX_M
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), max_megapixels=max_megapixels)
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, str):
+        source = place(source)
+    if isinstance(source, Place):
+        return decode(source.read_bytes(), name=str(source), max_megapixels=max_megapixels)
+    if isinstance(source, os.PathLike):
         data, mode = _read_file(Path(source))
         photo = decode(data, name=str(source), max_megapixels=max_megapixels)
         return replace(photo, meta=replace(photo.meta, file_mode=mode))
@@ -70,9 +77,17 @@ def read(source: str | Path | bytes | BinaryIO, *, max_megapixels: float = MAX_M
     return decode(data, name=name, max_megapixels=max_megapixels)
 
 
+@overload
 def write(
     photo: Photo, path: str | Path, *, overwrite: bool = False, quality: int | None = None
-) -> Path:
+) -> Path: ...
+@overload
+def write(
+    photo: Photo, path: Place, *, overwrite: bool = False, quality: int | None = None
+) -> Place: ...
+def write(
+    photo: Photo, path: str | Path | Place, *, overwrite: bool = False, quality: int | None = None
+) -> Path | Place:
     """Write the photo whole or not at all, in the format that the path's ending names.
 
     A new file gets the permissions of the file that the photo was read from, within the umask.
@@ -82,6 +97,10 @@ def write(
             folder where nothing can be written.
         ParameterError: a quality outside 1 to 100.
     """
+    if isinstance(path, Place):
+        data = encode(photo, format_of(path.name), quality=quality)
+        path.write_bytes(data, overwrite=overwrite)
+        return path
     path = Path(path)
     format = format_of(path)
     check_writable(path, overwrite=overwrite)  # before the work of encoding

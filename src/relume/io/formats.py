@@ -146,6 +146,18 @@ def result_format(name: str) -> str:
     return name if name in WRITABLE else FORMATS[name].result
 
 
+def named_format(name: str) -> str:
+    """The format that a file's ending names, for reading; "png" for an ending that names none."""
+    suffix = Path(name).suffix.lower()
+    return next((known for known, found in FORMATS.items() if suffix in found.suffixes), "png")
+
+
+def ending(name: str, format: str) -> str:
+    """The ending of a file ``name`` if that is one of the format's, else the format's first."""
+    suffix, suffixes = Path(name).suffix, FORMATS[format].suffixes
+    return suffix if suffix.lower() in suffixes else suffixes[0]
+
+
 def losses(photo: Photo, name: str) -> list[str]:
     """What of the photo the format ``name`` cannot hold, a sentence each."""
     format, meta, title = WRITABLE[name], photo.meta, name.upper()

@@ -1,0 +1,216 @@
+"""A photo read, relit and written, in whatever process; what came of it is a small row."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from relume.cli import console
+from relume.errors import MissingExtra, OutputError, ParameterError, WeightsError
+from relume.io.formats import MAX_MEGAPIXELS, format_of
+
+if TYPE_CHECKING:
+    from relume.cli.jobs import Job
+    from relume.executor import Executor
+    from relume.photo import Image, Photo
+
+
+CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
+"""Errors that every photo of a run would meet alike: they end it."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+DIM = 0.1
+"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
+
+NEARLY = 0.02
+"""Mean change of a value below which a photo is said to be left as it is."""
+
+
+class Work(Protocol):
+    """What is done to every photo."""
+
+    @property
+    def to_change_lit(self) -> str | None:
+        """The option that changes a photo which is left as it is because it looks lit."""
+
+    def __call__(self, photo: Photo) -> Photo:
+        """The photo as it will be written."""
+
+    def prepare(self) -> None:
+        """Whatever can fail for all photos alike, before the first."""
+
+
+class NoRoomError(Exception):
+    """The disk is full, or the quota used up."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What came of one photo; small, as it may come from another machine.
+
+    ``levels`` are its mean grey levels before and after, ``as_is`` whether it was left nearly as
+    it is, ``trace`` where an error came from. A shard's has the rows of its ``members``, by name.
+    """
+
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+    levels: tuple[float, float] | None = None
+    as_is: bool = False
+    seconds: float = 0.0
+    members: tuple[tuple[str, Row], ...] = ()
+
+    def line(self, photo: str, result: str) -> dict[str, Any]:
+        """The row as a table has it."""
+        before, after = (None, None) if self.levels is None else self.levels
+        failed = self.error is not None
+        return {
+            "photo": photo,
+            "result": None if failed else result,
+            "status": "failed" if failed else "done",
+            "brightness_before": before,
+            "brightness_after": after,
+            "left_as_is": self.as_is,
+            "seconds": round(self.seconds, 3),
+            "notes": "; ".join(self.notes) or None,
+            "error": self.error,
+        }
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Reads a photo, has the work done and writes the result, in whatever process.
+
+    ``shared`` is a file that every machine must see before it may write; ``format`` is what the
+    pictures in shards become, None their own.
+    """
+
+    work: Work
+    quality: int | None = None
+    overwrite: bool = False
+    max_megapixels: float = MAX_MEGAPIXELS
+    threads: int = 0
+    format: str | None = None
+    shared: Path | None = None
+
+    def start(self) -> Callable[[Job], Row]:
+        """Whatever can fail for all photos alike, before the first."""
+        if self.threads:
+            import cv2
+
+            from relume.engine.cpu import limit_threads
+
+            limit_threads(self.threads)
+            cv2.setNumThreads(self.threads)
+        check_shared(self.shared)
+        self.work.prepare()
+        return self.__call__
+
+    def __call__(self, job: Job) -> Row:
+        """One job. What concerns this photo alone is in its row; what concerns all is raised."""
+        from relume.io import read, write
+
+        began = time.monotonic()
+        overwrite = self.overwrite or job.again
+        try:
+            if job.is_shard:
+                from relume.cli.shards import relight_shard
+
+                return relight_shard(self, job.source, job.target, overwrite=overwrite)
+            photo = read(job.source, max_megapixels=self.max_megapixels)
+            result, row = self.relit(photo, format_of(job.target.name))
+            del photo  # 600 MB at 50 MP, while the result is written
+            if result is not None:
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+                write(result, job.target, overwrite=overwrite, quality=self.quality)
+        except CONCERNS_ALL:
+            raise
+        except Exception as error:
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if isinstance(cause, OSError) and cause.errno in NO_ROOM:
+                raise NoRoomError(console.reason(error)) from error
+            return failed(error)
+        return replace(row, seconds=time.monotonic() - began)
+
+    def relit(self, photo: Photo, format: str) -> tuple[Photo | None, Row]:
+        """The photo with the work done, to be written as ``format``; None where that failed."""
+        from relume.io import losses
+
+        notes = (*photo.meta.notes, *losses(photo, format))
+        try:
+            result = self.work(photo)
+        except CONCERNS_ALL:
+            raise
+        except Exception as error:
+            return None, failed(error, notes)
+        levels, as_is = self._change(*_samples(photo, result))
+        return result, Row(notes, levels=levels, as_is=as_is)
+
+    def _change(self, before: Image, after: Image) -> tuple[tuple[float, float] | None, bool]:
+        """What a row says about brightness, from samples of the photo and its result."""
+        import numpy as np
+
+        from relume.image.exposure import mean_level
+
+        if before.shape != after.shape:
+            return None, False
+        levels = (mean_level(before), mean_level(after))
+        is_lit = bool(levels[0] > DIM and self.work.to_change_lit)
+        return levels, is_lit and float(np.abs(after - before).mean()) < NEARLY
+
+
+@contextmanager
+def shared_mark(on: Executor, jobs: Sequence[Job]) -> Iterator[Path | None]:
+    """A file in the folder of results while other machines work, to see whether they share it.
+
+    Raises:
+        OutputError: nothing can be written there.
+    """
+    target = jobs[0].target if jobs else None
+    if not on.elsewhere or not isinstance(target, Path):
+        yield None
+        return
+    from relume.io.atomic import write_atomic
+
+    folder = target.parent.absolute()
+    mark = folder / f".relume-{secrets.token_hex(8)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(mark, b"", overwrite=False)
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def check_shared(mark: Path | None) -> None:
+    """Nothing, if this machine sees the file.
+
+    Raises:
+        OutputError: it does not: its results would be lost.
+    """
+    if mark is not None and not mark.exists():
+        raise OutputError(
+            f"{mark.parent} is not shared with {socket.gethostname()}: results would stay there; "
+            "name a folder that all machines share, or an object store (s3://...)"
+        )
+
+
+def failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:
+    """The row of a photo that an error ended."""
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    return Row(notes, console.reason(error), trace)
+
+
+def _samples(*photos: Photo) -> tuple[Image, ...]:
+    from relume.image.exposure import subsample
+
+    return tuple(subsample(photo.pixels, 250_000) for photo in photos)
