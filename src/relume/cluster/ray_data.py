@@ -35,6 +35,8 @@ be a cluster: together less than 15 seconds."""
 PATIENCE_S = 60.0
 """How long a cluster that is there may take to answer: it starts a process for each client."""
 
+SLOW_START = "Starting Ray client server failed"
+
 MOST_A_BLOCK = 16
 """Items handed to an actor in one go: few enough for a bar that moves, enough to hide the cost."""
 
@@ -306,10 +308,15 @@ def _reach(connect: Callable[[], object], address: str) -> None:
     failed: list[BaseException] = []
 
     def attempt() -> None:
-        try:
-            connect()
-        except BaseException as error:
-            failed.append(error)
+        for left in reversed(range(TRIES)):
+            try:
+                connect()
+            except BaseException as error:
+                # on a busy machine Ray waits too short a time for the process it starts
+                if left and SLOW_START in str(error):
+                    continue
+                failed.append(error)
+            break
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()

@@ -1,0 +1,134 @@
+"""Rows of a run: kept while it lasts, one file at its end, taken up again after any end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relume.cli import tables
+from relume.cli.tables import FACES, PHOTOS, Rows
+from relume.errors import InputError, MissingExtra, OutputError
+
+from .conftest import Relume
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet"])
+def test_a_row_for_every_photo(relume: Relume, album: Path, tmp_path: Path, name: str) -> None:
+    (album / "bad.jpg").write_bytes(b"no picture")
+    table = tmp_path / name
+    words = ("enhance", album, "-m", "gamma", "-o", tmp_path / "out", "--rows", table)
+    if table.suffix == ".parquet":
+        parquet = pytest.importorskip(
+            "pyarrow.parquet", reason="needs pyarrow", exc_type=ImportError
+        )
+
+        def read() -> list[dict[str, Any]]:
+            return parquet.read_table(table).to_pylist()
+    else:
+
+        def read() -> list[dict[str, Any]]:
+            return lines(table)
+
+    assert relume(*words).code == 1
+    rows = read()
+    assert [(Path(r["photo"]).name, r["status"]) for r in rows] == [
+        ("a.jpg", "done"), ("b.png", "done"), ("bad.jpg", "failed"), ("c.jpg", "done"),
+    ]  # fmt: skip
+    assert rows[0]["result"] == str(tmp_path / "out" / "a.jpg")
+    assert rows[0]["brightness_before"] < rows[0]["brightness_after"]
+    assert "bad.jpg" in rows[2]["error"]
+    assert rows[2]["result"] is None
+    assert not list(tmp_path.glob("*.partial"))
+    assert "exists already" in relume(*words, "--quiet").err
+    (tmp_path / "out" / "a.jpg").unlink()
+    (album / "bad.jpg").unlink()
+    (album / "b.png").replace(album / "d.png")
+    assert relume(*words, "--skip-existing").code == 0
+    again = read()
+    assert [(Path(r["photo"]).name, r["status"]) for r in again] == [
+        ("b.png", "done"), ("bad.jpg", "failed"), ("a.jpg", "done"), ("d.png", "done"),
+        ("c.jpg", "done"),
+    ]  # fmt: skip
+    assert again[4] == rows[3], "what is there is not done again"
+    assert relume(*words, "--overwrite").code == 0
+    assert [Path(r["photo"]).name for r in read()] == ["a.jpg", "d.png", "c.jpg"]
+
+
+def test_a_run_broken_off_between_a_result_and_its_row(
+    relume: Relume, album: Path, tmp_path: Path
+) -> None:
+    """The last line was torn, and a result lies there whose row was not written."""
+    out, rows = tmp_path / "out", tmp_path / "rows.jsonl"
+    words = ("enhance", album, "-m", "gamma", "-o", out, "--rows", rows)
+    relume(*words)
+    first, second, third = rows.read_text().splitlines()
+    rows.unlink()
+    partial = tmp_path / "rows.jsonl.partial"
+    partial.write_text(f"{first}\n{second[:30]}")
+    Path(json.loads(third)["result"]).unlink()
+    refused = relume(*words)
+    assert refused.code == 1
+    assert "holds the rows of a run that was broken off; --skip-existing goes on" in refused.err
+    assert partial.exists()
+    assert relume(*words, "--skip-existing").code == 0
+    assert not partial.exists()
+    made = lines(rows)
+    assert [row["status"] for row in made] == ["done", "there", "done"]
+    assert made[0] == json.loads(first)
+
+
+def test_detect_goes_on_with_what_is_not_there_yet(
+    relume: Relume, album: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "faces.jsonl"
+    words = ("detect", album, "-d", "haar", "-o", table)
+    (album / "b.png").write_bytes(b"no picture")
+    assert relume(*words).code == 1
+    whole = lines(table)
+    kept = {**whole[0], "mark": "of the first run"}
+    table.unlink()
+    (tmp_path / "faces.jsonl.partial").write_text(f"{json.dumps(kept)}\n{json.dumps(whole[1])}\n")
+    again = relume(*words, "--skip-existing")
+    assert again.code == 1
+    assert "0 faces in 1 photo; 1 photo there already; 1 photo failed" in again.err
+    assert lines(table) == [kept, whole[1], whole[2]]
+    assert relume("detect", album, "-d", "haar", "--skip-existing").code == 2
+    assert relume(*words, "--skip-existing", "--overwrite").code == 2
+
+
+def test_what_is_no_table_of_these_rows_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow", exc_type=ImportError)
+    name = str(tmp_path / "t.parquet")
+    with Rows(name, FACES, overwrite=False, go_on=False) as rows:
+        rows.finish([])
+    with pytest.raises(OutputError, match="exists already"):
+        Rows(name, PHOTOS, overwrite=False, go_on=False)
+    with (
+        Rows(name, PHOTOS, overwrite=False, go_on=True) as rows,
+        pytest.raises(InputError, match="holds no rows of this command"),
+    ):
+        rows.done()
+    Path(name).write_bytes(b"no table")
+    with (
+        Rows(name, FACES, overwrite=False, go_on=True) as rows,
+        pytest.raises(InputError, match="holds no rows of this command"),
+    ):
+        rows.done()
+
+
+def test_a_table_without_pyarrow_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> None:
+        raise MissingExtra("writing .parquet files", "ray", "pyarrow")
+
+    monkeypatch.setattr(tables, "check_tables", absent)
+    with pytest.raises(MissingExtra, match=r"relume\[ray\]"):
+        Rows(str(tmp_path / "t.parquet"), FACES, overwrite=False, go_on=False)
