@@ -10,12 +10,12 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relume.cli import console
 from relume.errors import MissingExtra, OutputError, ParameterError, WeightsError
-from relume.io.formats import MAX_MEGAPIXELS, format_of
+from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, result_format, sniff
 
 if TYPE_CHECKING:
     from relume.cli.jobs import Job
@@ -123,11 +123,9 @@ class Writer:
         overwrite = self.overwrite or job.again
         try:
             if job.is_shard:
-                from relume.cli.shards import relight_shard
-
-                return relight_shard(self, job.source, job.target, overwrite=overwrite)
+                return self._shard(job, overwrite=overwrite)
             photo = read(job.source, max_megapixels=self.max_megapixels)
-            result, row = self.relit(photo, format_of(job.target.name))
+            result, row = self._relit(photo, format_of(job.target.name))
             del photo  # 600 MB at 50 MP, while the result is written
             if result is not None:
                 job.target.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +139,33 @@ class Writer:
             return failed(error)
         return replace(row, seconds=time.monotonic() - began)
 
-    def relit(self, photo: Photo, format: str) -> tuple[Photo | None, Row]:
+    def _shard(self, job: Job, *, overwrite: bool) -> Row:
+        """A tar file's pictures, one after the other; those that fail are left out."""
+        from relume.io import decode, encode, shards
+
+        rows: list[tuple[str, Row]] = []
+
+        def change(name: str, data: bytes) -> tuple[str, bytes] | None:
+            began, made = time.monotonic(), None
+            own = sniff(data, name) or named_format(name)
+            format = self.format or result_format(own)
+            try:
+                photo = decode(data, name=name, max_megapixels=self.max_megapixels)
+                result, row = self._relit(photo, format)
+                if result is not None:
+                    result_name = str(PurePosixPath(name).with_suffix(ending(name, format)))
+                    made = result_name, encode(result, format, quality=self.quality)
+            except CONCERNS_ALL:
+                raise
+            except Exception as error:
+                row = failed(error)
+            rows.append((name, replace(row, seconds=time.monotonic() - began)))
+            return made
+
+        shards.rewrite(job.source, job.target, change, overwrite=overwrite)
+        return Row(members=tuple(rows))
+
+    def _relit(self, photo: Photo, format: str) -> tuple[Photo | None, Row]:
         """The photo with the work done, to be written as ``format``; None where that failed."""
         from relume.io import losses
 

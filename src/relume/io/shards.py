@@ -1,8 +1,8 @@
-"""Tar shards, as WebDataset has them: pictures relit, everything beside them as it is.
+"""Tar shards, as WebDataset has them: pictures replaced, everything beside them as it is.
 
 The files of a sample share their name up to its first dot and follow each other: ``0001.jpg``,
-``0001.cls``, ``0001.mask.png``. What is relit is ``KEY.jpg`` (or another picture's ending); a
-picture with a longer ending, a mask say, is a label like any other.
+``0001.cls``, ``0001.mask.png``. Its picture is ``KEY.jpg`` (or another picture's ending); one with
+a longer ending, a mask say, is a label like any other.
 """
 
 from __future__ import annotations
@@ -10,74 +10,52 @@ from __future__ import annotations
 import io
 import tarfile
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
-from relume.cli.writing import CONCERNS_ALL, Row, Writer, failed
 from relume.errors import UnreadableInput
-from relume.io import decode, encode
 from relume.io.atomic import check_writable, whole_file
-from relume.io.formats import READABLE_SUFFIXES, ending, named_format, result_format, sniff
+from relume.io.formats import READABLE_SUFFIXES
 from relume.io.places import Location, Place
 
 Member = tuple[tarfile.TarInfo, bytes]
+Change = Callable[[str, bytes], tuple[str, bytes] | None]
+"""A picture's name and content, and those of what takes its place; None leaves its sample out."""
 
 
-def relight_shard(writer: Writer, source: Location, target: Location, *, overwrite: bool) -> Row:
-    """Write the shard ``target``: ``source`` with its pictures relit, whole or not at all.
-
-    A sample whose picture fails is left out; the row has the rows of all pictures.
+def rewrite(source: Location, target: Location, change: Change, *, overwrite: bool) -> None:
+    """Write the shard ``target``: ``source`` with its pictures changed, whole or not at all.
 
     Raises:
         UnreadableInput: no tar file, or a damaged one.
         OutputError: it cannot be written.
     """
-    began, rows = time.monotonic(), []
     with (
         _read(source) as tar,
         _written(target, overwrite=overwrite) as file,
         tarfile.open(fileobj=file, mode="w") as out,
     ):
         for _, sample in groupby(_members(tar, source), lambda member: _key(member[0].name)):
-            members, made = _relit(writer, list(sample))
-            rows += made
-            for info, data in members:
+            for info, data in _changed(sample, change):
                 out.addfile(info, io.BytesIO(data) if info.isreg() else None)
-    return Row(members=tuple(rows), seconds=time.monotonic() - began)
 
 
-def _relit(writer: Writer, sample: list[Member]) -> tuple[list[Member], list[tuple[str, Row]]]:
-    """A sample with its picture relit, or nothing of it if that failed; and the picture's row."""
+def _changed(sample: Iterable[Member], change: Change) -> list[Member]:
     members: list[Member] = []
-    rows: list[tuple[str, Row]] = []
+    whole = True
     for info, data in sample:
         if not info.isreg() or not _is_picture(info.name):
             members.append((info, data))
-            continue
-        began, path = time.monotonic(), PurePosixPath(info.name)
-        try:
-            own = sniff(data, path.name) or named_format(path.name)
-            format = writer.format or result_format(own)
-            name = str(path.with_suffix(ending(path.name, format)))
-            photo = decode(data, name=info.name, max_megapixels=writer.max_megapixels)
-            result, row = writer.relit(photo, format)
-            if result is not None:
-                made = encode(result, format, quality=writer.quality)
-                info.name, info.size, info.pax_headers = name, len(made), {}
-                members.append((info, made))
-        except CONCERNS_ALL:
-            raise
-        except Exception as error:
-            row = failed(error)
-        rows.append((path.as_posix(), replace(row, seconds=time.monotonic() - began)))
-    if any(row.error is not None for _, row in rows):
-        members = []
-    return members, rows
+        elif (made := change(info.name, data)) is None:
+            whole = False
+        else:
+            info.name, new = made
+            info.size, info.pax_headers = len(new), {}
+            members.append((info, new))
+    return members if whole else []
 
 
 def _members(tar: tarfile.TarFile, source: Location) -> Iterator[Member]:
