@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from relume.enhancers import enhance as enhance
     from relume.enhancers import methods as methods
     from relume.errors import RelumeError as RelumeError
     from relume.faces import Face as Face
     from relume.faces import detect_faces as detect_faces
     from relume.faces import detectors as detectors
+    from relume.faces import enhance as enhance
     from relume.faces import landmarkers as landmarkers
     from relume.frames import enhance_burst as enhance_burst
     from relume.frames import enhance_frames as enhance_frames
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from relume.photo import Photo as Photo
 
 _HOMES = {
-    "enhance": "relume.enhancers",
+    "enhance": "relume.faces",
     "enhance_burst": "relume.frames",
     "enhance_frames": "relume.frames",
     "enhance_video": "relume.frames",

@@ -104,8 +104,8 @@ class Info:
 
     ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
     ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it,
-    ``takes_local`` whether ``local=`` and ``exposure=`` may; ``needs_file`` that it does nothing
-    without a file that the user names, so that the service does not offer it.
+    ``takes_local`` whether ``local=``, ``exposure=`` and ``expose_for=`` may; ``needs_file`` that
+    it does nothing without a file that the user names, so that the service does not offer it.
     """
 
     name: str
@@ -118,6 +118,11 @@ class Info:
     takes_brightness: bool = False
     takes_local: bool = False
     needs_file: bool = False
+
+    @property
+    def takes_expose_for(self) -> bool:
+        """Whether ``expose_for=`` may be asked of it: faces are lifted locally."""
+        return self.takes_local
 
     def check_given(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The parameters in ``given``, checked; those not given are left out.

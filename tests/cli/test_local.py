@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as Pil
 
 from relume.enhancers import enhance
+from relume.faces.yunet import YuNet
 from relume.io import read
 
 from .conftest import Relume, names
@@ -86,3 +87,33 @@ def test_who_takes_no_map_says_so(relume: Relume, night: Path, tmp_path: Path) -
     assert result.code == 2
     assert "gamma takes no local; these do: relume" in result.err
     assert relume("enhance", night, "--local", 2).code == 2
+
+
+def test_who_comes_first_is_in_the_name_and_reaches_the_core(relume: Relume, night: Path) -> None:
+    result = relume("enhance", night, "--expose-for", "scene", "-f", "png")
+    assert result.code == 0
+    written = night.with_name("night.relume-for-scene.png")
+    wanted = enhance(read(night)).pixels
+    got = np.asarray(Pil.open(written), np.float32) / 255
+    np.testing.assert_allclose(got, wanted, atol=0.5 / 255 + 1e-6)
+    refused = relume("enhance", night, "--expose-for", "people")
+    assert refused.code == 2
+    assert "auto" in refused.err
+    refused = relume("enhance", night, "-m", "gamma", "--expose-for", "faces")
+    assert "gamma takes no expose_for; these do: relume" in refused.err
+
+
+def test_faces_without_the_weights_are_one_line(
+    relume: Relume, night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*where: object, **options: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("relume.faces.exposure._detector", YuNet)
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    result = relume("enhance", night, "--expose-for", "faces")
+    assert result.code != 0
+    assert result.err.count("\n") == 1
+    assert "yunet" in result.err
+    assert names(tmp_path) == ["night.jpg"]

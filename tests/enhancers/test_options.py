@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from relume.enhancers import enhance, methods
+from relume.enhancers import methods
 from relume.enhancers.options import OPTIONS, STRENGTH, check_options
 from relume.errors import ParameterError
+from relume.faces import enhance
 
 AUTO_EXPOSURE, GAMMA = methods().info("auto-exposure"), methods().info("gamma")
 

@@ -104,6 +104,8 @@ class ClipRun:
         if not hasattr(work, "method"):
             raise ParameterError("a strip of brightnesses is for photos: give a clip one")
         relighting: Relighting = work  # type: ignore[assignment]
+        if relighting.options.get("expose_for") == "faces":
+            raise ParameterError("--expose-for faces is for photos: a clip is exposed as scenes")
         span = {"start_s": seconds(self.start) or 0.0, "end_s": seconds(self.end)}
         if any(span.values()) and any(_is_sequence(Path(name)) for name in inputs):
             raise ParameterError("--from and --to are for clips: numbered pictures have no times")
@@ -177,7 +179,7 @@ class ClipRun:
                     overwrite=self.overwrite,
                     progress=show,
                     **more,
-                    **work.options,
+                    **{name: v for name, v in work.options.items() if name != "expose_for"},
                 )
         except KeyboardInterrupt:
             console.say(f"stopped: {target} was not {'finished' if sequence else 'written'}")

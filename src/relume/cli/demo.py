@@ -26,7 +26,7 @@ def demo(
     Writes a before/after picture and names it.
     """
     name, parameters = options.parse_method(method, param)
-    from relume.enhancers import enhance
+    from relume.faces import enhance
     from relume.image import draw
     from relume.io import decode, format_of, write
     from relume.io.atomic import check_writable

@@ -51,6 +51,7 @@ def enhance(
     strength: options.StrengthOption = float(STRENGTH.default),
     brightness: options.BrightnessesOption = None,
     local: options.LocalOption = None,
+    expose_for: options.ExposeForOption = None,
     exposure: options.ExposureOption = None,
     protect_lit: options.ProtectLitOption = bool(PROTECT_LIT.default),
     no_denoise: Annotated[
@@ -105,6 +106,7 @@ def enhance(
         exposure=exposure,
         runtime=options.parse_runtime(device, precision),
         local=local,
+        expose_for=expose_for and expose_for.value,
         strength=strength,
         protect_lit=protect_lit,
     )
@@ -191,7 +193,7 @@ class Relighting:
 
     def __call__(self, photo: Photo) -> Photo:
         """The photo relit."""
-        from relume.enhancers import enhance as relit
+        from relume.faces import enhance as relit
 
         return relit(
             photo,
@@ -211,6 +213,10 @@ class Relighting:
         """
         from relume.enhancers import describe
 
+        if "expose_for" in self.options:
+            from relume.faces.exposure import face_finder
+
+            face_finder(self.options["expose_for"])
         runs = describe(self.method, parameters=self.parameters, runtime=self.runtime)
         if console.is_verbose():
             console.say(runs)
@@ -243,6 +249,8 @@ class Relighting:
             parts.append(f"b{100 * options['brightness']:g}")
         if "local" in options:
             parts.append(f"l{100 * options['local']:g}")
+        if options.get("expose_for", "auto") != "auto":
+            parts.append(f"for-{options['expose_for']}")
         if self.exposure is not None:
             parts.append(f"exposure-{self.exposure[1]}")
         if options["strength"] != STRENGTH.default:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relume.enhancers.options import BRIGHTNESS, DEFAULT_METHOD, LOCAL, PROTECT_LIT, STRENGTH
+from relume.enhancers.options import (
+    BRIGHTNESS,
+    DEFAULT_METHOD,
+    EXPOSE_FOR,
+    LOCAL,
+    PROTECT_LIT,
+    STRENGTH,
+)
 from relume.errors import InputError, ParameterError
 from relume.io.formats import QUALITY, WRITABLE
 
@@ -35,6 +42,14 @@ class Precision(StrEnum):
     auto = "auto"
     f32 = "f32"
     bf16 = "bf16"
+
+
+class ExposeFor(StrEnum):
+    """What an exposure serves."""
+
+    auto = "auto"
+    scene = "scene"
+    faces = "faces"
 
 
 def _words(option: Parameter) -> str:
@@ -103,6 +118,10 @@ BrightnessesOption = Annotated[
 LocalOption = Annotated[
     float | None,
     typer.Option("--local", help=_words(LOCAL), show_default="the method's own"),
+]
+ExposeForOption = Annotated[
+    ExposeFor | None,
+    typer.Option("--expose-for", help=_words(EXPOSE_FOR), show_default=str(EXPOSE_FOR.default)),
 ]
 ExposureOption = Annotated[
     Path | None,

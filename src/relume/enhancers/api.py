@@ -1,4 +1,7 @@
-"""The one door: every enhancement of a photo or an array passes through :func:`enhance`."""
+"""The one door: every enhancement of a photo or an array passes through :func:`enhance`.
+
+:func:`relume.enhance` (``relume.faces.exposure``) is this one with a search for faces.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from relume.enhancers.base import (
 )
 from relume.enhancers.metering import check_stops
 from relume.enhancers.options import DEFAULT_METHOD, check_options
+from relume.enhancers.priority import Find
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
@@ -40,29 +44,14 @@ def enhance(
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
+    find: Find | None = None,
 ) -> Picture:
-    """The picture enhanced: a Photo for a Photo, an array of the same dtype and shape for an array.
+    """The picture enhanced, as :func:`relume.enhance` says, whose options these are.
 
-    ``method`` is a name of the catalogue, with parameters if you like (``"gamma:0.4"``), and
-    ``parameters`` adds to them. ``strength`` in [0, 1] blends with the input; 0 gives it back bit
-    for bit. ``brightness``, a wanted mean grey level in (0, 1] or "auto", is for methods whose
-    ``Info.takes_brightness``. ``protect_lit`` keeps what is well lit already; a brightness that
-    is given as a number comes before it.
-
-    For methods whose ``Info.takes_local``, ``local`` in [0, 1] says how much the exposure follows
-    the light from place to place: 0 is one exposure for the whole photo, 1 (the method relume's
-    default) lifts the dark and leaves the lit. ``exposure`` adds a map of stops, an array (h, w) of
-    any size that is fitted to the photo and its edges: +1 is twice the light there.
-
-    Alpha and metadata are kept, grey stays grey, and the same input gives the same output.
+    ``find`` finds faces, or whatever else comes first, if any are to be exposed for.
 
     Raises:
-        InputError: an array that is no picture.
-        ParameterError: an option outside its range or that the method cannot take, or an exposure
-            that is not a map of stops.
-        UnknownName: no such method; the nearest is named.
-        WeightsError: the method's weights are missing or damaged.
-        DeviceError: the runtime's device or precision is not there.
+        RelumeError: as :func:`relume.enhance`.
     """
     enhancer = build(method, parameters=parameters, runtime=runtime)
     given = {"strength": strength, "brightness": brightness, "local": local}
@@ -83,6 +72,7 @@ def enhance(
             local=options.get("local"),
             exposure=None if exposure is None else check_stops(exposure),
             protect_lit=options["protect_lit"],
+            find=find,
         )
     result = _run(enhancer, image, protect=protect, strength=options["strength"])
     if isinstance(picture, Photo):

@@ -10,6 +10,7 @@ from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Network, Runtime, load
 from relume.engine.base import check_interface
+from relume.enhancers.priority import Find
 from relume.errors import MissingExtra, ParameterError, WeightsError
 from relume.photo import Image
 
@@ -45,9 +46,12 @@ class TakesLocal(Protocol):
         """How much the exposure follows the light from place to place, in [0, 1]."""
 
     def with_exposure(
-        self, *, local: float | None, exposure: Image | None, protect_lit: bool
+        self, *, local: float | None, exposure: Image | None, protect_lit: bool, find: Find | None
     ) -> Enhancer:
-        """The same method with these options; ``exposure`` is (h, w) stops, of any size."""
+        """The same method with these options; ``exposure`` is (h, w) stops, of any size.
+
+        ``find`` finds places that come first: they are lifted if they would stay dark.
+        """
 
 
 @runtime_checkable

@@ -189,7 +189,14 @@ class Metering:
         root *= slope
         root += offset
         np.maximum(root, 0, out=root)
-        curved = ratio(np.multiply(root, root, out=root), gain, softness)
+        base = np.multiply(root, root, out=root)
+        return self.curve(base, gain, softness, overall=overall, local=local)
+
+    def curve(
+        self, base: Image, gain: float, softness: float, *, overall: float, local: float
+    ) -> Image:
+        """The same for places whose base light is given."""
+        curved = ratio(base, gain, softness)
         if local == 1:
             return curved
         return np.asarray(curved**local * overall ** (1 - local), np.float32)

@@ -31,9 +31,15 @@ LOCAL = Parameter(
     0.0,
     1.0,
 )
+EXPOSE_FOR = Parameter(
+    "expose_for",
+    "faces that would stay dark are lifted (auto: where YuNet's weights are here), or not (scene)",
+    "auto",
+    choices=("auto", "scene", "faces"),
+)
 PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
 
-OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, PROTECT_LIT)
+OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, PROTECT_LIT)
 
 
 def takes(info: Info, option: Parameter) -> bool:

@@ -28,6 +28,7 @@ from relume.enhancers.metering import (
     meter,
     network_share,
 )
+from relume.enhancers.priority import Find, priority_stops
 from relume.image.color import luma
 from relume.image.detail import relight_halved
 from relume.image.exposure import mean_level, subsample
@@ -87,13 +88,15 @@ INPUTS, OUTPUTS = ("image", "thumbnail", "brightness", "gain"), ("photo",)
 class RelumeEnhancer:
     """The photo relit to a brightness: one that is asked for, or the estimator's choice.
 
-    ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`.
+    ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`, ``find``
+    finds the faces to expose for.
     """
 
     brightness: Brightness = "auto"
     local: float = 1.0
     exposure: Image | None = None
     protect_lit: bool = True
+    find: Find | None = None
     half_above_mp: float = 4.0
     tile_px: int = 2048
     ensemble: int = 1
@@ -119,11 +122,16 @@ class RelumeEnhancer:
         return replace(self, brightness=brightness)
 
     def with_exposure(
-        self, *, local: float | None, exposure: Image | None, protect_lit: bool
+        self,
+        *,
+        local: float | None,
+        exposure: Image | None,
+        protect_lit: bool,
+        find: Find | None = None,
     ) -> RelumeEnhancer:
         """The same method with these options."""
         local = self.local if local is None else local
-        return replace(self, local=local, exposure=exposure, protect_lit=protect_lit)
+        return replace(self, local=local, exposure=exposure, protect_lit=protect_lit, find=find)
 
     def with_runtime(self, runtime: Runtime) -> RelumeEnhancer:
         """The same method, run as ``runtime`` says."""
@@ -154,15 +162,22 @@ class RelumeEnhancer:
         gain = reading.shadow_gain(target, softness, asked=asked)
         expected = target if asked else reading.mean_at(gain, softness)
         overall, local = reading.overall_gain(expected), self.local * reading.lit
-        if local == 0 and self.exposure is None:
+        lacking = None
+        if self.find is not None and self.local:
+            here = reading.curve(reading.base, gain, softness, overall=overall, local=local)
+            lacking = priority_stops(image, reading, here, target, self.find, share=self.local)
+        if local == 0 and self.exposure is None and lacking is None:
             return self._expose_evenly(image, small, overall, reading, expected)
         factor = reading.factor(image, gain, softness, overall=overall, local=local)
-        if self.exposure is not None:
-            # what is painted is not undone, and what is not painted stays as it is
-            outside = reading.outside(self.exposure)
-            expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
-            reading = outside
-            factor *= np.exp2(fit_stops(self.exposure, image) / np.float32(GAMMA))
+        for stops in (lacking, self.exposure):
+            if stops is None:
+                continue
+            if stops is self.exposure or not asked:
+                # what is painted is not undone, and what is not painted stays as it is
+                outside = reading.outside(stops)
+                expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
+                reading = outside
+            factor *= np.exp2(fit_stops(stops, image) / np.float32(GAMMA))
         return self._expose(image, small, factor, reading, expected)
 
     def _expose_evenly(

@@ -15,6 +15,7 @@ from relume.faces.api import (
     detect_on_views,
 )
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points
+from relume.faces.exposure import enhance
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.search import box_around
 from relume.faces.views import (
@@ -42,6 +43,7 @@ __all__ = [
     "detect_faces",
     "detect_on_views",
     "detectors",
+    "enhance",
     "landmark_view",
     "landmarkers",
     "parse_views",

@@ -19,10 +19,10 @@ import numpy as np
 
 from relume.catalog import Value
 from relume.engine import Runtime
-from relume.enhancers import enhance, methods
+from relume.enhancers import methods
 from relume.enhancers.options import OPTIONS, check_options
 from relume.errors import InputError, ParameterError
-from relume.faces import View, parse_views, render_views, select_views
+from relume.faces import View, enhance, parse_views, render_views, select_views
 from relume.photo import Image, quantise
 from relume.study import dataset
 from relume.study.plan import ORIGINAL, Plan, is_spec, level_folder, named
@@ -43,6 +43,8 @@ class Arm:
     strength: float = 1.0
     brightness: float | Literal["auto"] | None = None
     protect_lit: bool = True
+    expose_for: Literal["auto", "scene", "faces"] = "scene"
+    """Not auto: results must not depend on which weights are here."""
     views: tuple[str, ...] = ()
 
     def show(self, image: Image, file: Path | None = None) -> list[View]:
@@ -73,6 +75,7 @@ class Arm:
                 method=self.method,
                 strength=self.strength,
                 brightness=self.brightness,
+                expose_for=self.expose_for if methods().info(self.method).takes_local else None,
                 protect_lit=self.protect_lit,
                 parameters=self.parameters,
                 runtime=RUNTIME,

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from relume.enhancers import enhance
 from relume.errors import MissingExtra, TooLarge, UnreadableInput
-from relume.faces import detect
+from relume.faces import detect, enhance
 from relume.faces.views import parse_views
 from relume.image.exposure import mean_level
 from relume.io import decode, encode

@@ -8,6 +8,6 @@
 from __future__ import annotations
 
 from relume.weights.manifest import Entry, sha256_of
-from relume.weights.store import cache_folder, entries, path
+from relume.weights.store import cache_folder, entries, is_here, path
 
-__all__ = ["Entry", "cache_folder", "entries", "path", "sha256_of"]
+__all__ = ["Entry", "cache_folder", "entries", "is_here", "path", "sha256_of"]

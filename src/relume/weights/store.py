@@ -58,6 +58,13 @@ def path(name: str, *, folder: Path = FOLDER) -> Path:
     return _verify(_fetch(entry, cached), entry, "delete it, and it is fetched again")
 
 
+def is_here(*names: str, folder: Path = FOLDER) -> bool:
+    """Whether files of these weights are on this machine, so that nothing would be fetched."""
+    declared = read_manifest(folder)
+    files = [declared[name].file for name in names]
+    return all((folder / file).exists() or (cache_folder() / file).exists() for file in files)
+
+
 def _verify(file: Path, entry: Entry, remedy: str) -> Path:
     try:
         stat = file.stat()

@@ -1,0 +1,114 @@
+"""Faces that come first when a photo is exposed: :func:`enhance`, the package's front door.
+
+It is :func:`relume.enhancers.enhance` with a search for faces: this floor stands above that one, so
+that it is handed the search and asks for it where a place is too dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, TypeVar
+
+from relume import enhancers, weights
+from relume.catalog import Value
+from relume.engine import Runtime
+from relume.enhancers import Brightness
+from relume.enhancers.options import DEFAULT_METHOD, EXPOSE_FOR, check_options
+from relume.enhancers.priority import Find, Region
+from relume.errors import WeightsError
+from relume.faces.yunet import INFO, YuNet
+from relume.image.exposure import smoothstep
+from relume.photo import Array, Image, Photo
+
+Picture = TypeVar("Picture", bound=Photo | Array)
+ExposeFor = Literal["auto", "scene", "faces"]
+
+SURE = (0.6, 0.8)
+"""YuNet's score from which a face counts, and from which it counts in full."""
+
+
+def enhance(
+    picture: Picture,
+    *,
+    method: str = DEFAULT_METHOD,
+    strength: float = 1.0,
+    brightness: Brightness | None = None,
+    local: float | None = None,
+    expose_for: ExposeFor | None = None,
+    exposure: Array | None = None,
+    protect_lit: bool = True,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+) -> Picture:
+    """The picture enhanced: a Photo for a Photo, an array of the same dtype and shape for an array.
+
+    ``method`` is a name of the catalogue, with parameters if you like (``"gamma:0.4"``), and
+    ``parameters`` adds to them. ``strength`` in [0, 1] blends with the input; 0 gives it back bit
+    for bit. ``brightness``, a wanted mean grey level in (0, 1] or "auto", is for methods whose
+    ``Info.takes_brightness``. ``protect_lit`` keeps what is well lit already; a brightness that
+    is given as a number comes before it.
+
+    For methods whose ``Info.takes_local``, ``local`` in [0, 1] says how much the exposure follows
+    the light from place to place: 0 is one exposure for the whole photo, 1 (the method relume's
+    default) lifts the dark and leaves the lit. ``exposure`` adds a map of stops, an array (h, w) of
+    any size that is fitted to the photo and its edges: +1 is twice the light there. ``expose_for``
+    "faces" lifts faces that would stay dark, as in a picture taken against the light; "auto" (the
+    default) does so where YuNet's weights are here already, "scene" never.
+
+    Alpha and metadata are kept, grey stays grey, and the same input gives the same output.
+
+    Raises:
+        InputError: an array that is no picture.
+        ParameterError: an option outside its range or that the method cannot take, or an exposure
+            that is not a map of stops.
+        UnknownName: no such method; the nearest is named.
+        WeightsError: the method's weights are missing or damaged; to expose for faces, YuNet's.
+        DeviceError: the runtime's device or precision is not there.
+    """
+    info = enhancers.methods().info(enhancers.methods().parse(method)[0])
+    wanted = check_options(info, {EXPOSE_FOR.name: expose_for}).get(EXPOSE_FOR.name, "auto")
+    return enhancers.enhance(
+        picture,
+        method=method,
+        strength=strength,
+        brightness=brightness,
+        local=local,
+        exposure=exposure,
+        protect_lit=protect_lit,
+        parameters=parameters,
+        runtime=runtime,
+        find=face_finder(wanted) if info.takes_local else None,
+    )
+
+
+def face_finder(expose_for: ExposeFor) -> Find | None:
+    """What finds the faces to expose for, or None if none are to be found.
+
+    Raises:
+        WeightsError: faces were asked for, and YuNet's weights cannot be had.
+    """
+    if expose_for == "scene" or (expose_for == "auto" and not weights.is_here(*INFO.weights)):
+        return None
+    try:
+        detector = _detector()
+    except WeightsError:
+        if expose_for == "faces":
+            raise
+        return None
+
+    def find(image: Image) -> Sequence[Region]:
+        height, width = image.shape[:2]
+        regions = []
+        for face in detector(image):
+            x0, y0, x1, y1 = face.box
+            box = (x0 / width, y0 / height, x1 / width, y1 / height)
+            regions.append(Region(box, smoothstep(face.score, *SURE)))
+        return regions
+
+    return find
+
+
+@lru_cache(maxsize=1)
+def _detector() -> YuNet:
+    return YuNet()
