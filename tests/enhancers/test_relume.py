@@ -16,7 +16,8 @@ from skimage import data
 
 from relume import weights
 from relume.enhancers import describe, enhance
-from relume.enhancers.relume import MACHINE_LEVEL, MachineEnhancer, RelumeEnhancer, match_mean
+from relume.enhancers.machine import MACHINE_LEVEL, MachineEnhancer
+from relume.enhancers.relume import RelumeEnhancer
 from relume.errors import ParameterError, WeightsError
 from relume.image.color import luma
 from relume.image.darken import darken
@@ -103,13 +104,6 @@ def test_a_flat_dark_wall_stays_flat() -> None:
     smooth = cv2.GaussianBlur(result, (0, 0), 4)
     assert result.std() < 0.06
     assert (result - smooth).std() < 0.03
-
-
-@pytest.mark.parametrize(("level", "asked"), [(0.2, 0.22), (0.3, 0.3), (0.5, 0.4)])
-def test_match_mean_meets_a_level_by_one_factor(level: float, asked: float) -> None:
-    image = np.random.default_rng(2).random((30, 30, 3), np.float32) * np.float32(2 * level)
-    met = match_mean(image, asked)
-    assert mean_level(np.minimum(met, 1)) == pytest.approx(asked, rel=0.03)
 
 
 def copy_network(folder: Path, *names: str) -> Path:

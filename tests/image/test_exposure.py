@@ -8,9 +8,13 @@ from relume.image.color import luma, srgb_to_linear
 from relume.image.exposure import (
     LitProtection,
     _lit_share,
+    bend_to,
+    bent,
     expose,
+    gain_for,
     lit_level,
     mean_level,
+    scale_to,
     subsample,
 )
 from relume.photo import Image
@@ -171,3 +175,28 @@ def test_a_sample_has_every_nth_pixel() -> None:
     np.testing.assert_array_equal(subsample(image, 10**9), image)
     large = np.random.default_rng(0).random((400, 300, 3), np.float32)
     np.testing.assert_array_equal(subsample(large, 7500), large[::4, ::4])
+
+
+@pytest.mark.parametrize(("level", "asked"), [(0.2, 0.22), (0.3, 0.3), (0.5, 0.4)])
+def test_a_level_is_met_by_one_factor_or_by_a_curve(level: float, asked: float) -> None:
+    image = np.random.default_rng(2).random((30, 30, 3), np.float32) * np.float32(2 * level)
+
+    def scaled(factor: float) -> float:
+        return mean_level(np.minimum(image * np.float32(factor), 1))
+
+    met = scale_to(image.copy(), asked, scaled)
+    assert mean_level(np.minimum(met, 1)) == pytest.approx(asked, rel=0.01)
+    assert np.ptp(met / np.maximum(image, 1e-6)) < 1e-3
+    curved = bend_to(image.copy(), asked, lambda gain: mean_level(bent(image, gain)))
+    assert mean_level(curved) == pytest.approx(asked, rel=0.01)
+    assert curved.max() <= 1
+    order = np.argsort(image.ravel())
+    assert (np.diff(curved.ravel()[order]) >= 0).all()
+
+
+def test_what_cannot_be_met_is_left_or_brought_as_near_as_allowed() -> None:
+    black = np.zeros((4, 4, 3), np.float32)
+    assert scale_to(black, 0.5, lambda factor: 0.0) is black
+    grey = np.full((4, 4, 3), 0.1, np.float32)
+    np.testing.assert_allclose(scale_to(grey, 0.9, lambda f: 0.1 * f), 0.16, rtol=1e-3)
+    assert gain_for(lambda gain: 0.25 * gain, 0.5, most=8) == pytest.approx(2, rel=1e-3)

@@ -19,6 +19,7 @@ hold none and do not count. What is measured is measured on a copy of about 128 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -26,9 +27,8 @@ import numpy as np
 
 from relume.errors import ParameterError
 from relume.image.color import luma
-from relume.image.exposure import smoothstep
+from relume.image.exposure import bend_to, bent, gain_for, scale_to, smoothstep
 from relume.image.filters import box_filter, downscale, guided_filter
-from relume.image.parallel import for_row_blocks
 from relume.nets.sizes import GAMMA
 from relume.photo import Array, Image
 
@@ -66,13 +66,6 @@ MOST_STOPS = 8.0
 
 UNTOUCHED_STOPS = 0.05
 """What an exposure map may ask for where the photo's own exposure still holds."""
-
-TOLERANCE = 0.01
-"""Relative error of the mean level that is left alone."""
-MOST_FACTOR = 1.6
-"""The most that a picture at one exposure is multiplied or divided with to meet the level."""
-MOST_MATCH = 4.0
-"""The most that the odds of values are multiplied or divided with to meet the level."""
 
 LEFT_ALONE, RELIT = 0.1, 0.9
 """Stops up to which a place is left as it is but for the factor, and from which it is all the
@@ -143,25 +136,18 @@ class Metering:
         Unless somebody ``asked`` for that brightness, noise bounds it: it is at most
         :data:`MOST_GAIN`, and less where the frame shows little.
         """
-        total = float(self.weight.sum())
-        if total <= 0 or self.evidence <= 0:
+        if not self.weight.any() or self.evidence <= 0:
             return 1.0
-        most = MOST_ASKED if asked else MOST_GAIN
-        low, high = 1 / most, most
-        for _ in range(24):
-            gain = (low * high) ** 0.5
-            mean = float((self.weight * self.grey * ratio(self.base, gain, softness)).sum()) / total
-            low, high = (gain, high) if mean < brightness else (low, gain)
+        high = gain_for(
+            lambda gain: self.mean_at(gain, softness),
+            brightness,
+            most=MOST_ASKED if asked else MOST_GAIN,
+        )
         return high if asked or high < 1 else float(high**self.evidence)
 
     def overall_gain(self, brightness: float) -> float:
         """The one factor for the whole photo that brings the mean of what counts there."""
-        low, high = 1 / MOST_ASKED, MOST_ASKED
-        for _ in range(24):
-            factor = (low * high) ** 0.5
-            mean = self._mean(np.minimum(self.grey * np.float32(factor), 1))
-            low, high = (factor, high) if mean < brightness else (low, factor)
-        return high
+        return gain_for(self._scaled_mean(self.grey), brightness, most=MOST_ASKED)
 
     @property
     def lit(self) -> float:
@@ -225,29 +211,10 @@ class Metering:
         would; the network is off by a few percent.
         """
         height, width = self.weight.shape
-        grey, gain = luma(downscale(picture, width, height)), 1.0
+        grey = luma(downscale(picture, width, height))
         if by_factor:
-            for _ in range(6):
-                mean = self._mean(np.minimum(grey * np.float32(gain), 1))
-                if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
-                    break
-                gain = float(np.clip(gain * level / mean, 1 / MOST_FACTOR, MOST_FACTOR))
-            return picture if gain == 1 else np.multiply(picture, np.float32(gain), out=picture)
-        for _ in range(8):
-            mean = self._mean(gain * grey / (1 + (gain - 1) * grey))
-            if not 0 < mean < 1 or abs(mean / level - 1) < TOLERANCE:
-                break
-            odds = level / (1 - min(level, 0.999)) / (mean / (1 - mean))
-            gain = float(np.clip(gain * odds, 1 / MOST_MATCH, MOST_MATCH))
-        if gain == 1:
-            return picture
-
-        def bend(rows: slice) -> None:
-            part = picture[rows]
-            picture[rows] = np.float32(gain) * part / (1 + np.float32(gain - 1) * part)
-
-        for_row_blocks(bend, picture)
-        return picture
+            return scale_to(picture, level, self._scaled_mean(grey))
+        return bend_to(picture, level, lambda gain: self._mean(bent(grey, gain)))
 
     def crop(self, image: Image) -> Image:
         """The part of the photo that holds all that counts."""
@@ -256,6 +223,9 @@ class Metering:
         rows = slice(int(y0 * height), max(int(y0 * height) + 1, round(y1 * height)))
         columns = slice(int(x0 * width), max(int(x0 * width) + 1, round(x1 * width)))
         return image[rows, columns]
+
+    def _scaled_mean(self, grey: Image) -> Callable[[float], float]:
+        return lambda factor: self._mean(np.minimum(grey * np.float32(factor), 1))
 
     def _mean(self, grey: Image) -> float:
         total = float(self.weight.sum())

@@ -10,8 +10,9 @@ from relume.enhancers.clahe import Clahe
 from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
 from relume.enhancers.fusion import Fusion
 from relume.enhancers.lime import Lime
+from relume.enhancers.machine import MachineEnhancer
 from relume.enhancers.onnx import OnnxEnhancer
-from relume.enhancers.relume import MachineEnhancer, RelumeEnhancer
+from relume.enhancers.relume import RelumeEnhancer
 from relume.enhancers.retinexnet import RetinexNetEnhancer
 
 

@@ -2,8 +2,7 @@
 
 The picture network takes the target brightness, a mean grey level, as an input; where none is
 asked for, the exposure estimator picks it from a thumbnail of the whole photo
-(``relume.nets.picture``). ``machine`` is the same network at the one brightness that serves
-detectors best.
+(``relume.nets.picture``).
 """
 
 from __future__ import annotations
@@ -31,19 +30,11 @@ from relume.enhancers.metering import (
 from relume.enhancers.priority import Find, priority_stops
 from relume.image.color import luma
 from relume.image.detail import relight_halved
-from relume.image.exposure import mean_level, subsample
+from relume.image.exposure import mean_level, scale_to, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.image.tiles import run_tiled
-from relume.nets.sizes import (
-    CORRECTION,
-    DARKEST,
-    GAMMA,
-    MATCHES,
-    PICTURE_HALO_PX,
-    THUMBNAIL_PX,
-    TOLERANCE,
-)
+from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
 
@@ -52,13 +43,6 @@ MOSTLY_PICTURE = 0.9
 
 NETWORK_BRIGHTNESS = (0.01, 0.95)
 """The mean grey levels that the network was trained for."""
-
-MACHINE_LEVEL = 0.25
-"""The mean grey level of the view for detectors: dimmer than people like it.
-
-Measured on every second photograph of LFPW's test half, darkened (docs/dark-faces.md): YuNet finds
-as many faces at 0.15 to 0.36 and fewer from 0.42 on; landmarks are best at 0.2 to 0.25.
-"""
 
 HALF_ABOVE = Parameter(
     "half_above_mp",
@@ -152,7 +136,7 @@ class RelumeEnhancer:
         small = thumbnail(image)
         if self.local == 0 and self.exposure is None:
             target = self._target(small)
-            return match_mean(self._infer(image, small, target, None), target)
+            return _match_mean(self._infer(image, small, target, None), target)
         reading = meter(image)
         asked = self.local == 0 or not isinstance(self.brightness, str)
         if asked:
@@ -334,29 +318,6 @@ class RelumeEnhancer:
         )
 
 
-@dataclass(frozen=True)
-class MachineEnhancer(RelumeEnhancer):
-    """The view for detectors: the same network, at one brightness whatever the scene."""
-
-    local: float = 0.0
-
-    info: ClassVar[Info] = Info(
-        name="machine",
-        summary="the view for face detectors: relume's network at a mean level of 0.25",
-        licence="MIT",
-        source="relume; the same weights as the method relume",
-        parameters=(HALF_ABOVE, TILE, ENSEMBLE, WEIGHTS),
-        weights=("relume",),
-        takes_brightness=True,
-        takes_local=True,
-    )
-
-    def estimate_brightness(self, context: Image) -> float:
-        """The same for every photo: it is not a matter of taste."""
-        del context
-        return MACHINE_LEVEL
-
-
 def build_picture_net(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
     """The picture network, out of the tensors that are trained and shipped together."""
     del metadata
@@ -373,18 +334,10 @@ def thumbnail(image: Image) -> Image:
     return downscale(image, THUMBNAIL_PX, THUMBNAIL_PX)
 
 
-def match_mean(image: Image, level: float) -> Image:
-    """``image`` in [0, 1], scaled in place so that its mean grey level, once clipped, is ``level``.
-
-    The network meets the brightness within a few percent; this takes the rest, by one factor.
-    """
-    factor, sample = 1.0, subsample(image, 250_000)
-    for _ in range(MATCHES):
-        mean = mean_level(np.minimum(sample * np.float32(factor), 1.0))
-        if mean <= 0 or abs(mean / level - 1) < TOLERANCE:
-            break
-        factor = float(np.clip(factor * level / mean, 1 / CORRECTION, CORRECTION))
-    return image if factor == 1 else np.multiply(image, np.float32(factor), out=image)
+def _match_mean(image: Image, level: float) -> Image:
+    """``image``, scaled in place so that its mean grey level, once clipped, is ``level``."""
+    sample = subsample(image, 30_000)
+    return scale_to(image, level, lambda f: mean_level(np.minimum(sample * np.float32(f), 1)))
 
 
 def _batch(image: Image) -> Image:

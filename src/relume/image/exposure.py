@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -11,8 +12,17 @@ import numpy as np
 from relume.errors import ParameterError
 from relume.image.color import REC601, linear_to_srgb, luma, srgb_to_linear
 from relume.image.filters import downscale
-from relume.image.parallel import map_row_blocks
+from relume.image.parallel import for_row_blocks, map_row_blocks
 from relume.photo import Image
+
+GAIN_STEP = 5e-4
+"""Relative width to which :func:`gain_for` closes in."""
+
+TOLERANCE = 0.01
+"""Relative error of a mean level that is left alone."""
+
+MOST_FACTOR, MOST_ODDS = 1.6, 4.0
+"""The most that a picture, or the odds of its values, are multiplied or divided with."""
 
 SHOULDER = 0.8
 """Linear light from which :func:`expose` rolls off instead of clipping."""
@@ -68,6 +78,53 @@ def subsample(image: Image, pixels: int) -> Image:
 def subsample_step(image: Image, pixels: int) -> int:
     """The n of :func:`subsample`."""
     return max(1, int((image.shape[0] * image.shape[1] / pixels) ** 0.5))
+
+
+def gain_for(mean_at: Callable[[float], float], level: float, *, most: float) -> float:
+    """The gain in [1 / most, most] with which a rising mean reaches ``level``, or the nearest."""
+    low, high = 1 / most, most
+    while high / low > 1 + GAIN_STEP:
+        gain = (low * high) ** 0.5
+        low, high = (gain, high) if mean_at(gain) < level else (low, gain)
+    return high
+
+
+def scale_to(picture: Image, level: float, mean_at: Callable[[float], float]) -> Image:
+    """``picture``, changed in place by one factor, as a longer exposure would, to meet ``level``.
+
+    ``mean_at`` is its mean level times a factor. A network is off by a few percent, and a mean that
+    is off by less than one is left.
+    """
+    if is_met(mean_at(1), level):
+        return picture
+    gain = gain_for(mean_at, level, most=MOST_FACTOR)
+    return np.multiply(picture, np.float32(gain), out=picture)
+
+
+def bend_to(picture: Image, level: float, mean_at: Callable[[float], float]) -> Image:
+    """``picture`` in [0, 1], bent in place to meet ``level``: black, white and every order stay.
+
+    Its odds v / (1 - v) are multiplied; ``mean_at`` is its mean level with that factor.
+    """
+    if is_met(mean_at(1), level):
+        return picture
+    gain = gain_for(mean_at, level, most=MOST_ODDS)
+
+    def bend(rows: slice) -> None:
+        picture[rows] = bent(picture[rows], gain)
+
+    for_row_blocks(bend, picture)
+    return picture
+
+
+def bent(values: Image, gain: float) -> Image:
+    """Values in [0, 1] with their odds times ``gain``."""
+    return np.asarray(np.float32(gain) * values / (1 + np.float32(gain - 1) * values), np.float32)
+
+
+def is_met(mean: float, level: float) -> bool:
+    """Whether a mean level is near enough, or of a picture without light, which none can meet."""
+    return mean <= 0 or abs(mean / level - 1) < TOLERANCE
 
 
 def expose(image: Image, gain: float) -> Image:
