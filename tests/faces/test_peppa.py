@@ -10,12 +10,14 @@ import pytest
 import relume
 from relume.errors import WeightsError
 from relume.faces import Box, box_around
-from relume.faces.peppa import CROP, INPUT_PX, MIRRORED, Peppa, square_crop
+from relume.faces.base import MIRRORED as ORDERS
+from relume.faces.peppa import CROP, INPUT_PX, Peppa, square_crop
 from relume.metrics.landmarks import nme
 from relume.photo import Image
 
 from .conftest import FACE, SHARED
 
+MIRRORED = np.array(ORDERS[68])
 LABELLED = SHARED / "data" / "lfpw68" / "test"
 EVERY = 12
 Face = tuple[Image, "np.ndarray"]

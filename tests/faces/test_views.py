@@ -18,6 +18,7 @@ from relume.faces import (
     select_views,
 )
 from relume.faces.views import (
+    BLACK_BELOW,
     DARK_BELOW,
     LARGEST_SCALE,
     NOISY_DARK_BELOW,
@@ -245,3 +246,77 @@ def test_there_by_hand() -> None:
     view = View("original@2", flat(0.1), 2.0)
     assert view.from_photograph((1, 2, 3, 5)) == (2, 4, 6, 10)
     assert view.to_photograph(Face((2, 4, 6, 10), 0.5)).box == (1, 2, 3, 5)
+
+
+MACHINE = ("original", "machine")
+AGAIN = ["machine:brightness=0.45", "machine@mirrored", "machine@0.5"]
+
+
+def test_a_nearly_black_photograph_is_looked_at_again() -> None:
+    assert names(1.01 * BLACK_BELOW, *MACHINE) == list(MACHINE)
+    assert names(0.99 * BLACK_BELOW, *MACHINE) == [*MACHINE, *AGAIN]
+    assert names(0.01, "machine", "original") == ["machine", "original", *AGAIN]
+    assert names(0.01, *MACHINE, "machine@0.5") == [*MACHINE, "machine@0.5", *AGAIN[:2]]
+
+
+def test_a_lamp_in_the_night_makes_no_photograph_bright() -> None:
+    image = flat(0.01)
+    image[:5, :15] = 1
+    looked_at = [spec.name for spec in select_views(parse_views(MACHINE), image)]
+    assert looked_at == [*MACHINE, *AGAIN]
+
+
+def test_only_the_plain_machine_view_is_looked_at_again() -> None:
+    """Who says how, gets that; another method has versions of its own."""
+    for only in ("gamma:0.4", "machine@1", "machine:brightness=0.3", "machine@mirrored"):
+        assert names(0.01, "original", only) == ["original", only]
+    weights = "machine:tile_px=512"
+    assert names(0.01, weights) == [
+        weights,
+        "machine:tile_px=512,brightness=0.45",
+        "machine:tile_px=512@mirrored",
+        "machine:tile_px=512@0.5",
+    ]
+
+
+def test_a_brightness_is_asked_of_the_enhancer() -> None:
+    (spec,) = parse_views(("machine:brightness=0.45,tile_px=512@0.5",))
+    assert (spec.method, spec.brightness, spec.scale) == ("machine:tile_px=512", 0.45, 0.5)
+    image = with_noise(0.05, 0.01, 64, 64)
+    (view,) = render_views(parse_views(("machine:brightness=0.45",)), image)
+    np.testing.assert_array_equal(
+        view.image, relume.enhance(image, method="machine", brightness=0.45)
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("gamma:brightness=0.4", "gamma takes no brightness"),
+        ("machine:brightness=2", "brightness"),
+        ("machine:brightness=auto", "a number as the brightness"),
+    ],
+)
+def test_a_brightness_that_cannot_be(name: str, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        parse_views((name,))
+
+
+@given(st.sampled_from((1.0, 0.5, 2.0)), st.floats(0, 12), st.floats(13, 30))
+def test_a_mirrored_view_answers_in_the_photographs_pixels(
+    scale: float, x0: float, x1: float
+) -> None:
+    """There and back, and right is right again."""
+    image = flat(0.1)
+    image[:, :5] = 1
+    (view,) = render_views(parse_views((f"original@{scale}@mirrored",)), image)
+    assert view.image[:, -1].min() > 0.5 > view.image[:, 0].max()
+    box = view.from_photograph((x0, 2, x1, 12))
+    points = np.array([[5, 3], [1, 3], [3, 5], [4, 7], [2, 7]], np.float32)
+    back = view.to_photograph(Face(box, 0.5, view.points_from_photograph(points)))
+    np.testing.assert_allclose(back.box, (x0, 2, x1, 12), atol=1e-9)
+    np.testing.assert_allclose(back.landmarks, points, atol=1e-5)
+    eyes = view.points_from_photograph(points)[:2]
+    assert eyes[0, 0] > eyes[1, 0], "the person's right eye is on the right of the mirrored one"
+    assert view.name == f"original@{scale}@mirrored"
+    assert not parse_views((view.name,))[0].is_photograph

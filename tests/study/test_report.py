@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relume.study import Report, run
-from relume.study.plots import _name_lines, folded
+from relume.study.plots import folded, name_lines
 
 from .conftest import MakePlan, grid, small_plan
 
@@ -166,7 +166,7 @@ def test_lines_have_names_that_do_not_overlap(make: MakePlan) -> None:
         def annotate(self, _: str, __: object, xytext: tuple[float, float], **___: object) -> None:
             seen.append(xytext[1])
 
-    _name_lines(Axes(), [(0.3, 1.0, arm, "red", False) for arm in table.arms], 1.02)
+    name_lines(Axes(), [(0.3, 1.0, arm, "red", False) for arm in table.arms], 1.02)
     assert len(seen) == 10
     assert max(seen) <= 1.02
     assert min(b - a for a, b in pairwise(sorted(seen))) > 0.05

@@ -54,7 +54,16 @@ def study(
         typer.Option(
             help="The true faces: a CSV file of boxes (image,x0,y0,x1,y1) or ellipses "
             "(image,major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px), a row a "
-            "face, or a folder of 68-point files (x,y) named like the pictures.",
+            "face, with group:NAME columns if any, or a folder of 68-point files (x,y) named "
+            "like the pictures.",
+        ),
+    ] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Also by group: group:NAME columns of the labels; skin is measured (ITA).",
+            show_default="all the labels name",
         ),
     ] = None,
     reference: Annotated[
@@ -104,6 +113,7 @@ def study(
         "detectors": None if detectors is None else parse_list(detectors),
         "landmarks": landmarks,
         "labels": labels,
+        "groups": None if groups is None else parse_list(groups),
         "reference": reference,
         "darken": None if darken is None else _levels(darken),
         "threshold": threshold,

@@ -19,6 +19,17 @@ Points: TypeAlias = npt.NDArray[np.float32]
 ORIGINAL = "original"
 """The name of the view that is the photograph itself."""
 
+# the point that each one becomes when the picture is mirrored, by how many there are: a detector's
+# five (eyes, nose, mouth corners) and iBUG's 68
+MIRRORED = {
+    5: (1, 0, 2, 4, 3),
+    68: (
+        *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+        45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+        *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+    ),
+}  # fmt: skip
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -97,6 +108,17 @@ class Landmarker(Protocol):
         The box is a detector's, from hairline to chin; :func:`relume.faces.box_around` makes
         such a box from labelled points.
         """
+
+
+def mirrored_points(points: Points, width: float) -> Points:
+    """Points of a mirrored picture of this width as points of the picture: right is right again.
+
+    Five or 68 points change sides; those of another number keep their order.
+    """
+    order = MIRRORED.get(len(points))
+    turned = points.copy() if order is None else points[list(order)]
+    turned[:, 0] = np.float32(width) - turned[:, 0]
+    return turned
 
 
 def is_relit(view: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.engine import Runtime, load
-from relume.faces.base import Box, Points
+from relume.faces.base import Box, Points, mirrored_points
 from relume.faces.search import box_around, points_bounds
 from relume.photo import Image, check_image
 from relume.weights import path
@@ -23,15 +23,6 @@ POINTS = 68
 CROP = 1.3
 """Side of the square crop over the longer side of the points' bounds."""
 MIDDLE = np.float32(127)
-
-# iBUG-68: the point that each one becomes when the picture is mirrored
-MIRRORED = np.array(
-    [
-        *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-        45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
-        *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-    ]
-)  # fmt: skip
 
 INFO = Info(
     name="peppa",
@@ -73,9 +64,8 @@ class Peppa:
         pixels, side_px, corner = square_crop(image, box)
         points = self._points(pixels)
         if mirror:
-            other = self._points(pixels[:, ::-1])[MIRRORED]
-            other[:, 0] = 1 - other[:, 0]
-            points = (points + other) / 2
+            other = mirrored_points(self._points(pixels[:, ::-1]), 1)
+            points = np.asarray((points + other) / 2, np.float32)
         return points * np.float32(side_px) + corner
 
     def _points(self, pixels: Image) -> Points:

@@ -3,7 +3,8 @@
 Three kinds of labels are read: boxes (``image,x0,y0,x1,y1``), ellipses (FDDB's, one a row, ``image,
 major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px``) and a folder of 68-point
 files (``<picture>.csv`` with ``x,y``, iBUG order). In the first two a row with empty numbers says
-that the picture shows no face; a picture that no row names is left out of the study.
+that the picture shows no face; a picture that no row names is left out of the study. Columns
+``group:NAME`` after the numbers say which group of NAME (``group:age``) each face is in, if any.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -29,6 +30,7 @@ Ellipse = tuple[float, float, float, float, float]
 Kind = Literal["boxes", "ellipses", "points"]
 
 POINTS = 68
+GROUP = "group:"
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 ELLIPSE_COLUMNS = (
     "major_radius_px",
@@ -43,20 +45,23 @@ ELLIPSE_COLUMNS = (
 class TrueFace:
     """A labelled face: its box, and the ellipse or the ``(68, 2)`` points it came from.
 
-    The box around points reaches from hairline to chin, as detectors draw it.
+    The box around points reaches from hairline to chin, as detectors draw it. ``groups`` holds the
+    face's group by the grouping's name; a face without one is in none.
     """
 
     box: Box
     ellipse: Ellipse | None = None
     points: Array | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labelled faces by picture name, and what the labels were."""
+    """The labelled faces by picture name, what the labels were, and the groupings they name."""
 
     kind: Kind
     faces: Mapping[str, tuple[TrueFace, ...]]
+    groupings: tuple[str, ...] = ()
 
 
 def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
@@ -69,21 +74,37 @@ def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
     if path.is_dir():
         return Labels("points", _point_files(path, pictures))
     header, rows = _table(path)
-    if header[:1] != ["image"] or tuple(header[1:]) not in (BOX_COLUMNS, ELLIPSE_COLUMNS):
-        raise InputError(
-            f"{path}: expected the columns image,{','.join(BOX_COLUMNS)} or "
-            f"image,{','.join(ELLIPSE_COLUMNS)}, got {','.join(header)}"
-        )
-    kind: Kind = "boxes" if tuple(header[1:]) == BOX_COLUMNS else "ellipses"
+    numbers, groupings = _columns(header, path)
+    kind: Kind = "boxes" if numbers == BOX_COLUMNS else "ellipses"
+    end = 1 + len(numbers)
     faces: dict[str, list[TrueFace]] = {}
     for number, row in rows:
         of_picture = faces.setdefault(row[0], [])
-        if any(cell.strip() for cell in row[1:]):
-            of_picture.append(_face(kind, row[1:], f"{path}, line {number}"))
+        if any(cell.strip() for cell in row[1:end]):
+            face = _face(kind, row[1:end], f"{path}, line {number}")
+            named = zip(groupings, map(str.strip, row[end:]), strict=True)
+            groups = {name: value for name, value in named if value}
+            of_picture.append(replace(face, groups=groups))
     missing = sorted(faces.keys() - set(pictures))
     if missing:
         raise InputError(f"{path} names pictures that are not there: {name_some(missing)}")
-    return Labels(kind, {name: tuple(faces[name]) for name in pictures if name in faces})
+    found = {name: tuple(faces[name]) for name in pictures if name in faces}
+    return Labels(kind, found, groupings)
+
+
+def _columns(header: Sequence[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of numbers, and the groupings named after them."""
+    named = [name for name in header if name.startswith(GROUP)]
+    numbers = tuple(header[1 : len(header) - len(named)])
+    groupings = tuple(name.removeprefix(GROUP).strip() for name in named)
+    if header[:1] != ["image"] or numbers not in (BOX_COLUMNS, ELLIPSE_COLUMNS):
+        raise InputError(
+            f"{path}: expected the columns image,{','.join(BOX_COLUMNS)} or "
+            f"image,{','.join(ELLIPSE_COLUMNS)}, then {GROUP}NAME if any; got {','.join(header)}"
+        )
+    if not all(groupings) or len(set(groupings)) < len(groupings):
+        raise InputError(f"{path}: expected different names after {GROUP!r}, got {','.join(named)}")
+    return numbers, groupings
 
 
 def _point_files(folder: Path, pictures: Sequence[str]) -> dict[str, tuple[TrueFace, ...]]:

@@ -37,7 +37,8 @@ from relume.study import arms as arm_specs
 from relume.study import dataset
 from relume.study.arms import Arm
 from relume.study.dataset import Box, Labels, TrueFace
-from relume.study.plan import Plan
+from relume.study.groups import level_in
+from relume.study.plan import ORIGINAL, Plan
 from relume.study.results import match_row, reference_faces
 from relume.study.rows import REFERENCE, Found, Points, Row, Unit
 
@@ -194,10 +195,10 @@ class Evaluator:
     ) -> Row:
         """The picture itself: mean level, likeness to the reference, landmarks in true boxes.
 
-        Of several views the last one is the picture: the one that was enhanced. The reference is
-        brought to its size.
+        Of several views the first that was enhanced is the picture. The reference is brought to
+        its size.
         """
-        picture = views[-1].image
+        picture = landmark_view(views).image
         values: dict[str, Any] = {"mean": _rounded(mean_level(picture))}
         if context.image is not None:
             with clock.on("compare"):
@@ -207,6 +208,9 @@ class Evaluator:
                 if self.plan.gt_mean:
                     values["psnr_gt_mean"] = _rounded(psnr_gt_mean(picture, reference))
         truth = context.truth[self.plan.detectors[0]]
+        labels = self.inputs.labels
+        if truth and arm == ORIGINAL and labels is not None and labels.groupings:
+            values["light"] = tuple(round(level_in(picture, face.box), 5) for face in truth)
         if truth and self.landmarker is not None:
             values["landmarks"] = tuple(self.landmarks(views, f.box, clock) for f in truth)
         return Row(*unit, arm, **values)

@@ -150,8 +150,8 @@ def _array(points: Points | None) -> npt.NDArray[np.float32] | None:
 
 
 def _on_view(face: Face, view: View) -> Face:
-    scaled = None if face.landmarks is None else face.landmarks * np.float32(view.scale)
-    return Face(view.from_photograph(face.box), face.score, scaled)
+    points = None if face.landmarks is None else view.points_from_photograph(face.landmarks)
+    return Face(view.from_photograph(face.box), face.score, points)
 
 
 def _changed(

@@ -36,6 +36,10 @@ class Plan:
     report (0: the report holds no photographs). ``gt_mean`` adds a PSNR after the picture's mean
     was set to the reference's, labelled as such.
 
+    ``groups`` are the groupings by which every figure is also given: columns ``group:NAME`` of the
+    labels, all of them if none is named, and ``skin``, which is measured (see
+    :mod:`relume.study.groups`) where the labels have no such column.
+
     Raises:
         ParameterError: a value outside its range, or an arm, detector or level twice.
     """
@@ -54,6 +58,7 @@ class Plan:
     examples: int = 3
     gt_mean: bool = False
     title: str = ""
+    groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("pictures", "report", "labels", "reference"):
@@ -63,6 +68,7 @@ class Plan:
         arms = tuple(self.arms)
         object.__setattr__(self, "arms", arms if ORIGINAL in arms else (ORIGINAL, *arms))
         object.__setattr__(self, "detectors", tuple(self.detectors))
+        object.__setattr__(self, "groups", tuple(self.groups))
         # brightest first: the order of every table and plot; floats: 1 and 1.0 are one seed
         object.__setattr__(self, "darken", tuple(sorted(map(float, self.darken), reverse=True)))
         self._check()
@@ -90,7 +96,7 @@ class Plan:
         return plan
 
     def _check(self) -> None:
-        for kind in ("arms", "detectors", "darken"):
+        for kind in ("arms", "detectors", "darken", "groups"):
             values = getattr(self, kind)
             twice = sorted({str(v) for v in values if values.count(v) > 1})
             if twice:
@@ -108,6 +114,8 @@ class Plan:
             raise ParameterError(
                 f"examples and seed must be 0 or more, got {self.examples} and {self.seed}"
             )
+        if self.groups and self.labels is None:
+            raise ParameterError("groups are of labelled faces: give labels, too")
         if self.gt_mean and self.reference is None:
             raise ParameterError("gt_mean needs a reference folder to take the mean from")
 

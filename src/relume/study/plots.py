@@ -93,13 +93,13 @@ def _found(table: Table, detector: str, cells: Sequence[Cell]) -> Plot:
         ]
         best = table.best(detector)
         focus = best.arm if best is not None else None
-        return _plot(f"found-{_slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
+        return as_svg(f"found-{slug(detector)}", title, alt, (8.2, 4.6), lambda fig: _ladder(
             fig, table, title, rates, "share found", 1.02, focus
         ))  # fmt: skip
     alt = f"{title} in each arm, with 95 % intervals. " + _read_out(table, cells)
     height = 1.4 + 0.5 * len(cells)
-    return _plot(
-        f"found-{_slug(detector)}",
+    return as_svg(
+        f"found-{slug(detector)}",
         title,
         alt,
         (8.2, height),
@@ -119,8 +119,8 @@ def _errors(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plot:
         if points
     )
     top = max((point[1] for points in series for point in points), default=1.0)
-    return _plot(
-        f"nme-{_slug(source)}",
+    return as_svg(
+        f"nme-{slug(source)}",
         title,
         f"{title} against darkness (mean NME, lower is better). {words}.",
         (8.2, 4.6),
@@ -138,8 +138,8 @@ def _cumulative(table: Table, source: str, cells: Sequence[LandmarkCell]) -> Plo
     )
     columns = min(3, len(levels))
     rows = -(-len(levels) // columns)
-    return _plot(
-        f"errors-{_slug(source)}",
+    return as_svg(
+        f"errors-{slug(source)}",
         title,
         f"Cumulative error curves, missed faces counted as failures. Within 8 %: {words}.",
         (8.2 if columns > 1 else 5.6, 0.8 + 2.5 * rows),
@@ -189,10 +189,10 @@ def _ladder(
     for k in set(numbers) - {k for points in series for k, *_ in points}:
         why = "no face found in every arm"
         axes.text(k, top / 2, why, rotation=90, ha="center", va="center", color="#59636e")
-    _name_lines(axes, ends, top)
+    name_lines(axes, ends, top)
 
 
-def _name_lines(axes: Any, ends: Sequence[tuple[float, float, str, str, bool]], top: float) -> None:
+def name_lines(axes: Any, ends: Sequence[tuple[float, float, str, str, bool]], top: float) -> None:
     """Each line's name at its right end, as near to its height as the others allow."""
     ends = sorted(ends, key=lambda end: end[1])
     lines = [folded(end[2]).count("\n") + 1 for end in ends]
@@ -278,13 +278,18 @@ def _curves(
     figure.legend(handles, [folded(name) for name in labels], loc="outside right center")
 
 
-def _plot(
+def as_svg(
     name: str,
     title: str,
     alt: str,
     size_in: tuple[float, float],
     paint: Callable[[Any], None],
 ) -> Plot:
+    """A plot that ``paint`` draws on a figure of this size.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -327,5 +332,6 @@ def _behind(source: str) -> str:
     return "in true boxes" if source == "true boxes" else f"behind {source}"
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as a part of a file's name."""
     return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")

@@ -17,7 +17,7 @@ from relume import __version__
 from relume.errors import MissingExtra, OutputError
 from relume.io.atomic import write_atomic
 from relume.metrics.catalogue import METRICS, Metric
-from relume.study import examples, plots
+from relume.study import examples, group_plots, plots, wording
 from relume.study.evaluate import Evaluator, Inputs
 from relume.study.examples import Figure
 from relume.study.plan import ORIGINAL, level_name
@@ -46,10 +46,22 @@ MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
+class GroupSection:
+    """The groups of one grouping, as one detector finds them: a sentence and a plot."""
+
+    grouping: str
+    detector: str
+    arm: str
+    answer: str
+    plot: plots.Plot
+
+
+@dataclass(frozen=True)
 class Parts:
     """What a report shows beside its table."""
 
     plots: Sequence[plots.Plot]
+    groups: Sequence[GroupSection]
     light: Figure | None
     strips: Sequence[Figure]
 
@@ -63,8 +75,9 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
     """
     folder = inputs.plan.report
     results = Results(rows, plan=inputs.plan, labels=inputs.labels)
-    parts = Parts(plots.draw(table), *_photographs(inputs, results))
-    files = {f"plots/{plot.name}": plot.svg for plot in parts.plots}
+    parts = Parts(plots.draw(table), _group_sections(table), *_photographs(inputs, results))
+    drawn = [*parts.plots, *(section.plot for section in parts.groups)]
+    files = {f"plots/{plot.name}": plot.svg for plot in drawn}
     strips = [*parts.strips, *([parts.light] if parts.light else [])]
     files |= {f"pictures/{strip.name}": strip.jpeg for strip in strips}
     values = _context(inputs, results, table, parts)
@@ -79,6 +92,21 @@ def write(inputs: Inputs, rows: Sequence[Row], table: Table) -> None:
             write_atomic(folder / name, data, overwrite=True)
     except OSError as error:
         raise OutputError(f"cannot write the report to {folder}: {error.strerror}") from error
+
+
+def _group_sections(table: Table) -> list[GroupSection]:
+    """What is said and drawn by group: in the arm that gained most, else in the original."""
+    if table.groups is None:
+        return []
+    sections = []
+    for grouping in table.groups.order:
+        for detector in table.detectors:
+            best = table.best(detector)
+            arm = ORIGINAL if best is None else best.arm
+            answer = wording.group_answer(table.groups, grouping, detector, arm)
+            plot = group_plots.draw(table.groups, grouping, detector, arm, table.levels)
+            sections.append(GroupSection(grouping, detector, arm, answer, plot))
+    return sections
 
 
 def as_json(table: Table) -> str:
@@ -113,6 +141,25 @@ def _context(inputs: Inputs, results: Results, table: Table, parts: Parts) -> di
         "version": __version__,
         "by_picture": _by_picture(results) if len(results.names) <= MOST_LISTED else [],
         "picture_figures": _picture_figures(table),
+        **_light_figures(table),
+    }
+
+
+def _light_figures(table: Table) -> dict[str, Callable[..., Any]]:
+    """What the templates ask of the tables at equal light, by section, group and bin."""
+    groups = table.groups
+    cells = () if groups is None else groups.light
+    equal = () if groups is None else groups.equal_light
+    light = {(c.grouping, c.detector, c.arm, c.group, c.low_level, c.high_level): c for c in cells}
+    differences = {(e.grouping, e.detector, e.arm, e.group): e.difference for e in equal}
+
+    def key(section: GroupSection) -> tuple[str, str, str]:
+        return (section.grouping, section.detector, section.arm)
+
+    return {
+        "bins": lambda section: sorted({k[4:] for k in light if k[:3] == key(section)}),
+        "at_light": lambda section, group, b: light.get((*key(section), group, *b)),
+        "equal_light": lambda section, group: differences.get((*key(section), group)),
     }
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from relume.metrics.detection import Matches, ellipse_box_iou, iou_matrix, match_detections
 from relume.metrics.landmarks import nme
 from relume.study.dataset import Labels, TrueFace
-from relume.study.plan import Plan, arm_name
+from relume.study.plan import ORIGINAL, Plan, arm_name
 from relume.study.rows import REFERENCE, Found, Points, Row
 
 Floats = npt.NDArray[np.float64]
@@ -128,6 +128,11 @@ class Results:
             predicted = self.row(name, level, arm, detector).landmarks
             values += [_error(t, p) for t, p in zip(truth, predicted, strict=True)]
         return np.array(values, np.float64)
+
+    def light(self, level: float | None) -> Floats:
+        """The mean level of every labelled face in the picture before any arm."""
+        rows = [self.row(name, level, ORIGINAL, None) for name in self.names]
+        return np.array([value for row in rows for value in row.light], np.float64)
 
     def pictures(self, level: float | None, arm: str) -> Mapping[str, Floats]:
         """What was measured on the pictures themselves, by name; NaN where it was not."""

@@ -33,7 +33,8 @@ class Row:
     ``faces`` are (x0, y0, x1, y1, score), best score first. ``landmarks`` stand beside the true
     faces, in their order: predicted from the matched face's box (None where it was missed), or,
     with ``detector`` None, from the true box. ``mean`` is the picture's mean grey level; PSNR
-    and SSIM are against the reference photograph.
+    and SSIM are against the reference photograph. ``light``, in the original's row of the picture,
+    is the mean grey level of each true face before any arm: only where faces are in groups.
     """
 
     image: str
@@ -47,6 +48,7 @@ class Row:
     psnr: float | None = None
     ssim: float | None = None
     psnr_gt_mean: float | None = None
+    light: tuple[float, ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -102,6 +104,8 @@ def _parse(line: str) -> Row | None:
         return None
     if "faces" in values:
         values["faces"] = tuple(tuple(face) for face in values["faces"])
+    if "light" in values:
+        values["light"] = tuple(values["light"])
     if "landmarks" in values:
         values["landmarks"] = tuple(
             None if points is None else tuple(tuple(p) for p in points)

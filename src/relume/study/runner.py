@@ -22,7 +22,7 @@ from relume.enhancers import describe
 from relume.errors import InputError, ParameterError, RelumeError
 from relume.executor import Executor, Local
 from relume.faces import landmarkers
-from relume.study import arms, dataset, provenance
+from relume.study import arms, dataset, groups, provenance
 from relume.study.evaluate import Clock, Evaluator, Inputs, make_detector
 from relume.study.plan import Plan, arm_name
 from relume.study.rows import REFERENCE, Row, RowFile, Unit
@@ -124,6 +124,8 @@ def prepare(plan: Plan) -> Inputs:
     references: dict[str, Path] = {}
     if plan.reference is not None:
         references = dataset.match(plan.pictures, names, plan.reference, "reference")
+    if known is not None:
+        known = groups.assign(plan, known, references)
     return Inputs(plan, names, known, references, arms.check(plan, names))
 
 

@@ -22,7 +22,8 @@ from relume.metrics.statistics import (
     paired_bootstrap_mean,
     wilson_interval,
 )
-from relume.study import wording
+from relume.study import by_group, wording
+from relume.study.by_group import ByGroup
 from relume.study.dataset import Labels
 from relume.study.plan import ORIGINAL, Plan
 from relume.study.results import Bools, Floats, Results
@@ -148,6 +149,7 @@ class Table:
     pictures_by_arm: tuple[PictureCell, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     notes: tuple[str, ...] = ()
+    groups: ByGroup | None = None
 
     def cell(self, detector: str, level: float | None, arm: str) -> Cell:
         """The cell of these names.
@@ -200,6 +202,7 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
         pictures_by_arm=_picture_cells(results) if results.names else (),
         crossings=tuple(_crossings(found)),
         notes=wording.notes(plan, labels, results),
+        groups=by_group.build(results),
     )
 
 

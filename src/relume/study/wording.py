@@ -15,6 +15,7 @@ from relume.study.dataset import Labels
 from relume.study.plan import ORIGINAL, Plan, describe, is_spec, named
 
 if TYPE_CHECKING:
+    from relume.study.by_group import ByGroup
     from relume.study.results import Results
     from relume.study.table import Cell
 
@@ -151,6 +152,28 @@ def _best(
     )
 
 
+def group_answer(groups: ByGroup, grouping: str, detector: str, arm: str) -> str:
+    """Where the groups differ most in an arm, and what is too small to say anything about."""
+    gaps = [g for g in groups.gaps if (g.grouping, g.detector, g.arm) == (grouping, detector, arm)]
+    widest = max(gaps, key=lambda gap: gap.gap.value, default=None)
+    cells = [c for c in groups.cells if (c.grouping, c.arm) == (grouping, arm)]
+    small = {f"{c.group} ({c.n})": None for c in cells if c.detector == detector and c.small}
+    if widest is None:
+        text = f"By {grouping}: too few faces in the groups to compare any two of them"
+    else:
+        key = (detector, widest.level, arm)
+        best, worst = (groups.cell(grouping, name, *key) for name in (widest.best, widest.worst))
+        at = "" if widest.level is None else f" at {describe([widest.level])}"
+        text = (
+            f"By {grouping}, {arm} finds {best.rate:.0%} of {best.group} (n = {best.n}) and "
+            f"{worst.rate:.0%} of {worst.group} (n = {worst.n}){at}, the widest gap: "
+            f"{100 * widest.gap.value:.0f} points ({100 * widest.gap.low:.0f} to "
+            f"{100 * widest.gap.high:.0f})"
+        )
+    rest = f"; too small for that: {', '.join(small)}" if small and widest is not None else ""
+    return f"{text}{rest}."
+
+
 def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...]:
     """How the figures were made, one sentence each."""
     sentences = [
@@ -185,6 +208,8 @@ def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...
             "true boxes all faces count; behind a detector the mean is over the faces found in "
             "all arms, while failure rates and areas count a missed face as a failure."
         )
+    if labels is not None and labels.groupings:
+        sentences += _group_notes(labels)
     own = [(name, spec) for name, spec in map(named, plan.arms) if spec and is_spec(spec)]
     if own:
         sentences.append(
@@ -195,6 +220,24 @@ def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...
             f"{len(results.failed)} pictures failed in some arm and are left out of all of them."
         )
     return tuple(sentences)
+
+
+def _group_notes(labels: Labels) -> list[str]:
+    sentences = [
+        "Each group is compared with all other labelled faces: Newcombe's interval of the "
+        "difference, Fisher's exact test, Holm over the groups. The widest gap is between groups "
+        "of at least 30 faces, with a bootstrap interval over pictures. At equal light, faces are "
+        "compared within bins of their own mean level before any arm, all levels together "
+        "(Mantel and Haenszel's weights, bootstrap over pictures)."
+    ]
+    if "skin" in labels.groupings:
+        sentences.append(
+            "Skin is grouped by the individual typology angle (ITA) of the cheeks in the bright "
+            "photograph: light above 41 degrees, intermediate above 28, tan above 10, brown above "
+            "-30, dark below. The light, the exposure and the white balance of the photograph "
+            "move the angle, and it says nothing about ethnicity."
+        )
+    return sentences
 
 
 def _truth_notes(plan: Plan, labels: Labels | None) -> list[str]:
