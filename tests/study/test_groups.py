@@ -143,7 +143,7 @@ def test_at_equal_light_old_and_young_are_never_compared_in_the_dark() -> None:
     assert old is not None
     # strata: 16/40 - 2/10 at weight 40 * 10 / 50, and 38/40 - 50/50 at 40 * 50 / 90
     weights = 40 * 10 / 50, 40 * 50 / 90
-    assert old.value == pytest.approx((0.2 * weights[0] - 0.02 * weights[1]) / sum(weights))
+    assert old.value == pytest.approx((0.2 * weights[0] - 0.05 * weights[1]) / sum(weights))
 
 
 def paint(path: Path, colour: tuple[int, int, int]) -> None:
@@ -163,14 +163,14 @@ def skins(make: MakePlan, tmp_path: Path) -> Plan:
     for name, colour in colours.items():
         paint(folder / name, colour)
     labels = write(tmp_path, *(f"{name},{box},20-29," for name in colours))
-    return make(pictures=folder, labels=labels, groups=("skin", "age"), darken=(1.0, 0.02))
+    return make(pictures=folder, labels=labels, groups=("skin", "age"), darken=(1.0, 0.01))
 
 
 def test_skin_is_measured_in_the_bright_photograph(skins: Plan) -> None:
     table = run(skins, processes=1).table
     assert table.groups is not None
     assert table.groups.order == {"skin": ("light", "dark"), "age": ("20-29",)}
-    for level in (1.0, 0.02):
+    for level in (1.0, 0.01):
         assert table.groups.cell("skin", "light", "discs", level, "original").n == 2
     light = {(c.group, c.low_level) for c in table.groups.light if c.grouping == "skin"}
     assert {group for group, low in light if low < 8} == {"light", "dark"}
