@@ -44,7 +44,9 @@ def detect(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="PHOTO|DIR|-", help="Photos or folders; - is stdin.", show_default=False
+            metavar="PHOTO|DIR|CLIP|-",
+            help="Photos or folders, or one clip; - is stdin.",
+            show_default=False,
         ),
     ],
     detector: Annotated[
@@ -66,7 +68,11 @@ def detect(
     ] = None,
     draw: Annotated[
         str | None,
-        typer.Option("--draw", metavar="FILE|DIR", help="Write the photos with boxes and points."),
+        typer.Option(
+            "--draw",
+            metavar="FILE|DIR",
+            help="Write the photos or the clip with boxes.",
+        ),
     ] = None,
     draw_on: Annotated[
         DrawOn | None,
@@ -82,8 +88,12 @@ def detect(
             "--output",
             "-o",
             metavar="FILE|-",
-            help="Write JSON lines, one a photo, or .parquet, a row a face.",
+            help="Write JSON lines, one a photo or frame, or .parquet, a row a face.",
         ),
+    ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option("--every", metavar="N", help="Of a clip: frames from search to search [5]."),
     ] = None,
     on: options.OnOption = "local",
     processes: options.ProcessesOption = None,
@@ -95,8 +105,34 @@ def detect(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Find faces in photographs, also dark ones."""
+    """Find faces in photographs and clips, also dark ones.
+
+    In a clip, every face has the number of its track: -o faces.jsonl writes a line a frame,
+    --draw faces.mp4 the clip with boxes and numbers.
+    """
     console.be_verbose(verbose)
+    if _is_clip(inputs):
+        not_taken = (as_json, "--json"), (views, "--views"), (on != "local" or None, "--on")
+        for given, option in not_taken:
+            if given is not None:
+                raise ParameterError(f"{option} is for photos: a clip's faces go to -o faces.jsonl")
+        if output is not None and is_table(output):
+            raise ParameterError("a table is for photos: a clip's faces go to -o faces.jsonl")
+        _track(
+            Path(inputs[0]),
+            output=output,
+            drawing=draw,
+            on_relit=None if draw_on is None else draw_on is DrawOn.relit,
+            overwrite=overwrite,
+            quiet=quiet,
+            detector=detector,
+            landmarks=landmarker,
+            threshold=threshold,
+            every=every,
+        )
+        return
+    if every is not None:
+        raise ParameterError("--every is for a clip")
     if as_json is not None and output is not None:
         raise ParameterError("--json and --output are two forms of one result: give one of them")
     document = as_json if as_json is not None else output
@@ -144,6 +180,29 @@ def detect(
 def landmarks(**given: Any) -> None:
     """Find 68 landmarks (iBUG order) in every face: detect --landmarks peppa."""
     detect(**{**given, "landmarker": given["landmarker"] or "peppa"})
+
+
+def _is_clip(inputs: Sequence[str]) -> bool:
+    """Whether the input is a clip.
+
+    Raises:
+        ParameterError: a clip among others.
+    """
+    from relume.io.video import is_clip
+
+    clips = [name for name in inputs if is_clip(Path(name)) and not Path(name).is_dir()]
+    if clips and len(inputs) > 1:
+        raise ParameterError("a clip is searched by itself: name one clip, or photos")
+    return bool(clips)
+
+
+def _track(source: Path, *, threshold: float | None, every: int | None, **given: Any) -> None:
+    from relume.cli.tracks import track
+
+    options.check_range("--threshold", threshold, 0, 1)
+    given = {**given, "threshold": threshold, "every": every}
+    always = ("output", "drawing", "on_relit", "overwrite", "quiet")
+    track(source, **{n: v for n, v in given.items() if v is not None or n in always})
 
 
 def _finder(

@@ -22,19 +22,12 @@ from relume.enhancers.options import DEFAULT_METHOD, check_options
 from relume.enhancers.relume import RelumeEnhancer
 from relume.errors import InputError
 from relume.frames.align import enlarged_flow, local_motion, pixel_grid, reduced
+from relume.frames.cuts import Cuts
 from relume.frames.merge import trust
-from relume.image.exposure import mean_level, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipReport, Progress, convert_clip
 from relume.photo import Array, Image, Photo, from_image, to_image
-
-CUT_SIDE_PX = 48
-"""Longer side of the copies on which cuts show."""
-SAME_SHOT = 0.5
-"""Correlation of two frames below which there is a cut between them."""
-LIGHT_SWITCHED = math.log(1.8)
-"""Change of the mean level, as a log, from which a light was switched: a cut as well."""
 
 METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
@@ -145,12 +138,11 @@ class ClipRelighter:
                 exposure=None,
                 protect_lit=options.get("protect_lit", True),
             )
+        self._cuts = Cuts()
         self.restart()
 
     def restart(self) -> None:
         """Forget all frames: the next one is the first of a shot."""
-        self._glance: Image | None = None
-        self._level = 0.0
         self._lift: float | None = None
         self._age = 0
         self._last: Image | None = None
@@ -158,34 +150,18 @@ class ClipRelighter:
 
     def __call__(self, frame: Image) -> Image:
         """The frame relit, in [0, 1]."""
-        if self._is_cut(frame):
+        if self._cuts(frame):
             self.restart()
-            self._is_cut(frame)
         relit = enhance(Photo(frame), brightness=self._target(frame), **self._options).pixels
         self._last, self._held = self._merged(np.array(relit))
         self._age += 1
         return self._last
 
-    def _is_cut(self, frame: Image) -> bool:
-        """Whether the frame shows another shot than the one before; it is remembered."""
-        glance = np.sqrt(np.maximum(reduced(frame, CUT_SIDE_PX), 0))
-        level = math.log(max(mean_level(subsample(frame, 60_000)), 1e-4))
-        before, last = self._glance, self._level
-        self._glance, self._level = np.asarray(glance, np.float32), level
-        if before is None or self._last is None:
-            return False
-        if self._last.shape != frame.shape or abs(level - last) > LIGHT_SWITCHED:
-            return True
-        a, b = before - before.mean(), glance - glance.mean()
-        norm = math.sqrt(float((a * a).sum() * (b * b).sum()))
-        # what shows nothing (black) has no structure that could differ
-        return norm > 1e-4 * a.size and float((a * b).sum()) < SAME_SHOT * norm
-
     def _target(self, frame: Image) -> Brightness | None:
         """The brightness of this frame: what it is, lifted as the shot is."""
         if self._method is None:
             return self._brightness
-        followed = FOLLOWED * self._level
+        followed = FOLLOWED * self._cuts.level
         if self._lift is None or self._age % METER_EVERY == 0:
             wanted = math.log(max(self._method.reached_brightness(frame), 1e-3)) - followed
             self._lift = wanted if self._lift is None else self._followed(wanted)

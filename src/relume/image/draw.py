@@ -126,35 +126,38 @@ class _Sheet:
 
 
 def draw_faces(
-    image: Image, faces: Sequence[FaceLike], colours: Sequence[Colour] | None = None
+    image: Image,
+    faces: Sequence[FaceLike],
+    colours: Sequence[Colour] | None = None,
+    *,
+    words: Sequence[str] | None = None,
 ) -> Image:
     """The picture with the faces' boxes, scores and landmarks drawn in.
 
-    ``colours`` are the boxes', one a face (by default sky blue). 68 landmarks are drawn as iBUG's
-    contours, any other number as dots. Lines and letters grow with the picture, and shrink with
-    small faces. A score stands where it hides no other face, or is left out. What is not drawn on
-    stays bit for bit.
+    ``colours`` are the boxes', one a face (by default sky blue); ``words`` stand in the place of
+    the scores. 68 landmarks are drawn as iBUG's contours, any other number as dots. Lines and
+    letters grow with the picture, and shrink with small faces. A score stands where it hides no
+    other face, or is left out. What is not drawn on stays bit for bit.
     """
     height, width = check_image(image).shape[:2]
     sheet = _Sheet(height, width)
-    coloured = list(zip(faces, colours or [SKY] * len(faces), strict=True))
-    coloured.sort(key=lambda pair: pair[0].score)  # the surest is drawn last, on top
-    for face, _ in coloured:
+    words = words or [f"{face.score:.2f}" for face in faces]
+    coloured = list(zip(faces, colours or [SKY] * len(faces), words, strict=True))
+    coloured.sort(key=lambda each: each[0].score)  # the surest is drawn last, on top
+    for face, _, _ in coloured:
         if face.landmarks is not None:
             _draw_landmarks(sheet, face)
-    for face, colour in coloured:
+    for face, colour, _ in coloured:
         x0, y0, x1, y1 = face.box
         outline = np.array([(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1)])
         sheet.line(outline, colour, _line_px(sheet, face), closed=True)
     hidden: list[tuple[float, float, float, float]] = []
-    for face, colour in reversed(coloured):
-        others = [other.box for other, _ in coloured if other is not face]
-        corners = _tag_corners(sheet, face, others + hidden)
+    for face, colour, tag in reversed(coloured):
+        others = [other.box for other, _, _ in coloured if other is not face]
+        corners = _tag_corners(sheet, face, tag, others + hidden)
         if corners is not None:
             hidden.append(corners)
-            sheet.tag(
-                _tag_words(face), int(corners[0]), int(corners[1]), colour, _tag_px(sheet, face)
-            )
+            sheet.tag(tag, int(corners[0]), int(corners[1]), colour, _tag_px(sheet, face))
     return sheet.over(image)
 
 
@@ -232,10 +235,6 @@ def _line_px(sheet: _Sheet, face: FaceLike) -> int:
     return max(1, round(min(of_picture, max(x1 - x0, y1 - y0) / 30)))
 
 
-def _tag_words(face: FaceLike) -> str:
-    return f"{face.score:.2f}"
-
-
 def _tag_px(sheet: _Sheet, face: FaceLike) -> int:
     """A 40th of the picture's shorter side, but no more than the face's size bears."""
     _, y0, _, y1 = face.box
@@ -244,10 +243,10 @@ def _tag_px(sheet: _Sheet, face: FaceLike) -> int:
 
 
 def _tag_corners(
-    sheet: _Sheet, face: FaceLike, occupied: Sequence[tuple[float, float, float, float]]
+    sheet: _Sheet, face: FaceLike, tag: str, occupied: Sequence[tuple[float, float, float, float]]
 ) -> tuple[float, float, float, float] | None:
-    """Where a face's score hides nothing: above the box, below it, or beside; None if nowhere."""
-    width, height = _tag_size(_tag_words(face), font(_tag_px(sheet, face)))
+    """Where a face's ``tag`` hides nothing: above the box, below it, or beside; None if nowhere."""
+    width, height = _tag_size(tag, font(_tag_px(sheet, face)))
     full_height, full_width = sheet.ink.shape
     if width > full_width or height > full_height:
         return None

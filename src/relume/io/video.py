@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,22 @@ class ClipReport:
     notes: list[str] = field(default_factory=list)
 
 
-Work = Callable[[Iterator[Array]], Iterable[Array]]
+class ClipFrames:
+    """The frames of a clip, one by one, as arrays; ``seconds`` is when the last one is shown."""
+
+    def __init__(self, frames: Iterator[tuple[float, Array]]) -> None:
+        self._frames = frames
+        self.seconds = 0.0
+
+    def __iter__(self) -> ClipFrames:
+        return self
+
+    def __next__(self) -> Array:
+        self.seconds, frame = next(self._frames)
+        return frame
+
+
+Work = Callable[[ClipFrames], Iterable[Array]]
 Progress = Callable[[int, int | None], None]
 
 
@@ -65,7 +81,7 @@ def result_suffix(path: Path) -> str:
 
 def convert_clip(
     source: Path,
-    target: Path,
+    target: Path | None,
     work: Work,
     *,
     start_s: float = 0.0,
@@ -73,7 +89,7 @@ def convert_clip(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ClipReport:
-    """Write to ``target`` what ``work`` makes of the frames of ``source``.
+    """Write to ``target``, if there is one, what ``work`` makes of the frames of ``source``.
 
     ``work`` gets an iterator of arrays (H, W, 3), uint8 or for more than 8 bit uint16, and gives
     one array for each, in order. ``start_s`` and ``end_s`` cut the clip; ``progress`` is called
@@ -88,11 +104,16 @@ def convert_clip(
         OutputError: the target exists, is the source, or cannot be written.
     """
     av = _library()
+    if end_s is not None and end_s <= start_s:
+        raise ParameterError(f"the end ({end_s:g} s) must lie after the start ({start_s:g} s)")
+    if target is None:
+        with _opened(av, source) as clip:
+            conversion = _Conversion(av, clip, source, start_s, end_s, progress)
+            conversion.run(None, work, "")
+        return conversion.report
     if target.suffix.lower() not in WRITTEN:
         known = ", ".join(WRITTEN)
         raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
-    if end_s is not None and end_s <= start_s:
-        raise ParameterError(f"the end ({end_s:g} s) must lie after the start ({start_s:g} s)")
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"the result would replace the input {source}; name another output")
     with _opened(av, source) as clip, whole_file(target, overwrite=overwrite) as partial:
@@ -168,16 +189,19 @@ class _Conversion:
             between = self._start_s > 0 or self._end_s is not None
             what = "no frame between these times" if between else "no frame that decodes"
             raise (InputError if between else UnreadableInput)(f"{self._source} holds {what}")
-        stream, deep = None, first.dtype == np.uint16
+        stream, deep = None, first[1].dtype == np.uint16
         total = self._expected_frames()
-        for result in work(_chained(first, frames)):
-            if stream is None:
+        for result in work(ClipFrames(chain([first], frames))):
+            if out is None:
+                self._times.clear()
+            elif stream is None:
                 stream = self._add_video(out, encoder, result, deep=deep)
                 self._copies = self._add_copies(out)
                 stream.codec_context.open()
                 out.start_encoding()
                 self._copy_waiting(out)
-            self._encode(out, stream, result)
+            if stream is not None:
+                self._encode(out, stream, result)
             self.report.frames += 1
             if self._progress is not None:
                 self._progress(self.report.frames, total)
@@ -185,8 +209,8 @@ class _Conversion:
             out.mux(stream.encode(None))
         self._note_early_end()
 
-    def _frames(self, out: Any) -> Iterator[Array]:
-        """The frames between the times asked for, as arrays."""
+    def _frames(self, out: Any) -> Iterator[tuple[float, Array]]:
+        """The frames between the times asked for, as arrays, and when each is shown."""
         if self._start_s > 0:
             self._clip.seek(int(self._start_s * 1_000_000), backward=True)
         for frame in self._decoded(out):
@@ -194,7 +218,7 @@ class _Conversion:
             if self._end_s is not None and seconds >= self._end_s:
                 return
             if seconds >= self._start_s - 1e-6:
-                yield self._array(frame)
+                yield seconds, self._array(frame)
 
     def _decoded(self, out: Any) -> Iterator[Any]:
         """Every frame that decodes; packets of other streams go to ``out`` on the way."""
@@ -206,8 +230,9 @@ class _Conversion:
                 if packet is None:
                     return
                 if packet.stream.index != self._video.index:
-                    self._waiting.append(packet)  # until the header can be written
-                    self._copy_waiting(out)
+                    if out is not None:
+                        self._waiting.append(packet)  # until the header can be written
+                        self._copy_waiting(out)
                     continue
                 frames = packet.decode()
             except broken as error:
@@ -368,8 +393,3 @@ class _Conversion:
                 f"the clip breaks off after {self.report.seconds:.1f} of {duration:.1f} s: "
                 "what decoded is kept"
             )
-
-
-def _chained(first: Array, rest: Iterator[Array]) -> Iterator[Array]:
-    yield first
-    yield from rest

@@ -1,0 +1,128 @@
+"""``relume detect clip.mp4``: the faces of every frame, with track numbers."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+
+from relume.cli import console
+from relume.errors import OutputError
+
+if TYPE_CHECKING:
+    from relume.frames import FrameFaces
+
+PIPE = "-"
+
+
+@dataclass
+class Seen:
+    """When a face was seen, and how surely at best."""
+
+    first_s: float
+    last_s: float
+    frames: int
+    score: float
+
+
+@dataclass
+class Lines:
+    """The frames as JSON lines in ``file``, if there is one; what is kept is a line a track."""
+
+    file: IO[str] | None
+    tracks: dict[int, Seen] = field(default_factory=dict)
+
+    def __call__(self, frame: FrameFaces) -> None:
+        """Take the faces of the next frame."""
+        for each in frame.faces:
+            seen = self.tracks.setdefault(each.track, Seen(frame.seconds, 0.0, 0, 0.0))
+            seen.last_s, seen.frames = frame.seconds, seen.frames + 1
+            seen.score = max(seen.score, each.face.score)
+        if self.file is not None:
+            self.file.write(json.dumps(frame.as_json()) + "\n")
+
+    def as_text(self, name: str) -> str:
+        """A line for the clip and one for each track."""
+        lines = [f"{console.one_line(name)}: {console.count(len(self.tracks), 'face')}"]
+        for number, seen in self.tracks.items():
+            span = f"{seen.first_s:.2f}-{seen.last_s:.2f} s"
+            frames = console.count(seen.frames, "frame")
+            lines.append(f"  track {number}  {span}, {frames}  best score {seen.score:.2f}")
+        return "\n".join(lines)
+
+
+def track(
+    source: Path,
+    *,
+    output: str | None,
+    drawing: str | None,
+    on_relit: bool | None,
+    overwrite: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Find and follow the faces of one clip; JSON lines go to ``output``, a drawing where it says.
+
+    Raises:
+        RelumeError: as :func:`relume.frames.detect_video`.
+        typer.Exit: Ctrl-C.
+    """
+    from relume.cli.jobs import is_same
+    from relume.frames import detect_video
+    from relume.io.atomic import whole_file
+
+    began, name = time.monotonic(), console.one_line(source.name)
+    target = None if drawing is None else Path(drawing)
+    if output is not None and is_same(source, Path(output)):
+        raise OutputError(f"the result would replace the input {source}; name another output")
+    with ExitStack() as opened:
+        file: IO[str] | None = None
+        if output == PIPE:
+            file = typer.get_text_stream("stdout")
+        elif output is not None:
+            partial = opened.enter_context(whole_file(Path(output), overwrite=overwrite))
+            file = opened.enter_context(_opened(partial, Path(output)))
+        lines = Lines(file)
+        bar = opened.enter_context(console.progress_bar("detecting", quiet=quiet))
+
+        def show(done: int, total: int | None) -> None:
+            speed = done / max(time.monotonic() - began, 1e-3)
+            bar.show(done, total, f"{speed:.1f} frames/s, {name}")
+
+        try:
+            report = detect_video(
+                source,
+                lines,
+                drawing=target,
+                on_relit=on_relit,
+                overwrite=overwrite,
+                progress=show,
+                **options,
+            )
+        except KeyboardInterrupt:
+            console.say("stopped: nothing was written")
+            raise typer.Exit(console.INTERRUPTED) from None
+    if output is None:
+        console.out(lines.as_text(str(source)))
+    if not quiet:
+        for note in report.notes:
+            console.say(console.one_line(f"note: {source}: {note}"))
+        faces = console.count(len(lines.tracks), "face")
+        where = " and ".join(str(place) for place in (output, drawing) if place not in (None, PIPE))
+        took = time.monotonic() - began
+        speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
+        arrow = f" -> {where}" if where else ""
+        frames = console.count(report.frames, "frame")
+        console.say(console.one_line(f"{faces} in {frames}{arrow} ({speed})"))
+
+
+def _opened(partial: Path, output: Path) -> IO[str]:
+    try:
+        return partial.open("x", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error
