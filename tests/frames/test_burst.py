@@ -11,7 +11,7 @@ import relume
 from relume.errors import InputError, ParameterError
 from relume.frames import merge_burst
 from relume.frames.align import align_globally, fit, global_motion
-from relume.frames.merge import trust
+from relume.frames.merge import disagreement
 from relume.photo import Image, Meta, Photo, quantise
 
 from .conftest import moved, night, psnr, scene
@@ -70,14 +70,14 @@ def test_what_moved_is_taken_from_the_reference_alone() -> None:
     assert psnr(plain[of], truth[of]) < psnr(one[of], truth[of]) - 1  # the test has teeth
 
 
-def test_trust_follows_the_residual() -> None:
+def test_what_differs_beyond_noise_is_told() -> None:
     rng = np.random.default_rng(0)
     a = np.full((90, 120, 3), 0.4, np.float32) + rng.normal(0, 0.02, (90, 120, 3))
     b = np.full((90, 120, 3), 0.4, np.float32) + rng.normal(0, 0.02, (90, 120, 3))
     b[30:60, 40:70] += 0.15
-    share = trust(a.astype(np.float32), b.astype(np.float32))
+    share = 1 / (1 + disagreement(a.astype(np.float32), b.astype(np.float32)))
     assert share[35:55, 45:65].max() < 0.1
-    assert share[:20].mean() > 0.8
+    assert share[:20].mean() > 0.9
 
 
 def test_another_scene_is_left_out_and_two_are_refused(caplog: pytest.LogCaptureFixture) -> None:

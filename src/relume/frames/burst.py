@@ -17,7 +17,7 @@ from relume.enhancers import Brightness, enhance, methods
 from relume.enhancers.options import DEFAULT_METHOD
 from relume.errors import InputError, ParameterError
 from relume.frames.align import align_globally, fit, reduced, refine
-from relume.frames.merge import match_exposure, trust
+from relume.frames.merge import disagreement, match_exposure
 from relume.image.exposure import mean_level
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
 
@@ -162,12 +162,12 @@ def _add(reference: Image, frame: Image, total: Image, weight: Image) -> bool:
     if fit(reference, moved, motion.overlap) < SAME_SCENE:
         return False
     moved = match_exposure(reference, moved, motion.overlap)
-    share = trust(reference, moved) * motion.overlap
+    share = motion.overlap / (1 + disagreement(reference, moved))
     if float(share.mean()) < 0.9:
         # where one motion does not explain the frame, its parts may move on their own
         motion = refine(motion, reference, moved)
         local = match_exposure(reference, motion.apply(frame), motion.overlap)
-        agrees = trust(reference, local) * motion.overlap
+        agrees = motion.overlap / (1 + disagreement(reference, local))
         better = agrees > share + np.float32(0.3)
         moved[better], share[better] = local[better], agrees[better]
     if float(share.mean()) < LEAST_TRUST:

@@ -23,7 +23,7 @@ from relume.enhancers.relume import RelumeEnhancer
 from relume.errors import InputError
 from relume.frames.align import enlarged_flow, local_motion, pixel_grid, reduced
 from relume.frames.cuts import Cuts
-from relume.frames.merge import trust
+from relume.frames.merge import disagreement
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipReport, Progress, convert_clip
@@ -41,15 +41,18 @@ LEAK = 0.05
 flicker unless it stays."""
 MOST_STEADYING = 1.35
 
-FLOW_SIDE_PX = 320
+FLOW_SIDE_PX = 480
 """Longer side of the copies on which the motion is found."""
-STILL_PX = (0.12, 0.35)
-"""Motion, in pixels of that copy, up to which a place stands still, and from which it moves: what
-noise moves must not be resampled again and again."""
+STILL_PX = 9
+STILL = (1.3, 2.0)
+"""How much worse, in squared differences of neighbourhoods of that size, the last result fits where
+it stays than where the flow has moved it, up to which a place stands still, and from which it
+moves: what noise moves must not be resampled again and again."""
 TRUST_SIDE_PX = 480
 """Longer side of the copies on which frames are compared."""
-TRUST_LIMIT = 10.0
-"""More than of two single frames: the last result holds less noise than they."""
+SLACK, WIDTH = 3.0, 6.0
+"""More trust than bursts have (:mod:`relume.frames.merge`): what lingers is gone in some frames,
+but light that trembles is seen."""
 MOST_FRAMES = 10.0
 """What a place holds at most: more would follow changes too slowly."""
 
@@ -185,7 +188,12 @@ class ClipRelighter:
         held = _warped(self._held, pixel_grid(*shape) + enlarged_flow(flow, *shape))
         old = _small(before)
         gain = np.array(_steadying(small, old), np.float32)
-        known = trust(np.asarray(small * gain, np.float32), old, limit=TRUST_LIMIT) * held
+        # of the last result's variance, in those of a frame's noise: its own, and being off
+        still = float((flow == 0).all(axis=2).mean())
+        off = disagreement(
+            np.asarray(small * gain, np.float32), old, still=still, slack=SLACK, width=WIDTH
+        )
+        known = np.asarray(1 / (1 / held + off), np.float32)
         share = np.reshape(cv2.resize(known / (known + 1), (width, height)), (height, width, 1))
 
         def mix(rows: slice) -> None:
@@ -209,12 +217,18 @@ def _warped(image: Image, positions: Image, how: int = cv2.INTER_LINEAR) -> Imag
 
 
 def _steady_flow(frame: Image, last: Image) -> Image:
-    """Flow (h, w, 2) on a reduced copy from ``frame`` to ``last``, 0 where only noise moves."""
-    flow = local_motion(reduced(frame, FLOW_SIDE_PX), reduced(last, FLOW_SIDE_PX))
-    flow = np.asarray(cv2.GaussianBlur(flow, (0, 0), 1.5), np.float32)
-    length = np.sqrt(np.square(flow).sum(axis=2, keepdims=True))
-    t = np.clip((length - STILL_PX[0]) / (STILL_PX[1] - STILL_PX[0]), 0, 1)
-    return np.asarray(flow * (t * t * (3 - 2 * t)), np.float32)
+    """Flow (h, w, 2) on a reduced copy from ``frame`` to ``last``, 0 where nothing has moved.
+
+    Noise moves, too: a place has moved only if ``last`` fits better there when it is moved.
+    """
+    now, before = (reduced(x, FLOW_SIDE_PX) for x in (frame, last))
+    flow = np.asarray(cv2.GaussianBlur(local_motion(now, before), (0, 0), 1.5), np.float32)
+    moved = _warped(before, pixel_grid(*now.shape) + flow)
+    stays, moves = (
+        cv2.blur(np.square(other - now), (STILL_PX, STILL_PX)) for other in (before, moved)
+    )
+    t = np.clip((stays / (moves + np.float32(1e-7)) - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
+    return np.asarray(flow * (t * t * (3 - 2 * t))[:, :, None], np.float32)
 
 
 def _steadying(frame: Image, last: Image) -> tuple[float, float, float]:

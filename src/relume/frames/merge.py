@@ -1,9 +1,10 @@
 """Frames merged where they agree: per pixel, by their residual against the noise to be expected.
 
-The noise is what the frames differ by in most places of the same brightness: their median
-residual. A place that differs by much more shows something that moved, and is not mixed in. It is
-looked for at two scales: the energy of small neighbourhoods sees thin things, the mean difference
-of larger ones sees what is faint, where noise is averaged out.
+The noise is what the frames differ by in flat places of the same brightness: their median
+residual. Edges are left out, as there every misplaced pixel looks like noise. By how much a place
+differs beyond that says how far off the frame is there, in variances of noise, and so how much it
+is worth, as in a Kalman filter. It is looked for at two scales: the energy of small neighbourhoods
+sees thin things, the mean difference of larger ones sees what is faint, where noise averages out.
 """
 
 from __future__ import annotations
@@ -13,39 +14,54 @@ import numpy as np
 
 from relume.enhancers.metering import largest
 from relume.image.color import luma
-from relume.photo import Image
+from relume.photo import Array, Image
 
 FINE_PX, COARSE_PX = 5, 15
 """Neighbourhoods of the two scales."""
 LEVELS = 6
 """Brightnesses at which the noise is measured, as it differs among them."""
-FINE_MOST, COARSE_MOST = (28 / 255) ** 2, (11 / 255) ** 2
+MEDIAN_OF_THIRD = 1.5
+SLOPES = (0.4, 0.7, 0.9)
+"""Shares of the pixels, those of least slope first, for which the noise is measured apart: there
+is more of it at edges."""
+FINE_MOST, COARSE_MOST = (40 / 255) ** 2, (18 / 255) ** 2
 """The most noise, as variance at each scale, that is believed."""
 FINE_LEAST, COARSE_LEAST = (1.5 / 255) ** 2, (0.6 / 255) ** 2
 """The least: frames are 8 bit."""
-LIMIT = 7.0
-"""Residual energy, relative to its median, at which half of the trust is left: five times the
-deviation of noise, less would cost too many of its tails."""
-COARSE_SHARE = 3.0
-"""How much sooner the coarse scale loses trust: noise has shorter tails there."""
+SLACK = 2.0
+"""Residual energy, over the usual, that noise may have at a place: its tails."""
+WIDTH = 3.0
+"""How much more than that takes half of the trust."""
 
 
-def trust(reference: Image, frame: Image, *, limit: float = LIMIT) -> Image:
-    """(H, W) in [0, 1]: how far each pixel of an aligned ``frame`` shows what ``reference`` does.
+def disagreement(
+    reference: Image,
+    frame: Image,
+    *,
+    still: float = 1.0,
+    slack: float = SLACK,
+    width: float = WIDTH,
+) -> Image:
+    """(H, W), 0 or more: how far an aligned ``frame`` is off ``reference``, in variances of noise.
 
-    Both are relit, of one exposure, in [0, 1].
+    Both are relit, of one exposure, in [0, 1]. ``still`` in [0, 1] is the share of the frame that
+    does not move: there edges show the noise as well as flat places do.
     """
     residual = np.asarray(frame - reference, np.float32)
     fine = _box(largest(np.square(residual)), FINE_PX)
     coarse = largest(np.square(_box(residual, COARSE_PX)))
-    grey = _box(luma(reference), COARSE_PX)
-    bins = np.minimum((grey * LEVELS).astype(np.uint8), LEVELS - 1)
-    excess = np.maximum(
-        fine / _noise(fine, bins, FINE_LEAST, FINE_MOST),
-        coarse / _noise(coarse, bins, COARSE_LEAST, COARSE_MOST) * np.float32(COARSE_SHARE),
+    grey = luma(reference)
+    bins = np.minimum((_box(grey, COARSE_PX) * LEVELS).astype(np.uint8), LEVELS - 1)
+    smooth = _box(grey, FINE_PX)
+    slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    edges = np.quantile(slope[::4, ::4], SLOPES)
+    kinds = np.searchsorted(edges, slope.ravel()).astype(np.uint8).reshape(slope.shape)
+    noise = (
+        _noise(fine, bins, kinds, still, FINE_LEAST, FINE_MOST),
+        _noise(coarse, bins, kinds, still, COARSE_LEAST, COARSE_MOST),
     )
-    share = np.square(excess / np.float32(limit))
-    return np.asarray(1 / (1 + share), np.float32)
+    excess = np.maximum(fine / noise[0] - slack, coarse / noise[1] - 1.6 * slack)
+    return np.asarray(np.square(np.maximum(excess, 0) / width), np.float32)
 
 
 def match_exposure(reference: Image, frame: Image, overlap: Image) -> Image:
@@ -64,14 +80,25 @@ def _box(values: Image, side_px: int) -> Image:
     return np.asarray(blurred, np.float32)
 
 
-def _noise(energy: Image, bins: Image, least: float, most: float) -> Image:
-    """(H, W): the median energy among pixels of the same brightness."""
+def _noise(
+    energy: Image, bins: Array, kinds: Array, still: float, least: float, most: float
+) -> Image:
+    """(H, W): the median energy among the pixels of the same brightness and slope."""
     step = max(1, round((energy.size / 60_000) ** 0.5))
-    sample, levels = energy[::step, ::step], bins[::step, ::step]
-    overall = float(np.median(sample))
-    table = np.full(LEVELS, overall, np.float32)
+    sample, levels, slopes = (x[::step, ::step].ravel() for x in (energy, bins, kinds))
+    table = np.full((LEVELS, len(SLOPES) + 1), _usual(sample[slopes == 0]), np.float32)
     for level in range(LEVELS):
-        of = sample[levels == level]
-        if of.size > 200:
-            table[level] = np.median(of)
-    return np.asarray(np.clip(table, least, most).astype(np.float32)[bins], np.float32)
+        for kind in range(len(SLOPES) + 1):
+            chosen = sample[(levels == level) & (slopes == kind)]
+            if chosen.size > 100:
+                table[level, kind] = _usual(chosen)
+            elif kind:
+                table[level, kind] = table[level, kind - 1]
+    # what moves is misplaced at edges: there flat places alone show the noise
+    table = table[:, :1] + np.float32(still) * (table - table[:, :1])
+    return np.asarray(np.clip(table, least, most)[bins, kinds], np.float32)
+
+
+def _usual(energies: Image) -> float:
+    """About the median, from the smaller ones: what moved is among the larger."""
+    return MEDIAN_OF_THIRD * float(np.quantile(energies, 1 / 3))
