@@ -74,7 +74,7 @@ def test_a_panning_camera_keeps_sharp() -> None:
     dark = [night(np.ascontiguousarray(t), n, 0.03) for n, t in enumerate(truths)]
     clip = list(relume.enhance_frames(dark, brightness=LIGHT))
     light = [float(c.mean() / t.mean()) for c, t in zip(clip, truths, strict=True)]
-    assert light == pytest.approx([light[0]] * 7, rel=0.03)  # brighter where the scene is
+    assert light == pytest.approx([light[0]] * 7, rel=0.035)  # brighter where the scene is
     gains = [
         psnr(c / c.mean(), t / t.mean()) - psnr(one / one.mean(), t / t.mean())
         for c, t, one in zip(
