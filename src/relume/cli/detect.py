@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relume.cli import console, options
+from relume.cli import console, options, tracks
 from relume.cli.tables import FACES, Rows
 from relume.cli.writing import CONCERNS_ALL
 from relume.errors import InputError, OutputError, ParameterError
@@ -105,34 +105,20 @@ def detect(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Find faces in photographs and clips, also dark ones.
-
-    In a clip, every face has the number of its track: -o faces.jsonl writes a line a frame,
-    --draw faces.mp4 the clip with boxes and numbers.
-    """
+    """Find faces in photographs and clips, also dark ones; a clip's have track numbers."""
     console.be_verbose(verbose)
-    if _is_clip(inputs):
-        not_taken = (as_json, "--json"), (views, "--views"), (on != "local" or None, "--on")
-        for given, option in not_taken:
-            if given is not None:
-                raise ParameterError(f"{option} is for photos: a clip's faces go to -o faces.jsonl")
-        if output is not None and is_table(output):
-            raise ParameterError("a table is for photos: a clip's faces go to -o faces.jsonl")
-        _track(
+    if tracks.takes(inputs, every):
+        tracks.refuse(output, {"--json": as_json, "--views": views, "--on": on != "local"})
+        tracks.track(
             Path(inputs[0]),
             output=output,
             drawing=draw,
             on_relit=None if draw_on is None else draw_on is DrawOn.relit,
             overwrite=overwrite,
             quiet=quiet,
-            detector=detector,
-            landmarks=landmarker,
-            threshold=threshold,
-            every=every,
+            asked=(detector, landmarker, threshold, every),
         )
         return
-    if every is not None:
-        raise ParameterError("--every is for a clip")
     if as_json is not None and output is not None:
         raise ParameterError("--json and --output are two forms of one result: give one of them")
     document = as_json if as_json is not None else output
@@ -180,29 +166,6 @@ def detect(
 def landmarks(**given: Any) -> None:
     """Find 68 landmarks (iBUG order) in every face: detect --landmarks peppa."""
     detect(**{**given, "landmarker": given["landmarker"] or "peppa"})
-
-
-def _is_clip(inputs: Sequence[str]) -> bool:
-    """Whether the input is a clip.
-
-    Raises:
-        ParameterError: a clip among others.
-    """
-    from relume.io.video import is_clip
-
-    clips = [name for name in inputs if is_clip(Path(name)) and not Path(name).is_dir()]
-    if clips and len(inputs) > 1:
-        raise ParameterError("a clip is searched by itself: name one clip, or photos")
-    return bool(clips)
-
-
-def _track(source: Path, *, threshold: float | None, every: int | None, **given: Any) -> None:
-    from relume.cli.tracks import track
-
-    options.check_range("--threshold", threshold, 0, 1)
-    given = {**given, "threshold": threshold, "every": every}
-    always = ("output", "drawing", "on_relit", "overwrite", "quiet")
-    track(source, **{n: v for n, v in given.items() if v is not None or n in always})
 
 
 def _finder(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import typer
 
 from relume.cli import console
-from relume.errors import OutputError
+from relume.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.frames import FrameFaces
 
 PIPE = "-"
+NAMES = ("detector", "landmarks", "threshold", "every")
 
 
 @dataclass
@@ -56,6 +58,30 @@ class Lines:
         return "\n".join(lines)
 
 
+def takes(inputs: Sequence[str], every: int | None) -> bool:
+    """Whether the input is a clip.
+
+    Raises:
+        ParameterError: a clip among others, or ``every`` for photos.
+    """
+    from relume.io.video import is_clip
+
+    clips = [name for name in inputs if is_clip(Path(name)) and not Path(name).is_dir()]
+    if clips and len(inputs) > 1:
+        raise ParameterError("a clip is searched by itself: name one clip, or photos")
+    if every is not None and not clips:
+        raise ParameterError("--every is for a clip")
+    return bool(clips)
+
+
+def refuse(output: str | None, for_photos: Mapping[str, object]) -> None:
+    """Raise ParameterError if an option was given that a clip does not take."""
+    table = output is not None and Path(output).suffix.lower() == ".parquet"
+    for option, given in {**for_photos, "a table": table}.items():
+        if given:
+            raise ParameterError(f"{option} is for photos: a clip's faces go to -o faces.jsonl")
+
+
 def track(
     source: Path,
     *,
@@ -64,9 +90,12 @@ def track(
     on_relit: bool | None,
     overwrite: bool,
     quiet: bool,
-    **options: Any,
+    asked: tuple[str | None, str | None, float | None, int | None],
 ) -> None:
     """Find and follow the faces of one clip; JSON lines go to ``output``, a drawing where it says.
+
+    ``asked`` are detector, landmarker, threshold and frames from search to search, None for what
+    is usual.
 
     Raises:
         RelumeError: as :func:`relume.frames.detect_video`.
@@ -102,7 +131,7 @@ def track(
                 on_relit=on_relit,
                 overwrite=overwrite,
                 progress=show,
-                **options,
+                **{n: v for n, v in zip(NAMES, asked, strict=True) if v is not None},  # type: ignore[arg-type]
             )
         except KeyboardInterrupt:
             console.say("stopped: nothing was written")
