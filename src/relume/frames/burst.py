@@ -16,7 +16,8 @@ import numpy as np
 from relume.enhancers import Brightness, enhance, methods
 from relume.enhancers.options import DEFAULT_METHOD
 from relume.errors import InputError, ParameterError
-from relume.frames.align import align_globally, fit, reduced, refine
+from relume.frames.align import Motion, align_globally, fit, reduced, refine
+from relume.frames.average import DarkMean, shares, take_over
 from relume.frames.merge import disagreement, match_exposure
 from relume.image.exposure import mean_level
 from relume.photo import Array, Image, Photo, check_image, from_image, to_image
@@ -101,15 +102,25 @@ def merge_burst(
     others = [index for index in range(len(images)) if index != reference]
     if others:
         total, weight = relit.copy(), np.ones(relit.shape[:2], np.float32)
-        light = _same_light(relit, brightness, options)
+        light, dark = _same_light(relit, brightness, options), DarkMean(own)
         for index in others:
             frame = enhance(Photo(images[index]), **light).pixels
-            if not _add(relit, frame, total, weight):
+            found = _agreement(relit, frame)
+            if found is None:
                 left_out.append(index)
+                continue
+            moved, share, motion = found
+            total += moved * share[:, :, None]
+            weight += share
+            dark.add(images[index], motion.positions, share)
         if len(left_out) == len(others):
             raise InputError("these do not show the same scene: no picture fits the reference")
         total /= weight[:, :, None]
         merged, count = np.clip(total, 0, 1, out=total), float(weight.mean())
+        detail, tones = shares(dark.noise())
+        if detail > 0:
+            mean = enhance(Photo(dark.as_one_frame(weight, merged)), **light).pixels
+            merged = np.clip(take_over(merged, mean, weight, detail, tones), 0, 1)
     like = pictures[reference]
     if isinstance(like, Photo):
         picture = cast(Picture, like.with_pixels(merged))
@@ -155,23 +166,24 @@ def _same_light(relit: Image, brightness: Any, options: dict[str, Any]) -> dict[
     return {**options, "brightness": min(max(mean_level(relit), 1e-3), 1.0)}
 
 
-def _add(reference: Image, frame: Image, total: Image, weight: Image) -> bool:
-    """Whether the frame shows the reference's scene; if so, it is added where it agrees."""
+def _agreement(reference: Image, frame: Image) -> tuple[Image, Image, Motion] | None:
+    """The relit frame as the reference sees it, how far each place agrees, and how it moved.
+
+    None if it does not show the reference's scene.
+    """
     motion = align_globally(reference, frame)
     moved = motion.apply(frame)
     if fit(reference, moved, motion.overlap) < SAME_SCENE:
-        return False
+        return None
     moved = match_exposure(reference, moved, motion.overlap)
     share = motion.overlap / (1 + disagreement(reference, moved))
     if float(share.mean()) < 0.9:
         # where one motion does not explain the frame, its parts may move on their own
-        motion = refine(motion, reference, moved)
-        local = match_exposure(reference, motion.apply(frame), motion.overlap)
-        agrees = motion.overlap / (1 + disagreement(reference, local))
+        closer = refine(motion, reference, moved)
+        local = match_exposure(reference, closer.apply(frame), closer.overlap)
+        agrees = closer.overlap / (1 + disagreement(reference, local))
         better = agrees > share + np.float32(0.3)
         moved[better], share[better] = local[better], agrees[better]
-    if float(share.mean()) < LEAST_TRUST:
-        return False
-    total += moved * share[:, :, None]
-    weight += share
-    return True
+        positions = np.where(better[:, :, None], closer.positions, motion.positions)
+        motion = Motion(positions, share)
+    return (moved, share, motion) if float(share.mean()) >= LEAST_TRUST else None
