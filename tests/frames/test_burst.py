@@ -35,7 +35,7 @@ def test_a_handheld_burst_holds_less_noise_and_no_less_picture_than_one_frame(k:
         ones.append(relume.enhance(frames[0], brightness=LIGHT, local=0))
         bursts.append(merge_burst(frames, brightness=LIGHT, reference=0, local=0))
     merged = [burst.picture for burst in bursts]
-    assert np.var(merged[0] - merged[1]) < 0.6 * np.var(ones[0] - ones[1])
+    assert np.var(merged[0] - merged[1]) < 0.7 * np.var(ones[0] - ones[1])
     for one, picture, burst in zip(ones, merged, bursts, strict=True):
         assert psnr(picture, bright) > psnr(one, bright) + 0.4
         assert burst.frames > 2.2
@@ -171,7 +171,7 @@ def test_the_mean_of_dark_frames_loses_the_pedestal_that_clipped_noise_leaves() 
     assert pedestal > 1 / 255
     one = dark.as_one_frame(6 * all_of_it, bright)
     assert abs(float((one - truth)[bright < 0.1].mean())) < 0.5 * pedestal
-    assert np.square(one - truth).mean() < 0.6 * np.square(mean - truth).mean()
+    assert np.square(one - truth).mean() < 0.7 * np.square(mean - truth).mean()
     assert 0.2 < dark.noise() < 1
     alone = DarkMean(frames[0])
     assert np.array_equal(alone.as_one_frame(all_of_it, bright), frames[0])  # nothing was merged

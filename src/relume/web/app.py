@@ -20,24 +20,26 @@ from starlette.exceptions import HTTPException
 from relume import __version__
 from relume.errors import RelumeError
 from relume.web import exposure
+from relume.web.clips import Clips
 from relume.web.errors import http_error
+from relume.web.frames import add_bursts, add_clips
 from relume.web.handlers import MEDIA, Result, detect_upload, enhance_upload
 from relume.web.limiter import ClientGone, Limiter
 from relume.web.menu import menu
 from relume.web.middleware import GuardMiddleware
 from relume.web.query import DetectQuery, EnhanceQuery, query_error, refuse_repeats
 from relume.web.settings import Settings
-from relume.web.upload import FIELD, ClientDisconnect, Upload, read_upload, wait_for_disconnect
+from relume.web.upload import FIELD, ClientDisconnect, Upload, read_uploads, wait_for_disconnect
 
 STATIC = Path(__file__).with_name("static")
 FRESH = {"Cache-Control": "no-cache"}
-EXPOSED = ["Content-Disposition", "Server-Timing", "Retry-After"]
+EXPOSED = ["Content-Disposition", "Server-Timing", "Retry-After", "X-Relume-Left-Out"]
 EXPOSED += ["X-Relume-Brightness-Before", "X-Relume-Brightness-After"]
 
 SUMMARY = """Relights photographs taken in the dark, and finds faces in them.
 
 Pictures are sent as the form field `file` or as the body itself; options go into the address.
-Nothing of a picture is stored or logged.
+Nothing of a picture is stored or logged; a clip lies in a temporary file until it is fetched.
 """
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 REFUSALS = {
@@ -127,10 +129,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         per_client=settings.per_client,
         time_limit_s=settings.time_limit_s,
     )
+    clips = Clips(settings, limiter)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        clips.close()
         limiter.close()
 
     app = FastAPI(
@@ -144,6 +148,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         dependencies=[] if settings.token is None else [Security(HTTPBearer(auto_error=False))],
     )
     _add_pictures(app, settings, limiter)
+    add_clips(app, clips, ERRORS)
     _add_about(app, settings, limiter)
     _add_pages(app)
     _add_errors(app, settings)
@@ -152,7 +157,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=EXPOSED,
         )
@@ -169,19 +174,25 @@ class PictureEndpoint:
     async def __call__(
         self,
         request: Request,
-        work: Callable[[Upload], Result],
+        work: Callable[[Any], Result],
         *,
         fields: Sequence[str] = (FIELD,),
+        most: int | None = None,
     ) -> Response:
-        """Answer the request by what ``work`` makes of its picture; a form has these ``fields``."""
+        """Answer the request by what ``work`` makes of its picture; a form has these ``fields``.
+
+        With ``most``, of a list of pictures, no more than that.
+        """
         client = request.client.host if request.client else ""
         with self._limiter.acquire(client) as slot:
-            upload = await read_upload(
+            uploads = await read_uploads(
                 request,
                 max_bytes=self._settings.max_upload_bytes,
                 limit_s=self._settings.upload_limit_s,
                 fields=fields,
+                most=most or 1,
             )
+            upload: Upload | list[Upload] = uploads if most else uploads[0]
             result, waited_s = await slot.run(
                 partial(work, upload), hung_up=partial(wait_for_disconnect, request)
             )
@@ -235,6 +246,9 @@ def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
         """The faces with boxes, scores, landmarks, and the views that showed them."""
         work = partial(detect_upload, call=asked.call, max_megapixels=limit)
         return await answer(request, work)
+
+    described = {"responses": {**ERRORS, **PICTURE}, "openapi_extra": _body()}
+    add_bursts(app, answer, settings, about | described)
 
 
 def _add_about(app: FastAPI, settings: Settings, limiter: Limiter) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from relume.errors import MissingExtra, TooLarge, UnreadableInput
 from relume.faces import detect, enhance
 from relume.faces.views import parse_views
+from relume.frames import merge_burst
 from relume.image.exposure import mean_level
 from relume.io import decode, encode
 from relume.io.formats import WRITABLE, result_format, sniff
@@ -76,6 +77,35 @@ def enhance_upload(
         "X-Relume-Brightness-Before": f"{mean_level(photo.pixels):.3f}",
         "X-Relume-Brightness-After": f"{mean_level(enhanced.pixels):.3f}",
         "Content-Disposition": _disposition(upload.name, format),
+    }
+    return Result(body, MEDIA[format], timer.steps_s, headers)
+
+
+def burst_upload(
+    uploads: Sequence[Upload],
+    *,
+    call: Mapping[str, Any],
+    format: str | None,
+    quality: int | None,
+    max_megapixels: float,
+) -> Result:
+    """The pictures of a burst merged, as a file of ``format`` or of the reference's own."""
+    timer, photos, room = _Timer(), [], max_megapixels
+    with timer("decode"):
+        for upload in uploads:  # together no more than one picture may have
+            photos.append(_decode(upload, max(room, 1e-3)))
+            room -= photos[-1].pixels.size / 3e6
+    with timer("enhance"):
+        burst = merge_burst(photos, **call)
+    name = uploads[burst.reference].name
+    format = format or result_format(burst.picture.meta.format)
+    with timer("encode"):
+        body = encode(burst.picture, format, quality=quality)
+    headers = {
+        "X-Relume-Left-Out": ",".join(str(index + 1) for index in burst.left_out),
+        "X-Relume-Brightness-Before": f"{mean_level(photos[burst.reference].pixels):.3f}",
+        "X-Relume-Brightness-After": f"{mean_level(burst.picture.pixels):.3f}",
+        "Content-Disposition": _disposition(name, format),
     }
     return Result(body, MEDIA[format], timer.steps_s, headers)
 

@@ -15,7 +15,7 @@ from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
 
-PACKAGES = {"fan": "face_alignment", "train": "torch"}
+PACKAGES = {"fan": "face_alignment", "train": "torch", "video": "av"}
 """The module whose presence tells that an extra is installed."""
 
 
@@ -40,6 +40,8 @@ def menu(settings: Settings) -> dict[str, Any]:
             "workers": settings.workers,
             "queue": settings.queue,
             "upload_bytes": settings.max_upload_bytes,
+            "clip_bytes": settings.max_clip_bytes if _installed("video") else 0,
+            "clip_s": settings.max_clip_s,
             "megapixels": settings.max_megapixels,
             "time_s": settings.time_limit_s,
         },

@@ -19,6 +19,8 @@ MEGAPIXEL_TOLERANCE = 1.02
 LIMITS = (
     Parameter("RELUME_QUEUE", "requests that may wait for a free worker", 32, 0, 10_000),
     Parameter("RELUME_MAX_UPLOAD_MB", "largest upload, MiB", 64, 1, 4096),
+    Parameter("RELUME_MAX_CLIP_MB", "largest clip, MiB", 256, 1, 65_536),
+    Parameter("RELUME_MAX_CLIP_S", "longest clip, seconds", 300.0, 0.1, 86_400.0),
     Parameter("RELUME_MAX_MEGAPIXELS", "largest picture", 50.0, 0.01, 1000.0),
     Parameter("RELUME_TIME_LIMIT_S", "longest wait for an answer, seconds", 120.0, 0.1, 86_400.0),
     Parameter("RELUME_UPLOAD_LIMIT_S", "longest upload, seconds", 60.0, 0.1, 86_400.0),
@@ -47,6 +49,8 @@ class Settings:
     workers: int = 1
     queue: int = 32
     max_upload_bytes: int = 64 * MIB
+    max_clip_bytes: int = 256 * MIB
+    max_clip_s: float = 300.0
     max_megapixels: float = 50.0
     time_limit_s: float = 120.0
     upload_limit_s: float = 60.0
@@ -73,6 +77,8 @@ def from_environment(*, workers: int = 1, environment: Mapping[str, str] | None 
         workers=workers,
         queue=int(value["RELUME_QUEUE"]),
         max_upload_bytes=int(value["RELUME_MAX_UPLOAD_MB"]) * MIB,
+        max_clip_bytes=int(value["RELUME_MAX_CLIP_MB"]) * MIB,
+        max_clip_s=float(value["RELUME_MAX_CLIP_S"]),
         max_megapixels=float(value["RELUME_MAX_MEGAPIXELS"]),
         time_limit_s=float(value["RELUME_TIME_LIMIT_S"]),
         upload_limit_s=float(value["RELUME_UPLOAD_LIMIT_S"]),

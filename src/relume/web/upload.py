@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
@@ -43,12 +44,17 @@ class _FormParser(MultiPartParser):
         self.complete = True
 
 
-async def read_upload(
-    request: Request, *, max_bytes: int, limit_s: float, fields: Sequence[str] = (FIELD,)
-) -> Upload:
-    """The one picture in the request: the form field ``file``, or the body itself.
+async def read_uploads(
+    request: Request,
+    *,
+    max_bytes: int,
+    limit_s: float,
+    fields: Sequence[str] = (FIELD,),
+    most: int = 1,
+) -> list[Upload]:
+    """The pictures in the request: the form fields ``file``, or the body itself.
 
-    A form may have these ``fields``.
+    A form may have these ``fields``, and up to ``most`` pictures, all of ``max_bytes`` at most.
 
     Raises:
         HttpError: 413 too many bytes, 408 too slow, 415 another content type, 400 a broken form,
@@ -67,19 +73,41 @@ async def read_upload(
     body = _counted(request, allowed, max_bytes)
     try:
         async with asyncio.timeout(limit_s):
-            upload = await (
-                _from_form(request.headers, body, fields) if is_form else _from_body(body)
+            uploads = await (
+                _from_form(request.headers, body, fields, most) if is_form else _from_body(body)
             )
     except TimeoutError:
-        raise HttpError(
-            408,
-            "TooSlow",
-            f"the upload took longer than {limit_s:g} s; send a smaller file",
-            close=True,
-        ) from None
-    if len(upload.data) > max_bytes:
+        raise _too_slow(limit_s) from None
+    if sum(len(upload.data) for upload in uploads) > max_bytes:
         raise _too_large(max_bytes)
-    return upload
+    return uploads
+
+
+async def save_body(request: Request, path: Path, *, max_bytes: int, limit_s: float) -> None:
+    """Write the request's body, a clip, to ``path``, which must not exist.
+
+    Raises:
+        HttpError: 413 too many bytes, 408 too slow, 415 another content type, 422 an empty body,
+            503 the disk is full.
+    """
+    kind = parse_options_header(request.headers.get("content-type", ""))[0]
+    if kind != b"application/octet-stream" and not kind.startswith(b"video/"):
+        how = "send the clip as the body, video/* (curl --data-binary @clip.mp4 -H ...)"
+        raise HttpError(415, "UnsupportedMediaType", f"expected a clip: {how}")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    try:
+        with path.open("xb") as file:
+            async with asyncio.timeout(limit_s):
+                async for chunk in _counted(request, max_bytes, max_bytes):
+                    file.write(chunk)
+            if not file.tell():
+                raise HttpError(422, "NoClip", "the body is empty: send the clip as the body")
+    except TimeoutError:
+        raise _too_slow(limit_s) from None
+    except OSError as error:
+        raise HttpError(503, "DiskFull", "the service cannot keep the clip") from error
 
 
 async def wait_for_disconnect(request: Request) -> None:
@@ -116,17 +144,17 @@ async def _counted(request: Request, allowed: int, max_bytes: int) -> AsyncGener
         yield chunk
 
 
-async def _from_body(body: AsyncGenerator[bytes, None]) -> Upload:
+async def _from_body(body: AsyncGenerator[bytes, None]) -> list[Upload]:
     data = b"".join([chunk async for chunk in body])
     if not data:
         raise HttpError(422, "NoPicture", f"the body is empty: {HOW}")
-    return Upload(data, "photo")
+    return [Upload(data, "photo")]
 
 
 async def _from_form(
-    headers: Headers, body: AsyncGenerator[bytes, None], fields: Sequence[str]
-) -> Upload:
-    parser = _FormParser(headers, body, max_files=8, max_fields=8)
+    headers: Headers, body: AsyncGenerator[bytes, None], fields: Sequence[str], most: int
+) -> list[Upload]:
+    parser = _FormParser(headers, body, max_files=max(8, most + 1), max_fields=8)
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -144,13 +172,15 @@ async def _from_form(
                     "address: /v1/enhance?method=gamma",
                 )
         found = [value for value in form.getlist(FIELD) if isinstance(value, UploadFile)]
-        if len(found) != 1:
-            raise HttpError(422, "NoPicture", f"the form has {len(found)} pictures, not one: {HOW}")
+        if not 1 <= len(found) <= most:
+            wanted = "one" if most == 1 else f"1 to {most}"
+            what = f"the form has {len(found)} pictures, not {wanted}: {HOW}"
+            raise HttpError(422, "NoPicture", what)
         maps = form.getlist(exposure.FIELD)
         if len(maps) > 1:
             raise HttpError(422, "UnknownField", "the form has more than one exposure map")
         stops = await _bytes(maps[0]) if maps else None
-        return Upload(await found[0].read(), safe_name(found[0].filename or ""), stops)
+        return [Upload(await f.read(), safe_name(f.filename or ""), stops) for f in found]
     finally:
         await form.close()
 
@@ -166,8 +196,20 @@ def _too_large(max_bytes: int) -> HttpError:
     )
 
 
+def _too_slow(limit_s: float) -> HttpError:
+    what = f"the upload took longer than {limit_s:g} s; send a smaller file"
+    return HttpError(408, "TooSlow", what, close=True)
+
+
 def _broken(why: str) -> HttpError:
     return HttpError(400, "BrokenForm", f"the form cannot be read: {why}")
 
 
-__all__ = ["ClientDisconnect", "Upload", "read_upload", "safe_name", "wait_for_disconnect"]
+__all__ = [
+    "ClientDisconnect",
+    "Upload",
+    "read_uploads",
+    "safe_name",
+    "save_body",
+    "wait_for_disconnect",
+]
