@@ -70,6 +70,8 @@ def test_one_that_fails_is_named_and_the_others_are_there(
     monkeypatch.delitem(sys.modules, "plug")
     assert catalogue.names() == ["gamma", "good"]
     assert catalogue.info("gamma").summary == "was there before"
+    assert catalogue.package("good") == ("plug", "1.0")
+    assert catalogue.package("gamma") is None
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 4
     for name, why in (
@@ -90,6 +92,19 @@ def test_they_are_in_every_catalogue_and_a_failure_is_one_line(installed: Path) 
     lines = done.stderr.splitlines()
     assert len(lines) == 4
     assert all("of plug is left out" in line for line in lines)
+
+
+def test_the_lock_of_a_study_names_their_versions(installed: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from relume.study import Plan, provenance\n"
+        "plan = Plan(pictures=Path('in'), report=Path('out'), arms=('good',))\n"
+        "lock = provenance.make(plan, (), {})\n"
+        "assert lock['versions']['plug'] == '1.0', lock['versions']\n"
+        "assert 'numpy' in lock['versions']\n"
+    )
+    done = run("-W", "ignore", "-c", code, folder=installed)
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_imports_none_of_them(installed: Path) -> None:

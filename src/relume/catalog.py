@@ -157,6 +157,7 @@ class Catalog(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, tuple[Info, Callable[..., T]]] = {}
+        self._packages: dict[str, tuple[str, str]] = {}
 
     def add(self, info: Info, factory: Callable[..., T]) -> None:
         """Enter a factory; it is called with the checked parameters as keywords."""
@@ -178,6 +179,8 @@ class Catalog(Generic[T]):
                 if not isinstance(info, Info):
                     raise TypeError(f"expected a class with an 'info', got {point.value}")
                 self.add(info, factory)
+                if point.dist is not None:
+                    self._packages[info.name] = (point.dist.name, point.dist.version)
             except Exception as error:  # whatever somebody else's module does when imported
                 package = point.dist.name if point.dist else "an unknown package"
                 LOG.warning(
@@ -198,6 +201,10 @@ class Catalog(Generic[T]):
     def names(self) -> list[str]:
         """All names, in catalogue order."""
         return list(self._entries)
+
+    def package(self, name: str) -> tuple[str, str] | None:
+        """The other package that an entry is of, and its version; None for an entry of relume."""
+        return self._packages.get(name)
 
     def info(self, name: str) -> Info:
         """The entry's data.

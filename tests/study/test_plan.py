@@ -66,6 +66,24 @@ def test_a_recipe_gives_paths_beside_itself_and_options_win(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("arm", "read"),
+    [
+        ("onnx:net.onnx", "onnx:{here}/net.onnx"),
+        ("theirs=onnx:sub/net.onnx,order=bgr", "theirs=onnx:{here}/sub/net.onnx,order=bgr"),
+        ("onnx:order=bgr,file=net.onnx", "onnx:order=bgr,file={here}/net.onnx"),
+        ("onnx:/elsewhere/net.onnx", "onnx:/elsewhere/net.onnx"),
+        ("original+onnx:net.onnx", "original+onnx:{here}/net.onnx"),
+        ("soft=gamma:0.8", "soft=gamma:0.8"),
+    ],
+)
+def test_networks_lie_beside_the_recipe(tmp_path: Path, arm: str, read: str) -> None:
+    path = write(tmp_path, f'pictures = "in"\nreport = "out"\narms = ["{arm}"]\n')
+    assert Plan.load(path).arms[-1] == read.format(here=tmp_path)
+    given = Plan.load(path, overrides={"arms": ("onnx:net.onnx",)})
+    assert given.arms[-1] == "onnx:net.onnx", "a command line's are beside whoever types it"
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ('pictres = "in"', "unknown key 'pictres'; did you mean 'pictures'"),

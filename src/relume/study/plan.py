@@ -6,6 +6,7 @@ A plan is frozen and checked when it is made; nothing is read from disk before
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +83,8 @@ class Plan:
     def load(cls, path: str | Path, *, overrides: Mapping[str, object] | None = None) -> Plan:
         """Read a plan from a TOML file whose keys are this class's fields.
 
-        Paths in the file are relative to the file's folder. ``overrides`` (a command line's
+        Paths in the file are relative to the file's folder, those of networks in arms
+        (``onnx:net.onnx``) too. ``overrides`` (a command line's
         options) win over the file; None values among them are passed over.
 
         Raises:
@@ -121,9 +123,12 @@ class Plan:
 
 
 def _beside(spec: str, folder: Path) -> str:
-    """An arm NAME=DIR with its folder beside the recipe; other specs as they are."""
+    """An arm NAME=DIR, or one with a network's file, with that path beside the recipe."""
     name, rest = named(spec)
-    return spec if rest is None or is_spec(rest) else f"{name}={folder / rest}"
+    if rest is not None and not is_spec(rest):
+        return f"{name}={folder / rest}"
+    # a method's options: only a network's file looks like this
+    return re.sub(r"(?<=[:,=])[^:,=]+\.onnx(?=,|$)", lambda path: str(folder / path[0]), spec)
 
 
 def default_detector() -> tuple[str, str]:

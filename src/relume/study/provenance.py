@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from relume import weights
+from relume.catalog import Catalog
 from relume.enhancers import methods
 from relume.errors import OutputError
 from relume.faces import detectors, landmarkers, parse_views
@@ -52,7 +53,7 @@ def make(
         },
         "weights": _weights(plan),
         "files": _files(plan),
-        "versions": {package: _version(package) for package in _PACKAGES},
+        "versions": _versions(plan),
         "on": {"python": platform.python_version(), "machine": platform.platform()},
     }
 
@@ -118,18 +119,27 @@ def _tree(path: Path | None) -> str | None:
 
 def _weights(plan: Plan) -> dict[str, str]:
     """The sha256 of every weights file that the plan's arms, detectors and landmarker use."""
-    arms = [arm_specs.parse(spec) for spec in plan.arms]
-    used_methods = [arm.method for arm in arms if arm.method]
-    views = [view for arm in arms if arm.views for view in parse_views(arm.views)]
-    used_methods += [view.method.partition(":")[0] for view in views]
     used: set[str] = set()
-    for method in used_methods:
-        used.update(methods().info(method).weights)
-    for spec in plan.detectors:
-        used.update(detectors().info(spec.partition(":")[0]).weights)
-    if plan.landmarks is not None:
-        used.update(landmarkers().info(plan.landmarks.partition(":")[0]).weights)
+    for catalogue, name in _entries(plan):
+        used.update(catalogue.info(name).weights)
     return {name: sha256_of(weights.path(name)) for name in sorted(used)}
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    """The versions of the packages that count, and of those that methods of the plan are of."""
+    others = (catalogue.package(name) for catalogue, name in _entries(plan))
+    return {package: _version(package) for package in _PACKAGES} | dict(filter(None, others))
+
+
+def _entries(plan: Plan) -> Iterator[tuple[Catalog[Any], str]]:
+    """Every method, detector and landmarker of the plan, with the catalogue it is in."""
+    arms = [arm_specs.parse(spec) for spec in plan.arms]
+    yield from ((methods(), arm.method) for arm in arms if arm.method)
+    for view in (view for arm in arms if arm.views for view in parse_views(arm.views)):
+        yield methods(), view.method.partition(":")[0]
+    yield from ((detectors(), spec.partition(":")[0]) for spec in plan.detectors)
+    if plan.landmarks is not None:
+        yield landmarkers(), plan.landmarks.partition(":")[0]
 
 
 def _files(plan: Plan) -> dict[str, str]:
