@@ -1,10 +1,10 @@
-"""Photographs a second in processes and in Ray's actors, what starting costs, and memory.
+"""Photographs a second in processes and in Ray's actors, what starting and tables cost, and memory.
 
     python benchmarks/scale.py [--photos 200] [--workers 2] [--method relume] [--rounds 3]
 
-Both ways do the same through the same door: read, relight, write. The rate is that of the second
+All ways do the same through the same door: read, relight, write. The rate is that of the second
 half of the photos, so that neither the start nor the first blocks count. Rounds alternate; medians
-are printed.
+are printed. What happens when processes are killed is in ``benchmarks/faults.py``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 from relume.errors import OutputError
 from relume.io import atomic
-from relume.io.atomic import write_atomic
+from relume.io.atomic import sweep, whole_file, write_atomic
 
 
 def held(folder: Path) -> list[str]:
@@ -212,3 +212,24 @@ def test_a_read_only_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OutputError, match="read-only"):
         write_atomic(path, b"new", overwrite=True)
     assert path.read_bytes() == b"old"
+
+
+def test_what_killed_processes_left_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what was to become one of the files that are named."""
+    long = "n" * 60 + ".jpg"
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", lambda self, missing_ok=False: None)
+        killed.setattr(os, "link", lambda *paths: None)
+        for name in ("a.jpg", "b.jpg", long):
+            write_atomic(tmp_path / name, b"half", overwrite=False)
+        with whole_file(tmp_path / "c.tar", overwrite=False) as partial:
+            partial.write_bytes(b"half")
+    assert len(held(tmp_path)) == 4
+    (tmp_path / ".a.jpg.part").touch()
+    sweep(tmp_path / name for name in ("a.jpg", long, "c.tar", "d.jpg"))
+    mine, theirs = held(tmp_path)
+    assert mine == ".a.jpg.part"
+    assert theirs.startswith(".b.jpg.")
+    sweep([tmp_path / "absent" / "a.jpg"])

@@ -16,6 +16,7 @@ from relume.cli import console
 from relume.cli.jobs import Job, leave_results_file
 from relume.cli.writing import NoRoomError, Row, Work, Writer, shared_mark
 from relume.executor import Executor, Local, Outcome
+from relume.io.atomic import sweep
 from relume.io.formats import MAX_MEGAPIXELS
 from relume.io.places import Location, place
 
@@ -95,6 +96,9 @@ class Run:
                         self._note(outcome.item, outcome.get())
                         if several:
                             bar.advance(console.one_line(outcome.item.source.name))
+                    if self.skip_existing or not isinstance(self.on, Local):
+                        # what workers that were killed, here or before, had not finished
+                        sweep(job.target for job in jobs if isinstance(job.target, Path))
                     if self.rows is not None:
                         self.rows.finish([str(job.source) for job in jobs])
         except KeyboardInterrupt:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +26,9 @@ REASONS = {
 }
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links (FAT, some network shares) answer."""
+
+PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{12}\.part(\.\w+)?")
+"""The name of a file that is being written: the beginning of what it will be called, an ending."""
 
 
 def write_atomic(path: Path, data: bytes, *, overwrite: bool, mode: int | None = None) -> None:
@@ -102,6 +106,20 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def sweep(files: Iterable[Path]) -> None:
+    """Remove what a process that was killed left of these files while it wrote them."""
+    names: dict[Path, set[tuple[str, str | None]]] = {}
+    for file in files:
+        both = (file.name[:40], None), (file.stem[:40], file.suffix)
+        names.setdefault(file.parent, set()).update(both)
+    for folder, wanted in names.items():
+        with suppress(OSError):
+            for path in list(folder.iterdir()):
+                match = PARTIAL.fullmatch(path.name)
+                if match and match.groups() in wanted:
+                    path.unlink(missing_ok=True)
+
+
 def _is_stream(path: Path) -> bool:
     """Whether it is no file that a rename may replace: a device, a pipe, /dev/stdout."""
     parent = os.path.realpath(path.parent)
@@ -109,7 +127,7 @@ def _is_stream(path: Path) -> bool:
 
 
 def _write_beside(path: Path, data: bytes, *, overwrite: bool, mode: int | None) -> None:
-    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")
+    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")  # as in PARTIAL
     try:
         with partial.open("xb") as file:
             if overwrite and path.exists() and not path.is_symlink():
