@@ -169,6 +169,18 @@ def test_order_failures_and_killed_actors_that_lose_nothing(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
+def test_nothing_is_lost_when_an_actor_and_then_the_command_are_killed(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "faults.py"
+    words = (script, "--photos", 240, "--method", "relume")
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "240 results, each once, whole, the same bytes as a plain run's" in done.stdout
+
+
 def test_a_folder_that_a_machine_does_not_see_is_said(tmp_path: Path) -> None:
     here = Path.cwd()
     actor = Actor(pickle.dumps(RECIPROCAL), str(tmp_path / "not" / "shared"), None)
