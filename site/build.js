@@ -96,7 +96,7 @@ async function writePage(assets) {
   await build({ ...common, entryPoints: { worker: join(HERE, "src", "worker.js") } });
   for (const kind of ["", ".jspi"]) await cp(join(ORT, `ort-wasm-simd-threaded${kind}.mjs`), join(OUT, "ort", `ort-wasm-simd-threaded${kind}.mjs`));
   for (const kind of ["wasm", "jspi"]) await cp(join(ORT, `ort.${kind}.min.mjs`), join(OUT, "ort", `ort.${kind}.min.mjs`));
-  for (const file of ["style.css", "theme.js", "icon.svg", "night.svg"]) await cp(join(STATIC, file), join(OUT, file));
+  for (const file of ["style.css", "clip.css", "theme.js", "icon.svg", "night.svg"]) await cp(join(STATIC, file), join(OUT, file));
   await cp(join(HERE, "manifest.webmanifest"), join(OUT, "manifest.webmanifest"));
   await cp(join(HERE, "icon.png"), join(OUT, "icon.png"));
   const html = await readFile(join(STATIC, "index.html"), "utf8");

@@ -1,6 +1,7 @@
 // The page: a photo, its relit version, and the views of both.
 
 import { Album } from "./album.js";
+import { Clip, isClip } from "./clip.js";
 import { Compare } from "./compare.js";
 import { byId, make } from "./dom.js";
 import { engine } from "./engine.js";
@@ -24,6 +25,7 @@ let album;
 let levels;
 let compare;
 let paint;
+let clip;
 let photo = null; // { file, url, native, results, faces, previews }
 let task = new AbortController();
 
@@ -62,6 +64,11 @@ function begin() {
 }
 
 async function take(files, intoAlbum = false) {
+  if (files.length === 1 && isClip(files[0].file) && engine.sendClip) {
+    dismiss();
+    clip.open(files[0].file);
+    return;
+  }
   const pictures = files.filter(({ file }) => isPicture(file));
   const others = files.filter(({ file }) => !isPicture(file)).map(({ path }) => path);
   if (pictures.length === 0) {
@@ -374,6 +381,7 @@ try {
   settings = new Settings(await engine.methods());
   useFormats(settings.menu);
   album = new Album(engine, settings, fail);
+  clip = new Clip(engine, settings, album);
   levels = new Levels(settings);
   compare = new Compare(settings);
   paint = new Paint(viewer);

@@ -1,5 +1,5 @@
 // The engine behind the page, over HTTP. Whatever implements these three functions can take its
-// place: methods(), enhance(file, query, options), detect(file, query, signal).
+// place: methods(), enhance(file, query, options), detect(file, query, signal); the rest it may lack.
 // A query is a list of [name, value]. Every failure is an Error whose message a person can read; one
 // whose `smaller` is a number of megapixels offers a copy of that size, by smaller(file, megapixels).
 
@@ -21,14 +21,14 @@ class Refused extends Error {
   }
 }
 
-async function call(path, { query = [], body, signal } = {}) {
+async function call(path, { query = [], body, signal, method = body ? "POST" : "GET" } = {}) {
   const address = query.length ? `${path}?${new URLSearchParams(query)}` : path;
   for (let attempt = 0; ; attempt += 1) {
     const headers = {};
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
     try {
-      response = await fetch(address, { method: body ? "POST" : "GET", body, headers, signal });
+      response = await fetch(address, { method, body, headers, signal });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refused(0, "The service does not answer. Is relume serve still running?");
@@ -107,4 +107,22 @@ export const engine = {
   async detect(file, query, signal) {
     return (await call("/v1/detect", { query, body: form(file), signal })).json();
   },
+
+  // { blob, leftOut }: photos of one scene as one; leftOut are the numbers, from 1, that do not fit.
+  async burst(files, query, signal) {
+    const data = new FormData();
+    for (const file of files) data.append("file", file, file.name || "photo.png");
+    const response = await call("/v1/burst", { query, body: data, signal });
+    const leftOut = (response.headers.get("X-Relume-Left-Out") ?? "").split(",").filter(Boolean).map(Number);
+    return { blob: await response.blob(), leftOut };
+  },
+
+  // { name, ... }: a clip becomes a job; clipState tells { state, frames, total, notes, error }.
+  async sendClip(file, query, signal) {
+    const body = file.type.startsWith("video/") ? file : new Blob([file], { type: "application/octet-stream" });
+    return (await call("/v1/videos", { query, body, signal })).json();
+  },
+  async clipState(name, signal) { return (await call(`/v1/videos/${name}`, { signal })).json(); },
+  async clipFile(name, signal) { return (await call(`/v1/videos/${name}/file`, { signal })).blob(); },
+  async deleteClip(name) { await call(`/v1/videos/${name}`, { method: "DELETE" }); },
 };
