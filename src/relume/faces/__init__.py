@@ -16,6 +16,7 @@ from relume.faces.api import (
 )
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points
 from relume.faces.exposure import enhance
+from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.search import box_around
 from relume.faces.views import (
@@ -47,6 +48,7 @@ __all__ = [
     "landmark_view",
     "landmarkers",
     "parse_views",
+    "place_landmarks",
     "render_full_size",
     "render_views",
     "select_views",

@@ -11,9 +11,10 @@ from relume import __version__
 from relume.catalog import Catalog, Value
 from relume.engine import Runtime
 from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score, is_relit
-from relume.faces.fusion import Cluster, clusters
+from relume.faces.fusion import clusters
+from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
-from relume.faces.views import View, landmark_view, parse_views, render_views, select_views
+from relume.faces.views import View, parse_views, render_views, select_views
 from relume.photo import Array, Photo, check_image, to_image
 
 DEFAULT_DETECTOR = "yunet"
@@ -119,7 +120,7 @@ def detect(
         landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
     rendered = list(render_views(select_views(specs, image), image, runtime=runtime))
     return Detection(
-        faces=detect_on_views(rendered, find, landmarker=landmarker),
+        faces=detect_on_views(rendered, find, landmarker=landmarker, runtime=runtime),
         width=image.shape[1],
         height=image.shape[0],
         detector=detector,
@@ -134,25 +135,23 @@ def detect_on_views(
     *,
     lead_score: float = 0.0,
     landmarker: Landmarker | None = None,
+    runtime: Runtime | None = None,
 ) -> list[Face]:
     """The faces of rendered views as one answer in the photograph's pixels, best score first.
 
     ``lead_score`` is the score from which the first view's faces lead (see
-    :func:`relume.faces.fusion.clusters`).
+    :func:`relume.faces.fusion.clusters`); ``runtime`` is how a face is relit for landmarks (see
+    :mod:`relume.faces.refit`).
     """
     found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
-    return by_score([_merged_face(cluster, views, landmarker) for cluster in merged])
-
-
-def _merged_face(cluster: Cluster, views: Sequence[View], landmarker: Landmarker | None) -> Face:
-    """The cluster as one face; a landmarker looks at it on the view that shows most."""
-    face = cluster.fused()
+    faces = by_score([cluster.fused() for cluster in merged])
     if landmarker is None:
-        return face
-    view = landmark_view(views)
-    points = landmarker(view.image, view.from_photograph(face.box))
-    return replace(face, landmarks=view.points_to_photograph(points))
+        return faces
+    return [
+        replace(face, landmarks=place_landmarks(views, face.box, landmarker, runtime=runtime))
+        for face in faces
+    ]
 
 
 def _built(catalog: Catalog[Any], name: str, parameters: Mapping[str, Value]) -> Any:

@@ -110,6 +110,16 @@ class View:
         """Whether this is the photograph as it is, at whatever size."""
         return not is_relit(self.name)
 
+    @property
+    def is_whole_photograph(self) -> bool:
+        """Whether this is the photograph as it is, at its size."""
+        return self.is_photograph and self.scale == 1 and not self.mirrored
+
+    @property
+    def is_plain_machine(self) -> bool:
+        """Whether this is the machine view with nothing said about how."""
+        return not self.is_photograph and _parse(self.name).is_plain_machine
+
     def to_photograph(self, face: Face) -> Face:
         """A face found on this view, in the photograph's pixels and with the view's name."""
         points = None if face.landmarks is None else self.points_to_photograph(face.landmarks)
@@ -236,6 +246,16 @@ def render_views(
         if spec.mirrored:
             shown = np.ascontiguousarray(shown[:, ::-1])
         yield View(spec.name, shown, scale, spec.mirrored)
+
+
+def relight(image: Image, name: str, brightness: float, *, runtime: Runtime | None = None) -> View:
+    """A part of a photograph as the view of this name shows it, but at another brightness.
+
+    Raises:
+        RelumeError: as :func:`render_views`.
+    """
+    (view,) = render_views([replace(_parse(name), brightness=brightness)], image, runtime=runtime)
+    return view
 
 
 def _enhanced(image: Image, spec: ViewSpec, runtime: Runtime | None) -> Image:

@@ -28,6 +28,7 @@ from relume.faces import (
     detectors,
     landmark_view,
     landmarkers,
+    place_landmarks,
 )
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
@@ -131,16 +132,14 @@ class Evaluator:
     def landmarks(
         self, views: Sequence[View], box: Box, clock: Clock | None = None
     ) -> Points | None:
-        """The landmarks in a box of the photograph, placed on the view that shows most.
+        """The landmarks in a box of the photograph, placed as ``detect_faces`` does.
 
         None without a landmarker.
         """
         if self.landmarker is None:
             return None
-        view = landmark_view(views)
         with (clock or Clock()).on("landmarks"):
-            points = self.landmarker(view.image, view.from_photograph(box))
-        placed = view.points_to_photograph(points)
+            placed = place_landmarks(views, box, self.landmarker, runtime=arm_specs.RUNTIME)
         return tuple((round(float(x), 2), round(float(y), 2)) for x, y in placed)
 
     def _reference(self, unit: Unit, clock: Clock) -> _Context:
