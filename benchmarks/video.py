@@ -1,12 +1,16 @@
 """Clips and bursts in the dark: what more frames give, and how steady the light is.
 
-    python benchmarks/video.py --clips DAVIS --size 0.5 --frames 20 -n 5
-    python benchmarks/video.py --portraits LFPW/test -n 28 --step 4
+    python benchmarks/video.py --clips DAVIS --size 0.5 --frames 20 -n 20 --step 1 --sheets SHEETS
+    python benchmarks/video.py --portraits LFPW/test -n 28 --step 4 --frames 4 8 -k .1 .03 .01 .003
+    python benchmarks/video.py --cost
 
 ``--clips`` holds a folder of pictures for each bright clip. Each is darkened by our recipe with one
 camera and fresh noise a frame, and relit with the bright clip's mean grey level as the brightness:
-frame by frame, and as a clip. ``--portraits`` holds photographs with one labelled face (``x,y`` CSV
-of 68 points): bursts of each are relit at its mean grey level; recall is YuNet's on the result.
+frame by frame, as a clip, and by ffmpeg (``hqdn3d,deflicker,eq=gamma``, the gamma that gives the
+first frame that brightness), if it is installed. ``--sheets`` is a folder for a picture of each.
+``--portraits`` holds photographs with one labelled face (``x,y`` CSV of 68 points): bursts of each
+are relit at its mean grey level; recall is YuNet's on the result. ``--cost`` relights clips of
+noise as a user would: frames a second, the share of everything beside the network, memory.
 
 Measures: PSNR of 8-bit frames; the warping error, in levels, of each frame against the one before,
 moved along the bright clip's flow where that fits; the fluctuation of the mean luma (standard
@@ -17,6 +21,10 @@ stands still, from its fifth frame on.
 from __future__ import annotations
 
 import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -33,6 +41,7 @@ from relume.faces.base import Box
 from relume.faces.search import iou
 from relume.image.color import luma
 from relume.image.darken import Camera, darken
+from relume.image.draw import panels
 from relume.image.exposure import mean_level
 from relume.metrics.quality import psnr
 from relume.photo import Array, Image, quantise, to_image
@@ -51,7 +60,23 @@ def as_a_clip(frames: Sequence[Array], level: float) -> list[Array]:
     return list(relume.enhance_frames(frames, brightness=level))
 
 
+def by_ffmpeg(frames: Sequence[Array], level: float) -> list[Array]:
+    grey = luma(to_image(frames[0]))
+    low, high = 0.1, 10.0
+    for _ in range(30):
+        gamma = (low * high) ** 0.5
+        low, high = (gamma, high) if float((grey ** (1 / gamma)).mean()) < level else (low, gamma)
+    height, width = frames[0].shape[:2]
+    raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "24")
+    filters = f"hqdn3d,deflicker,eq=gamma={gamma:.3f}"
+    command = ("ffmpeg", "-v", "error", *raw, "-i", "-", "-vf", filters, *raw, "-")
+    out = subprocess.run(command, input=np.stack(frames).tobytes(), capture_output=True, check=True)
+    return list(np.frombuffer(out.stdout, np.uint8).reshape(-1, height, width, 3))
+
+
 ARMS: dict[str, Relit] = {"frame by frame": frame_by_frame, "clip": as_a_clip}
+if shutil.which("ffmpeg"):
+    ARMS["ffmpeg"] = by_ffmpeg
 
 
 def read_clip(folder: Path, frames: int, size: float) -> list[Array]:
@@ -98,7 +123,22 @@ def fluctuation(frames: Sequence[Array]) -> float:
     return float(np.std(np.diff([255 * luma(to_image(frame)).mean() for frame in frames])))
 
 
-def clips(folders: Sequence[Path], exposures: Sequence[float], frames: int, size: float) -> None:
+def sheet(path: Path, rows: dict[str, Sequence[Array]]) -> None:
+    """Three frames of each arm below one another."""
+    count = len(next(iter(rows.values())))
+    shown = [count // 4, count // 2, count - 1]
+    columns = [to_image(np.vstack([frames[n] for n in shown])) for frames in rows.values()]
+    picture = panels(columns, list(rows), height_px=min(columns[0].shape[0], 900))
+    relume.Photo(picture).save(path, overwrite=True, quality=90)
+
+
+def clips(
+    folders: Sequence[Path],
+    exposures: Sequence[float],
+    frames: int,
+    size: float,
+    sheets: Path | None,
+) -> None:
     print(f"n = {len(folders)} clips of {frames} frames, size {size:g}, seed: the clip's number")
     columns = "PSNR, warping error, fluctuation, with flicker, static variance, ms a frame"
     print(f"  arm: {columns}")
@@ -111,9 +151,10 @@ def clips(folders: Sequence[Path], exposures: Sequence[float], frames: int, size
             flickering = dark_clip(bright, k, number, FLICKER)
             steady = fluctuation(bright)
             rows["bright"].append([np.inf, warping_error(bright, bright), steady, steady, 0, 0])
+            shown: dict[str, Sequence[Array]] = {"bright": bright, "dark": dark}
             for arm, relight in ARMS.items():
                 began = time.process_time()
-                result = relight(dark, level)
+                result = shown[arm] = relight(dark, level)
                 spent = 1000 * (time.process_time() - began) / len(dark)
                 signal = [
                     psnr(to_image(a), to_image(b)) for a, b in zip(result, bright, strict=True)
@@ -130,7 +171,10 @@ def clips(folders: Sequence[Path], exposures: Sequence[float], frames: int, size
                     ]
                 )
             ours, alone = rows["clip"][-1][0], rows["frame by frame"][-1][0]
-            print(f"    {folder.name}: k = {k:g}: {alone:.2f} -> {ours:.2f} dB", flush=True)
+            print(f"    {folder.name}: k = {k:g}: {alone:.2f} {ours - alone:+.2f} dB", flush=True)
+            if sheets is not None:
+                sheets.mkdir(parents=True, exist_ok=True)
+                sheet(sheets / f"{folder.name}-{k:g}.jpg", shown)
         for arm, measured in rows.items():
             mean = np.mean(measured, axis=0)
             print(f"  k = {k:<5g} {arm:15}" + "".join(f"{value:9.2f}" for value in mean))
@@ -182,13 +226,67 @@ def bursts(faces: Sequence[tuple[Image, Box]], exposures: Sequence[float], frame
             print(f"  k = {k:<6g} {arm:21} {found:.2f} / {signal:.2f} dB", flush=True)
 
 
+COST = """
+import resource, sys, time
+from pathlib import Path
+import cv2, numpy as np, relume
+from relume.enhancers.relume import RelumeEnhancer
+spent = 0.0
+infer = RelumeEnhancer._infer
+def timed(*given, **named):
+    global spent
+    began = time.perf_counter()
+    try:
+        return infer(*given, **named)
+    finally:
+        spent += time.perf_counter() - began
+RelumeEnhancer._infer = timed
+began, first = 0.0, 0.0
+def count(done, total):
+    global began, first
+    if done == 3:
+        began, first = time.perf_counter(), spent
+report = relume.enhance_video(sys.argv[1], sys.argv[2], progress=count)
+seconds, frames = time.perf_counter() - began, report.frames - 3
+memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(f"{frames / seconds:.1f} frames/s, network {1000 * (spent - first) / frames:.0f} ms of "
+      f"{1000 * seconds / frames:.0f} ms a frame, at most {memory:.0f} MB")
+"""
+
+
+def cost(sizes: Sequence[tuple[int, int]], frames: int) -> None:
+    """Relight a panning dark clip of noise and edges from file to file, in a process of its own."""
+    import av
+
+    for width, height in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder) / "dark.mp4", Path(folder) / "relit.mp4"
+            rng = np.random.default_rng(0)
+            cells = rng.random((height // 8, 2 * width // 8, 3), np.float32)
+            scene = cv2.resize(cells, (2 * width, height), interpolation=cv2.INTER_NEAREST)
+            with av.open(str(source), "w") as clip:
+                video = clip.add_stream("libx264", rate=25)
+                video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+                for n in range(frames):
+                    light = 0.08 * scene[:, 2 * n : 2 * n + width]
+                    noise = 0.01 * rng.standard_normal(light.shape, np.float32)
+                    dark = quantise(np.clip(light + noise, 0, 1), np.uint8)
+                    clip.mux(video.encode(av.VideoFrame.from_ndarray(dark, format="rgb24")))
+                clip.mux(video.encode(None))
+            command = (sys.executable, "-c", COST, str(source), str(target))
+            out = subprocess.run(command, capture_output=True, text=True, check=True)
+            print(f"  {width}x{height}, {frames} frames: {out.stdout.strip()}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path)
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("-n", type=int, default=5, help="clips or photographs")
     parser.add_argument("--step", type=int, default=4, help="take every so-manyeth")
-    parser.add_argument("--frames", type=int, help="of a clip (20) or burst (4)")
+    parser.add_argument("--frames", type=int, nargs="+", help="of a clip (20) or bursts (4)")
+    parser.add_argument("--sheets", type=Path, help="a folder for contact sheets of the clips")
+    parser.add_argument("--cost", action="store_true", help="speed and memory, file to file")
     parser.add_argument("--size", type=float, default=1.0, help="of the clips' frames")
     parser.add_argument("-k", type=float, nargs="+", help="linear exposures")
     options = parser.parse_args()
@@ -196,10 +294,14 @@ def main() -> None:
     if options.clips:
         folders = sorted(p for p in options.clips.iterdir() if p.is_dir())
         chosen = folders[:: options.step][: options.n]
-        clips(chosen, options.k or [0.03, 0.01], options.frames or 20, options.size)
+        frames = (options.frames or [20])[0]
+        clips(chosen, options.k or [0.03, 0.01], frames, options.size, options.sheets)
     if options.portraits:
         faces = portraits(options.portraits, options.n, options.step)
-        bursts(faces, options.k or [0.01, 0.003], options.frames or 4)
+        for frames in options.frames or [4]:
+            bursts(faces, options.k or [0.01, 0.003], frames)
+    if options.cost:
+        cost([(854, 480), (1920, 1080)], (options.frames or [60])[0])
 
 
 if __name__ == "__main__":

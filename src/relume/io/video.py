@@ -121,7 +121,7 @@ def convert_clip(
         try:
             with av.open(str(partial), "w", options=_muxing(target)) as out:
                 conversion.run(out, work, WRITTEN[target.suffix.lower()])
-        except OSError as error:  # also what PyAV raises
+        except (OSError, av.error.FFmpegError) as error:
             if error.errno in REASONS and error.errno != errno.ENOENT:
                 reason = REASONS[error.errno]
                 raise OutputError(f"cannot write {target}: {reason}") from error
@@ -142,7 +142,7 @@ def _opened(av: Any, source: Path) -> Any:
         raise UnreadableInput(f"{source} does not exist")
     try:
         clip = av.open(str(source), metadata_errors="replace")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, av.error.FFmpegError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnreadableInput(f"{source} is no clip that can be decoded: {reason}") from error
     if not clip.streams.video:
