@@ -30,7 +30,7 @@ def test_one_frame_is_a_clip_and_none_is_not(tmp_path: Path) -> None:
     assert cluster
     empty = tmp_path / "empty.mkv"  # a video stream without a picture
     empty.write_bytes(head)
-    with pytest.raises(UnreadableInput, match="no clip that can be decoded|holds no frame"):
+    with pytest.raises(UnreadableInput, match="no clip that can be decoded"):
         convert_clip(empty, tmp_path / "c.mp4", same)
     assert not (tmp_path / "c.mp4").exists()
 
