@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from relume.image import parallel
-from relume.image.detail import halve, relight_halved
+from relume.image.color import luma
+from relume.image.detail import halve, keep_lit_detail, relight_halved
 from relume.photo import Image
 
 
@@ -73,3 +74,54 @@ def test_a_large_photo_takes_little_more_than_its_result() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2.1 * image.nbytes
+
+
+def lit_wall(width: int = 200) -> Image:
+    """A lit wall with a texture, and the dark from column 120 on."""
+    rng = np.random.default_rng(4)
+    wall = np.full((120, width, 3), [0.6, 0.5, 0.3], np.float32)
+    wall *= 1 + 0.15 * np.sin(np.arange(width, dtype=np.float32) / 1.5)[None, :, None]
+    wall[:, 120:] = 0.02
+    return np.clip(wall + rng.normal(0, 0.004, wall.shape), 0, 1).astype(np.float32)
+
+
+def flattened(picture: Image) -> Image:
+    """The dark lifted, and half of all contrast lost."""
+    soft = cv2.blur(picture, (9, 9))
+    return np.asarray(0.3 + 0.6 * (soft + 0.5 * (picture - soft)), np.float32)
+
+
+def test_a_lit_texture_gets_its_contrast_back() -> None:
+    before = lit_wall()
+    after = flattened(before)
+    kept = keep_lit_detail(before, after.copy(), 1.0)
+    wall = np.s_[20:-20, 20:90]
+    old, lost, now = (luma(x)[wall].std() for x in (before, after, kept))
+    assert lost < 0.5 * old
+    assert now == pytest.approx(old, rel=0.1)
+    assert luma(kept)[wall].mean() == pytest.approx(luma(after)[wall].mean(), abs=0.01)
+    hues = [x / x.max(axis=2, keepdims=True) for x in (after, kept)]
+    np.testing.assert_allclose(*hues, atol=1e-5)
+
+
+def test_a_lit_texture_gets_no_rim_beside_the_dark() -> None:
+    before = lit_wall()
+    before[:, :120] = [0.6, 0.5, 0.3]
+    after = np.where(before > 0.1, before, np.float32(0.3))  # only the edge has lost contrast
+    kept = keep_lit_detail(before, after.copy(), 1.0)
+    assert np.abs(kept - after).max() < 0.02
+
+
+def test_the_dark_gets_no_noise_back() -> None:
+    noisy = np.random.default_rng(0).normal(0.06, 0.01, (90, 120, 3)).clip(0, 1)
+    after = np.full((90, 120, 3), 0.4, np.float32)
+    kept = keep_lit_detail(noisy.astype(np.float32), after.copy(), 1.0)
+    np.testing.assert_array_equal(kept, after)
+
+
+def test_detail_is_kept_in_blocks_as_in_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lit_wall()
+    whole = keep_lit_detail(before, flattened(before), 0.7)
+    monkeypatch.setattr("relume.image.parallel.BLOCK_VALUES", before.size // 7)
+    parts = keep_lit_detail(before, flattened(before), 0.7)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)

@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import luma
-from relume.image.exposure import bend_to, bent, gain_for, scale_to, smoothstep
+from relume.image.color import largest, luma
+from relume.image.exposure import bend, bend_to, gain_for, scale_to, smoothstep, smoothsteps
 from relume.image.filters import box_filter, downscale, guided_filter
 from relume.nets.sizes import GAMMA
 from relume.photo import Array, Image
@@ -50,6 +50,10 @@ FAR_BEYOND = (3.0, 8.0)
 """Light of lamps at one exposure for all, times white, from which the shoulder gets softer."""
 HEADROOM = 0.1
 """How far below white the softest shoulder holds what was dark, so that lamps stand out from it."""
+ROOM = 0.98
+"""Light that the brightest pixels of a lit texture may reach, so that it stays a texture."""
+TEXTURE = np.ones((9, 9), np.uint8)
+"""What is darker than its surroundings and smaller than this is texture (a lamp's veins)."""
 MOST_GAIN = 48.0
 """The most that shadows are lifted by: what lies lower is noise in any 8-bit photograph."""
 MOST_ASKED = 1000.0
@@ -167,7 +171,8 @@ class Metering:
         ``local`` in [0, 1] leads from the one factor ``overall`` to the curve of ``gain``.
         """
         height, width = image.shape[:2]
-        root = np.sqrt(largest(image))
+        brightest = largest(image)
+        root = np.sqrt(brightest)
         slope, offset = (
             cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR)
             for x in (self.slope, self.offset)
@@ -176,7 +181,11 @@ class Metering:
         root += offset
         np.maximum(root, 0, out=root)
         base = np.multiply(root, root, out=root)
-        return self.curve(base, gain, softness, overall=overall, local=local)
+        envelope = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, TEXTURE)
+        lift = self.curve(base, gain, softness, overall=overall, local=local)
+        room = ROOM / np.maximum(envelope, np.float32(1e-3))
+        limit = lift + np.float32(local) * (np.maximum(room, np.minimum(lift, 1)) - lift)
+        return np.asarray(np.minimum(lift, limit), np.float32)
 
     def curve(
         self, base: Image, gain: float, softness: float, *, overall: float, local: float
@@ -211,10 +220,11 @@ class Metering:
         would; the network is off by a few percent.
         """
         height, width = self.weight.shape
-        grey = luma(downscale(picture, width, height))
+        small = downscale(picture, width, height)
+        grey, most = luma(small), largest(small)
         if by_factor:
             return scale_to(picture, level, self._scaled_mean(grey))
-        return bend_to(picture, level, lambda gain: self._mean(bent(grey, gain)))
+        return bend_to(picture, level, lambda gain: self._mean(grey * bend(most, gain)))
 
     def crop(self, image: Image) -> Image:
         """The part of the photo that holds all that counts."""
@@ -230,12 +240,6 @@ class Metering:
     def _mean(self, grey: Image) -> float:
         total = float(self.weight.sum())
         return float((self.weight * grey).sum()) / total if total > 0 else float(grey.mean())
-
-
-def largest(image: Image) -> Image:
-    """(H, W): the largest channel of each pixel; a coloured lamp is as bright as that."""
-    red, green, blue = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def check_stops(exposure: Array) -> Image:
@@ -288,7 +292,7 @@ def meter(image: Image) -> Metering:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = downscale(image, *size)
     root, grey = np.sqrt(np.maximum(largest(small), 0)), luma(small)
-    weight = 1 - _smoothsteps(_flat_share(image, size), *MOSTLY_FLAT)
+    weight = 1 - smoothsteps(_flat_share(image, size), *MOSTLY_FLAT)
     # half of a cell at the border of a frame may be the frame
     inner = np.asarray(cv2.erode(weight, np.ones((3, 3), np.uint8)), np.float32)
     weight = inner if inner.sum() > 0.25 * weight.sum() else weight
@@ -324,7 +328,7 @@ def meter(image: Image) -> Metering:
 def network_share(factor: Image) -> Image:
     """(H, W) in [0, 1]: how much of a place is the network's, by the stops it is lifted."""
     stops = np.float32(GAMMA) * np.log2(np.maximum(factor, np.float32(1e-6)))
-    return _smoothsteps(stops, LEFT_ALONE, RELIT)
+    return smoothsteps(stops, LEFT_ALONE, RELIT)
 
 
 def expose_directly(image: Image, factor: Image) -> Image:
@@ -359,9 +363,3 @@ def _content(weight: Image) -> tuple[float, float, float, float]:
         float(columns[-1] + 1) / width,
         float(rows[-1] + 1) / height,
     )
-
-
-def _smoothsteps(x: Image, low: float, high: float) -> Image:
-    """0 up to ``low``, 1 from ``high`` on, smooth between, of every value."""
-    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

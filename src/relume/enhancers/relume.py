@@ -29,7 +29,7 @@ from relume.enhancers.metering import (
 )
 from relume.enhancers.priority import Find, priority_stops
 from relume.image.color import luma
-from relume.image.detail import relight_halved
+from relume.image.detail import keep_lit_detail, relight_halved
 from relume.image.exposure import mean_level, scale_to, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
@@ -211,7 +211,10 @@ class RelumeEnhancer:
             relit[rows] = direct
 
         for_row_blocks(blend, relit)
-        return reading.match(relit, expected) if expected else relit
+        if expected:
+            relit = reading.match(relit, expected)
+        kept = self.local * reading.lit if self.protect_lit else 0.0
+        return keep_lit_detail(image, relit, kept) if kept else relit
 
     def _infer(
         self,

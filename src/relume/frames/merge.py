@@ -12,8 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume.enhancers.metering import largest
-from relume.image.color import luma
+from relume.image.color import largest, luma
 from relume.photo import Array, Image
 
 FINE_PX, COARSE_PX = 5, 15

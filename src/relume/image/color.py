@@ -43,6 +43,12 @@ def luma(image: Image) -> Image:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
 
 
+def largest(image: Image) -> Image:
+    """(H, W): the largest channel of each pixel; a coloured lamp is as bright as that."""
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
+
+
 def rgb_to_ycbcr(image: Image) -> Image:
     """Luma and two colour differences around 0.5 (full range, as in JPEG: ITU T.871)."""
     return np.asarray(cv2.transform(image, TO_YCBCR), np.float32)

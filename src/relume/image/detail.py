@@ -1,9 +1,13 @@
-"""Full-size results from half-size ones: fine detail carried over, the noise in it left behind.
+"""Detail of the photo's own that a result should have: of its finest scale, and of its lit places.
+
+Full-size results from half-size ones: fine detail carried over, the noise in it left behind.
 
 A large photo costs a network more than its finest scale is worth: in the dark that scale is
 mostly noise. So the network sees half the size, and what a half-size picture cannot hold, the
 photo's own finest luma detail, is added again, multiplied as the network multiplied contrast at
 that point, and shrunk where it does not rise above the noise.
+
+And what was lit needs no relighting: its local contrast stays what it was.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from relume.image.color import luma
-from relume.image.exposure import subsample_step
+from relume.image.color import largest, luma
+from relume.image.exposure import smoothsteps, subsample_step
 from relume.image.filters import box_filter, gaussian_blur
 from relume.image.parallel import for_row_blocks, free_memory, row_blocks
 from relume.photo import Image
@@ -33,6 +37,15 @@ WINDOW_REACH_PX = 8
 """More than the 6 px that the Gaussian window of the energy sees to each side."""
 REACH_PX = WINDOW_REACH_PX // 2 + 2
 """Half-size rows that a full-size one needs to each side: that window's, and enlargement's."""
+
+LIT = (0.1, 0.3)
+"""Luma around a place from which it counts as lit, and counts in full."""
+BESIDE_DARK = (0.03, 0.1)
+"""The same for the darkest place in reach: at a lamp's edge nothing is added, so no rim."""
+CONTRAST_PX, BASE_PX = 9, 25
+"""Windows in which contrast is compared, and whose mean is what detail stands out from."""
+LOST = 1 / 12
+"""Share of its contrast by which a place must fall short for all of its detail to come back."""
 
 
 def halve(image: Image) -> Image:
@@ -164,3 +177,56 @@ def _slope(before: Image, after: Image) -> Image:
 
 def _wiener_share(energy: Image, noise: float) -> Image:
     return np.asarray(np.maximum(energy - np.float32(noise), 0) / (energy + np.float32(1e-9)))
+
+
+def keep_lit_detail(before: Image, after: Image, strength: float) -> Image:
+    """``after`` in [0, 1], changed in place: lit places keep the local contrast of ``before``.
+
+    With y the luma, d = y - (its mean in 25 x 25 px) and w in [0, ``strength``] the share by which
+    a place is lit and its contrast (standard deviation in 9 x 9 px) fell short, luma becomes
+
+        y(after) + w (d(before) - d(after)),
+
+    never darker than both pictures and never beyond white; hues stay. Where nothing is lit, or no
+    contrast was lost, nothing changes.
+    """
+    ratios = np.ones(before.shape[:2], np.float32)
+    reach = BASE_PX // 2 + CONTRAST_PX
+
+    def measure(rows: slice) -> None:
+        top, bottom, _ = rows.indices(len(before))
+        around = slice(max(0, top - reach), bottom + reach)
+        ratio = _detail_ratio(luma(before[around]), after[around], strength)
+        if ratio is not None:
+            ratios[rows] = ratio[top - around.start :][: bottom - top]
+
+    def apply(rows: slice) -> None:
+        after[rows] *= ratios[rows][:, :, None]
+
+    for_row_blocks(measure, before)
+    for_row_blocks(apply, before)
+    return after
+
+
+def _detail_ratio(old: Image, after: Image, strength: float) -> Image | None:
+    """What the values of ``after`` are multiplied with, or None where nothing is lit."""
+    mean, contrast = _contrast(old)
+    if mean.max() <= LIT[0]:
+        return None
+    new = luma(after)
+    now = _contrast(new)[1]
+    darkest = cv2.erode(mean, np.ones((BASE_PX, BASE_PX), np.uint8))
+    share = smoothsteps(mean, *LIT) * smoothsteps(darkest, *BESIDE_DARK) * np.float32(strength)
+    lost = (contrast - now) / np.maximum(contrast, np.float32(1e-3))
+    share *= np.clip(lost / np.float32(LOST), 0, 1)
+    lacking = box_filter(new, BASE_PX // 2) - box_filter(old, BASE_PX // 2) + old - new
+    wanted = np.clip(new + share * lacking, np.minimum(old, new), 1)
+    ratio = wanted / np.maximum(new, np.float32(1e-3))
+    room = 1 / np.maximum(largest(after), np.float32(1e-3))
+    return np.asarray(np.minimum(ratio, np.maximum(room, 1)), np.float32)
+
+
+def _contrast(plane: Image) -> tuple[Image, Image]:
+    """The mean and the standard deviation of a plane in windows of 9 x 9 px."""
+    mean, square = (box_filter(x, CONTRAST_PX // 2) for x in (plane, plane * plane))
+    return mean, np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)

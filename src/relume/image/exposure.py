@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import REC601, linear_to_srgb, luma, srgb_to_linear
+from relume.image.color import REC601, largest, linear_to_srgb, luma, srgb_to_linear
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks, map_row_blocks
 from relume.photo import Image
@@ -102,24 +102,24 @@ def scale_to(picture: Image, level: float, mean_at: Callable[[float], float]) ->
 
 
 def bend_to(picture: Image, level: float, mean_at: Callable[[float], float]) -> Image:
-    """``picture`` in [0, 1], bent in place to meet ``level``: black, white and every order stay.
+    """``picture`` in [0, 1], bent in place to meet ``level``: black, white, order and hues stay.
 
-    Its odds v / (1 - v) are multiplied; ``mean_at`` is its mean level with that factor.
+    ``mean_at`` is its mean level with each pixel times the :func:`bend` of its largest channel.
     """
     if is_met(mean_at(1), level):
         return picture
     gain = gain_for(mean_at, level, most=MOST_ODDS)
 
-    def bend(rows: slice) -> None:
-        picture[rows] = bent(picture[rows], gain)
+    def draw(rows: slice) -> None:
+        picture[rows] *= bend(largest(picture[rows]), gain)[:, :, None]
 
-    for_row_blocks(bend, picture)
+    for_row_blocks(draw, picture)
     return picture
 
 
-def bent(values: Image, gain: float) -> Image:
-    """Values in [0, 1] with their odds times ``gain``."""
-    return np.asarray(np.float32(gain) * values / (1 + np.float32(gain - 1) * values), np.float32)
+def bend(values: Image, gain: float) -> Image:
+    """What values in [0, 1] are multiplied with for their odds v / (1 - v) to be ``gain`` times."""
+    return np.asarray(np.float32(gain) / (1 + np.float32(gain - 1) * values), np.float32)
 
 
 def is_met(mean: float, level: float) -> bool:
@@ -245,3 +245,9 @@ def smoothstep(x: float, low: float, high: float) -> float:
     """0 up to ``low``, 1 from ``high`` on, smooth between."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
+
+
+def smoothsteps(x: Image, low: float, high: float) -> Image:
+    """0 up to ``low``, 1 from ``high`` on, smooth between, of every value."""
+    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
