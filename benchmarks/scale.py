@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,7 +22,8 @@ from PIL import Image
 from relume.catalog import Value
 from relume.cli.enhance import Relighting
 from relume.cli.jobs import Job
-from relume.cli.writing import Writer
+from relume.cli.tables import PHOTOS, Rows
+from relume.cli.writing import Row, Writer
 from relume.cluster import connect
 from relume.executor import Executor, Local
 
@@ -53,6 +53,18 @@ def measure(on: Executor, method: str, photos: list[Path], out: Path) -> tuple[f
     return at[0] - began, (len(at) - 1 - half) / (at[-1] - at[half])
 
 
+def table_us(file: Path, number: int = 20_000) -> float:
+    """Microseconds a photograph to keep its row and to make the file of all of them."""
+    line = Row(levels=(0.05, 0.35), seconds=0.1).line("x", "out/x")
+    names = [f"photos/{n:06}.jpg" for n in range(number)]
+    began = time.perf_counter()
+    with Rows(str(file), PHOTOS, overwrite=False, go_on=False) as rows:
+        for name in names:
+            rows.add({**line, "photo": name})
+        rows.finish(names)
+    return (time.perf_counter() - began) / number * 1e6
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=200)
@@ -62,23 +74,31 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
-    ways = {"processes": Local(given.workers), "ray": connect("ray", workers=given.workers)}
+    many = given.workers
+    ways: dict[str, Executor] = {f"{n} on ray": connect("ray", workers=n) for n in (1, many)}
+    ways = {f"{many} processes": Local(many)} | ways
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photos(Path(folder), given.photos, width, height)
         for _ in range(given.rounds):
             for name, on in ways.items():
                 results[name].append(measure(on, given.method, photos, Path(folder) / name))
-        same = all(
-            (Path(folder) / "processes" / p.name).read_bytes()
-            == (Path(folder) / "ray" / p.name).read_bytes()
-            for p in photos
-        )
+        made = [[(Path(folder) / name / p.name).read_bytes() for name in ways] for p in photos]
+        tables = {kind: table_us(Path(folder) / f"rows.{kind}") for kind in ("jsonl", "parquet")}
+    print(f"{len(photos)} photographs of {given.size}, {given.method}; medians of {given.rounds}")
+    plain = [rate for _, rate in results[f"{many} processes"]]
     for name, values in results.items():
-        start, rate = (statistics.median(column) for column in zip(*values, strict=True))
-        sys.stdout.write(f"{name:<10} first result after {start:5.1f} s, then {rate:6.2f}/s\n")
+        starts, rates = zip(*values, strict=True)
+        share = statistics.median(a / b for a, b in zip(rates, plain, strict=True))
+        print(
+            f"{name:<12} first result after {statistics.median(starts):5.1f} s, then "
+            f"{statistics.median(rates):7.2f}/s, {share:.2f} of the processes' in the same round"
+        )
+    for kind, us in tables.items():
+        print(f"rows as {kind}: {us:.0f} us a photograph")
     driver = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(f"outputs the same: {same}; driver at most {driver:.0f} MB\n")
+    same = all(len(set(one)) == 1 for one in made)
+    print(f"outputs the same: {same}; this process at most {driver:.0f} MB")
 
 
 if __name__ == "__main__":

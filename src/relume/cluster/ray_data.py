@@ -121,8 +121,10 @@ def batches(
     from ray.data import ActorPoolStrategy, DataContext
 
     DataContext.get_current().enable_progress_bars = False  # the command has its own
-    actors = min(len(rows), workers or int(ray.cluster_resources().get("CPU", 1)))
-    blocks = -(-len(rows) // max(1, min(MOST_A_BLOCK, len(rows) // (4 * actors))))
+    # a cluster that grows with the work may have no core yet
+    cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    actors = min(len(rows), workers or cpus)
+    blocks = -(-len(rows) // max(1, min(MOST_A_BLOCK, len(rows) // (8 * actors))))
     journal = ray.remote(Journal).options(num_cpus=0).remote()
     done = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
         Actor,
