@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,26 @@ def test_what_lies_there_is_found_and_planned() -> None:
         jobs.here([folder])
 
 
+def test_no_credentials_for_gs_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fsspec", reason="needs fsspec: pip install 'relume[remote]'")
+
+    class DefaultCredentialsError(Exception):
+        """As google.auth has it."""
+
+    def default() -> None:
+        raise DefaultCredentialsError("Your default credentials were not found. To set up ...")
+
+    auth = types.ModuleType("google.auth")
+    monkeypatch.setattr(auth, "default", default, raising=False)
+    google = types.ModuleType("google")
+    monkeypatch.setattr(google, "auth", auth, raising=False)
+    monkeypatch.setitem(sys.modules, "google", google)
+    monkeypatch.setitem(sys.modules, "google.auth", auth)
+    monkeypatch.setitem(places.STORES, "gs", "json")  # as if it were installed
+    with pytest.raises(UnreadableInput, match="gs://b/x: no credentials; run 'gcloud auth"):
+        Place("gs://b/x").files()
+
+
 def test_nothing_is_written_where_each_file_is_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(places.STORES, "hf", "json")  # as if it were installed
     picture = jobs.Picture(Path("a.jpg"), Path("a.jpg"))
@@ -182,7 +203,7 @@ def test_what_is_wrong_there_is_one_line(s3: str, tmp_path: Path) -> None:
         (
             ("s3://photos/x", "-o", "out/"),
             none,
-            "cannot list s3://photos/x: no credentials; set them",
+            "cannot list s3://photos/x: no credentials; set AWS_ACCESS_KEY_ID",
         ),
         (
             ("s3://photos/x", "-o", "out/"),

@@ -8,6 +8,8 @@ whole or not at all by itself: no temporary names are needed.
 from __future__ import annotations
 
 import functools
+import logging
+import os
 import posixpath
 import re
 from collections.abc import Iterator
@@ -26,6 +28,12 @@ READ_ONLY = {"hf": "each file would be a commit of its own; write elsewhere and 
 """Stores that nothing is written to, and why."""
 
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
+CREDENTIALS = {
+    "s3": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws configure'",
+    "gs": "run 'gcloud auth application-default login', or set GOOGLE_APPLICATION_CREDENTIALS",
+}
+"""What to do where there are none."""
+
 UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ClientConnectorError")
 """Names of exceptions of packages that need not be installed here."""
 
@@ -200,6 +208,13 @@ def check_writable(place: Place) -> None:
 def _store(scheme: str) -> Any:
     import fsspec
 
+    for talker in ("gcsfs", "s3fs", "fsspec"):  # whatever fails is told by who asked
+        logging.getLogger(talker).setLevel(logging.CRITICAL)
+    told = "token" in fsspec.config.conf.get("gs", {})  # FSSPEC_GS_TOKEN=anon: public buckets
+    if scheme == "gs" and not told and not os.environ.get("STORAGE_EMULATOR_HOST"):
+        import google.auth
+
+        google.auth.default()  # or gcsfs asks without any, again and again
     return fsspec.filesystem(scheme, use_listings_cache=False)
 
 
@@ -217,8 +232,7 @@ def _told(place: Place, verb: str, kind: type[UnreadableInput | OutputError]) ->
         if isinstance(error, FileNotFoundError):
             reason = "the bucket does not exist" if "bucket" in words else "it does not exist"
         elif name in NO_CREDENTIALS:
-            reason = "no credentials; set them as the store's own tools have them (for s3:// "
-            reason += "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or 'aws configure')"
+            reason = f"no credentials; {CREDENTIALS.get(place.scheme, 'log in with its own tool')}"
         elif isinstance(error, PermissionError):
             reason = f"no permission ({words})"
         elif name in UNREACHABLE:
