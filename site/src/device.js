@@ -4,9 +4,10 @@
 /* global YUNET, MENU -- put in by the build */
 
 const PATIENCE_MS = 300; // for a job to stop by itself; then its worker is ended
+const NEEDED = ["WebAssembly", "OffscreenCanvas", "createImageBitmap", "DecompressionStream"];
 const RAM_MP = [[2, 12], [4, 24]]; // GB of memory that a browser tells of, megapixels it takes then
 
-const asked = new URLSearchParams(location.search); // ?engine=wasm, ?threads=1: to measure and to test
+const asked = new URLSearchParams(location.search); // ?engine=wasm, ?threads=1, ?most=12 (megapixels): to measure and to test
 
 class Device extends EventTarget {
   constructor() {
@@ -22,6 +23,11 @@ class Device extends EventTarget {
   // Once; what is asked before is asked then.
   start() {
     if (this.worker) return;
+    const lacking = NEEDED.filter((name) => !(name in self));
+    if (lacking.length) {
+      this.hear({ failed: `This browser lacks what relume needs to work on the device: ${lacking.join(", ")}. A newer one has it.` });
+      return;
+    }
     this.worker = new Worker(new URL("worker.js", document.baseURI), { type: "module" });
     this.worker.addEventListener("message", ({ data }) => this.hear(data));
     this.worker.addEventListener("error", (event) => this.hear({ failed: event.message || "the page's worker did not start" }));
@@ -67,9 +73,13 @@ class Device extends EventTarget {
 
   // One job after the other: a device has one engine.
   ask(message, signal) {
-    if (this.failure) this.restart(); // the network did not arrive: with every photo it is tried again
-    this.failure = null;
+    if (this.failure) { // with every photo it is tried again
+      this.failure = null;
+      this.worker?.terminate();
+      this.worker = null;
+    }
     this.start();
+    if (this.failure) return Promise.reject(new Error(this.failure));
     return new Promise((resolve, reject) => {
       const job = { id: this.count++, message, resolve, reject };
       const stop = () => {
@@ -148,11 +158,12 @@ class Device extends EventTarget {
 
 function mostMegapixels() {
   const limit = RAM_MP.find(([gigabytes]) => (navigator.deviceMemory ?? 8) <= gigabytes);
-  return Math.min(limit?.[1] ?? Infinity, MENU.limits.megapixels);
+  return Math.min(Number(asked.get("most")) || Infinity, limit?.[1] ?? Infinity, MENU.limits.megapixels);
 }
 
 // A browser that cannot write a type gives a PNG in its place.
 async function writable(formats) {
+  if (!self.OffscreenCanvas) return formats;
   const written = await Promise.all(formats.map(async (format) => {
     const board = new OffscreenCanvas(1, 1);
     board.getContext("2d");

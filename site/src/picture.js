@@ -49,8 +49,9 @@ export async function decode(file, most) {
 function refuseLarge(file, { width, height }, most) {
   const megapixels = (width * height) / 1e6;
   if (megapixels <= most * 1.02) return;
-  throw new Refused(`${file.name}: ${width} × ${height} are ${Math.round(megapixels)} megapixels, too large for this device.`,
-    { smaller: megapixels < 4 * most ? Math.floor(most / 2) : null });
+  const told = megapixels < 10 ? megapixels.toFixed(1) : Math.round(megapixels);
+  throw new Refused(`${file.name}: ${width} × ${height} are ${told} megapixels, too large for this device.`,
+    { smaller: megapixels < 4 * most ? most / 2 : null });
 }
 
 const canvas = (width, height) => new OffscreenCanvas(width, height);

@@ -16,7 +16,7 @@ const PROGRAM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goo
 const PYTHON = process.env.PYTHON ?? "python3";
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
-export const TIMEOUT_MS = 120_000; // a busy machine is no error
+export const TIMEOUT_MS = 60_000; // a busy machine is no error
 
 // Why the tests cannot run here, or false.
 export const skip = !PROGRAM ? "needs Chromium (apt-get install chromium)"
@@ -43,9 +43,9 @@ export function serveSite({ folder, change = async (_, bytes) => bytes, ...optio
 }
 
 // A page of the site. What leaves the origin, and what the page complains of, is told.
-export async function openPage(browser, url, { viewport = DESKTOP, query = "", ...options } = {}) {
+export async function openPage(browser, url, { viewport = DESKTOP, query = "", patience = TIMEOUT_MS, ...options } = {}) {
   const context = await browser.newContext({ viewport, acceptDownloads: true, ...options });
-  context.setDefaultTimeout(TIMEOUT_MS);
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const told = { outside: [], complaints: [] };
   context.on("request", (request) => {

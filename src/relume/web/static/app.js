@@ -189,7 +189,7 @@ async function refresh() {
     await fillLevels(exposure ? NaN : result.after, signal);
     await showFaces();
   } catch (error) {
-    fail(error);
+    fail(Object.assign(error, { file: photo.file }));
     if (!signal.aborted && byId("after-label").textContent !== "After") {
       viewer.showNothing(); // what was there belongs to other settings
       viewer.name("No result");

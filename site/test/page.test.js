@@ -1,0 +1,240 @@
+// The page on the visitor's own device, in a real browser.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { DESKTOP, PHONE, isRelit, launch, openPage, serveSite, skip } from "./browser.js";
+import { jpegWithExif, pngHeader, SAMPLE } from "./files.js";
+
+const AXE = join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js");
+let [site, browser] = [];
+
+before(async () => {
+  if (skip) return;
+  site = await serveSite();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  site?.server.close();
+});
+
+const give = (page, name, buffer, mimeType = "image/jpeg", id = "#file") => page.setInputFiles(id, { name, mimeType, buffer });
+const alertText = async (page) => {
+  await page.waitForSelector("#alert:not([hidden])");
+  return page.textContent("#alert-text");
+};
+
+// What no page may do, whatever it was asked for.
+async function isQuiet({ page, context, told }) {
+  assert.deepEqual(told.outside, [], "a request left the origin");
+  assert.deepEqual(told.complaints, []);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth), "it scrolls sideways");
+  await context.close();
+}
+
+for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE })) {
+  test(`${name}: a photo is relit, painted on, searched and saved, and nothing leaves the device`, { skip }, async () => {
+    const opened = await openPage(browser, site.url, { viewport, hasTouch: viewport === PHONE });
+    const { page } = opened;
+    assert.match(await page.innerText(".promise"), /stays on this device/);
+    await give(page, "our night.jpg", jpegWithExif(SAMPLE, { orientation: 6, make: "a camera" }));
+    await isRelit(page);
+    assert.match(await page.textContent("#facts"), /^our night\.jpg · brightness 0\.\d+ → 0\.\d+ · relume in /);
+    await page.waitForFunction(() => document.querySelectorAll("#levels img").length === 3);
+
+    await page.click("#paint");
+    await page.focus("#paint-layer");
+    await page.keyboard.press("Space");
+    await page.waitForFunction(() => document.querySelector(".paint-layer").classList.contains("answered"));
+    await isRelit(page);
+    await page.click("#paint");
+
+    await page.check("#faces");
+    const summary = page.locator("#faces-summary");
+    if (await page.isEnabled("#faces")) await page.waitForFunction(() => document.querySelectorAll("#boxes-after .face").length === 1);
+    assert.match(await summary.textContent(), /1 face/);
+
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
+    assert.equal(download.suggestedFilename(), "our night.relume.jpg");
+    const saved = readFileSync(await download.path());
+    assert.ok(saved.includes("a camera"), "its EXIF is lost");
+    assert.equal(saved.readUInt16LE(saved.indexOf("II*\0") + 18), 1, "it says that it is to be turned");
+    await isQuiet(opened);
+  });
+
+  test(`${name}: no violations by axe, in both themes`, { skip }, async () => {
+    const opened = await openPage(browser, site.url, { viewport, bypassCSP: true });
+    const { page } = opened;
+    const check = async (state) => {
+      await page.addScriptTag({ path: AXE });
+      const found = await page.evaluate(async () => (await self.axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html)}`));
+      assert.deepEqual(found, [], state);
+    };
+    await check("welcome");
+    await give(page, "a.jpg", SAMPLE);
+    await isRelit(page);
+    await check("photo");
+    await page.click("#theme");
+    await check("light theme");
+    await isQuiet(opened);
+  });
+}
+
+test("offline after the first visit", { skip }, async () => {
+  const own = await serveSite();
+  const { page, context } = await openPage(browser, own.url);
+  await page.waitForFunction(async () => (await navigator.serviceWorker.ready).active.state === "activated");
+  own.server.closeAllConnections();
+  await new Promise((resolve) => { own.server.close(resolve); });
+  await page.goto(own.url);
+  await page.waitForSelector("html[data-network]");
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+  await context.close();
+});
+
+test("without service workers it works on one thread, and says nothing about it", { skip }, async () => {
+  const opened = await openPage(browser, site.url, { serviceWorkers: "block" });
+  const { page } = opened;
+  assert.equal(await page.getAttribute("html", "data-threads"), "1");
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  opened.told.complaints.splice(0); // the browser's own word about blocking them
+  await isQuiet(opened);
+});
+
+test("weights that are damaged on the way are fetched again; those that stay so are not used", { skip }, async () => {
+  let [damaged, always] = [0, false];
+  const change = async (file, bytes) => {
+    if (!file.startsWith("/picture-") || (damaged && !always)) return bytes;
+    damaged += 1;
+    return Buffer.from(bytes).fill(7, 1000, 1100);
+  };
+  const own = await serveSite({ change });
+  const opened = await openPage(browser, own.url);
+  assert.equal(damaged, 1);
+  await isQuiet(opened);
+  always = true;
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(own.url);
+  assert.match(await alertText(page), /did not arrive .*damaged on the way/);
+  always = false; // and the next photo tries again
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  await context.close();
+  own.server.close();
+});
+
+test("a full storage is no error", { skip }, async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: site.url.slice(0, -1), quotaSize: 100_000 });
+  await page.goto(site.url);
+  await page.waitForSelector("html[data-network]");
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  await context.close();
+});
+
+test("a new version is offered, and taken only when it is asked for", { skip }, async () => {
+  let news = "";
+  const change = async (file, bytes) => (file === "/sw.js" ? `${bytes}//${news}`.replace("relume-page-", `relume-page-${news}`) : bytes);
+  const own = await serveSite({ change });
+  const opened = await openPage(browser, own.url);
+  const { page } = opened;
+  assert.equal(await page.isHidden("#update"), true);
+  news = "next-";
+  await page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+  await page.waitForSelector("#update:not([hidden])");
+  await Promise.all([page.waitForEvent("load"), page.click("#update-now")]);
+  await page.waitForSelector("html[data-network]");
+  assert.ok((await page.evaluate(() => caches.keys())).some((key) => key.startsWith("relume-page-next-")));
+  await isQuiet(opened);
+  own.server.close();
+});
+
+const HOSTILE = {
+  "text.jpg": [Buffer.from("not a picture at all"), /^text\.jpg: not a picture that a browser reads/],
+  "empty.jpg": [Buffer.alloc(0), /^empty\.jpg: the file is empty/],
+  "huge.png": [pngHeader(20000, 20000), /^huge\.png: 20000 × 20000 are 400 megapixels, too large for this device/],
+  "scan.tif": [Buffer.from("II*\0........"), /^scan\.tif: TIFF and camera raw are not read in a browser/],
+  "phone.heic": [Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic"), /^phone\.heic: this browser cannot read HEIC; save it as JPEG/],
+  "clip.jpg": [Buffer.from("\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), /^clip\.jpg: a clip, .* relume enhance clip\.jpg/],
+};
+
+test("what cannot be relit says why, and leaves the photo before it where it is", { skip }, async (context) => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  for (const [name, [bytes, sentence]] of Object.entries(HOSTILE)) {
+    await context.test(name, async () => {
+      await give(page, name, bytes);
+      assert.match(await alertText(page), sentence);
+      assert.match(await page.textContent("#facts"), /^a\.jpg/);
+      await page.keyboard.press("Escape");
+    });
+  }
+  await give(page, "cut.jpg", SAMPLE.subarray(0, SAMPLE.length >> 1)); // the browser shows its upper half
+  assert.match(await alertText(page), /^cut\.jpg: the file is damaged, or cut off/);
+  await page.keyboard.press("Escape");
+  await give(page, "clip.mp4", Buffer.from("...."), "video/mp4");
+  assert.match(await alertText(page), /is a clip, .* relume enhance "clip\.mp4"/);
+  await isQuiet(opened);
+});
+
+test("a photo too large for the device is offered smaller", { skip }, async () => {
+  const opened = await openPage(browser, site.url, { query: "?most=0.2" });
+  const { page } = opened;
+  await give(page, "a.jpg", SAMPLE);
+  assert.match(await alertText(page), /^a\.jpg: 512 × 512 are 0\.3 megapixels, too large for this device/);
+  await page.click("#alert-smaller");
+  await isRelit(page);
+  assert.match(await page.textContent("#facts"), /31\d × 31\d, 0\.1 MP/);
+  await isQuiet(opened);
+});
+
+test("a job that is cancelled ends, and the next one starts", { skip }, async () => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  const large = await page.evaluate(async () => { // 3 megapixels: long enough to be caught at it
+    const board = new OffscreenCanvas(2000, 1500);
+    board.getContext("2d").fillStyle = "#123";
+    board.getContext("2d").fillRect(0, 0, 1500, 1500);
+    return Array.from(new Uint8Array(await (await board.convertToBlob({ type: "image/jpeg" })).arrayBuffer()));
+  });
+  await give(page, "large.jpg", Buffer.from(large));
+  await page.waitForSelector("#progress:not([hidden])");
+  await page.click("#cancel");
+  await page.waitForFunction(() => document.getElementById("progress-text").textContent === "Stopped");
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  assert.match(await page.textContent("#facts"), /^a\.jpg/);
+  await isQuiet(opened);
+});
+
+test("an album is relit one by one, and saved together", { skip }, async () => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  await page.setInputFiles("#file", ["a", "b"].map((name) => ({ name: `${name}.jpg`, mimeType: "image/jpeg", buffer: SAMPLE })));
+  await page.click("#album-start");
+  await page.waitForFunction(() => document.getElementById("album-status").textContent === "2 of 2 relit");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#album-save")]);
+  assert.equal(download.suggestedFilename(), "relume.zip");
+  await isQuiet(opened);
+});
+
+test("the policy of the page allows no inline script and no other address", { skip }, () => {
+  const html = readFileSync(join(import.meta.dirname, "..", "dist", "index.html"), "utf8");
+  const policy = /Content-Security-Policy" content="([^"]+)"/.exec(html)[1];
+  assert.match(policy, /default-src 'none'/);
+  assert.match(policy, /script-src 'self' 'wasm-unsafe-eval';/);
+  assert.match(policy, /connect-src 'self';/);
+  assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval'? '?unsafe|https?:|\*/);
+  assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)|\son\w+=|\sstyle=|https?:\/\/(?!www\.w3\.org)/);
+});
