@@ -150,6 +150,7 @@ class Device extends EventTarget {
     const options = {
       method: entry.name, parameters, strength: number("strength", 1), brightness: number("brightness"),
       local: number("local"), protectLit: given.protect_lit !== "false",
+      exposeFor: given.expose_for ?? "auto",
       stops: exposure && { width: exposure.width, height: exposure.height, data: Float32Array.from(exposure.stops) },
     };
     return { options, format: given.format ?? "", quality: number("quality") };

@@ -17,9 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pil
 
+from relume import cli as sample
+from relume import weights
 from relume.engine import Runtime
 from relume.enhancers import enhance
 from relume.enhancers.registry import methods
+from relume.faces.exposure import face_finder
 from relume.image.darken import darken
 from relume.io import decode
 from relume.photo import quantise
@@ -54,6 +57,14 @@ def file(pixels: Pixels, kind: str = "png", **options: Any) -> bytes:
     buffer = io.BytesIO()
     Pil.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def against_the_light() -> Pixels:
+    """The demo's dark portrait beside a bright window."""
+    portrait = np.array(Pil.open(Path(sample.__file__).with_name("sample.jpg")))
+    portrait[:, :170] = scene(170, 512, seed=10, light=1.0)
+    portrait[:, 400:] = scene(112, 512, seed=11, light=1.0)
+    return portrait
 
 
 def turned(orientation: int) -> Any:
@@ -99,6 +110,9 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         file(scene(1001, 667, seed=7, window=0.8)),
         {"parameters": {"half_above_mp": 0.3}},
     )
+    if weights.is_here("yunet"):
+        yield "face.png", file(against_the_light()), {"exposeFor": "faces"}
+        yield "face-asked.png", file(against_the_light()), {"exposeFor": "faces", "brightness": 0.3}
     yield "tiles.png", file(scene(1800, 300, seed=8)), {}
     yield "large.jpg", file(scene(4000, 3000, seed=9, window=0.8), "jpeg", quality=92), {}
 
@@ -113,8 +127,10 @@ def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
         given["exposure"] = np.array(map_["data"], np.float32).reshape(
             map_["height"], map_["width"]
         )
+    for_faces = options.get("exposeFor") == "faces"
     relit = enhance(
         photo,
+        find=face_finder("faces") if for_faces else None,
         method=method,
         protect_lit=options.get("protectLit", True),
         parameters=options.get("parameters"),

@@ -46,7 +46,7 @@ async function startWorker(defaults) {
     const blob = await (await fetch(`fixtures/${name}`)).blob();
     const wanted = new Uint8Array(await (await fetch(`fixtures/${name}.rgba`)).arrayBuffer());
     const stops = given.stops && { ...given.stops, data: Float32Array.from(given.stops.data) };
-    const options = { strength: 1, brightness: null, local: null, protectLit: true, ...given, method, stops, parameters: { ...defaults[method], ...parameters } };
+    const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, ...given, method, stops, parameters: { ...defaults[method], ...parameters } };
     const id = count++;
     const file = { key: id, blob: new File([blob], name, { type: blob.type }) };
     const answer = await new Promise((resolve) => {

@@ -6,11 +6,12 @@ import { isGrey, LUMA, luma, lumaOf, toImage } from "./image.js";
 import { litProtection } from "./lit.js";
 import { clamp } from "./planes.js";
 import { relight } from "./relume.js";
+import { findRegions } from "./yunet.js";
 
 const MACHINE_LEVEL = 0.25;
 
-// options: { method, parameters, strength, brightness (null: automatic), local (null: the
-// method's), protectLit, stops (a plane or null) }, all of them checked by who asks.
+// options: { method, parameters, strength, brightness (null: automatic), local (null: the method's),
+// protectLit, stops (a plane or null), exposeFor ("scene": not for faces) }, checked by who asks.
 export async function enhance(photo, options, networks) {
   const { method, parameters, strength, brightness, protectLit } = options;
   if (strength === 0 || method === "original") return photo;
@@ -23,7 +24,8 @@ export async function enhance(photo, options, networks) {
     return finisher.photo;
   }
   const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
-  const work = (image) => relight(image, { brightness, local, stops: options.stops, protectLit }, own);
+  const find = options.exposeFor !== "scene" && networks.sessions.faces ? (image) => findRegions(image, networks) : null;
+  const work = (image) => relight(image, { brightness, local, stops: options.stops, protectLit, find }, own);
   if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));
   } else {
@@ -36,10 +38,10 @@ export async function enhance(photo, options, networks) {
 }
 
 // What detectors look at beside the photo: the method machine, in floats.
-export async function machineView(image, networks) {
-  const options = { brightness: null, local: 0, stops: null, protectLit: true };
+export async function machineView(image, networks, brightness = null) {
+  const options = { brightness, local: 0, stops: null, protectLit: true, find: null };
   const out = await relight(image, options, { ...networks, estimate: async () => MACHINE_LEVEL });
-  const keepLit = litProtection(luma(image));
+  const keepLit = brightness === null ? litProtection(luma(image)) : () => {};
   const [before, after] = [[0, 0, 0], [0, 0, 0]];
   for (let i = 0; i < image.width * image.height; i += 1) {
     for (let n = 0; n < 3; n += 1) {

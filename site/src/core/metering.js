@@ -13,17 +13,17 @@ const RADIUS_PX = 5;
 const EPS = 0.002;
 const FLAT_STEP = 0.4 / 255;
 const MOSTLY_FLAT = [0.85, 0.99];
-const TOE = 0.6 / 255;
+export const TOE = 0.6 / 255;
 const [SHOULDER, SOFT_SHOULDER] = [2.5, 1.0];
 const FAR_BEYOND = [3.0, 8.0];
 const HEADROOM = 0.1;
-const MOST_GAIN = 48.0;
+export const MOST_GAIN = 48.0;
 const MOST_ASKED = 1000.0;
 const EVIDENCE = [0.03, 0.1];
-const UNTOUCHED_STOPS = 0.05;
+export const UNTOUCHED_STOPS = 0.05;
+const GAIN_STEP = 5e-4;
 const TOLERANCE = 0.01;
-const MOST_FACTOR = 1.6;
-const MOST_MATCH = 4.0;
+const [MOST_FACTOR, MOST_ODDS] = [1.6, 4.0];
 const [LEFT_ALONE, RELIT] = [0.1, 0.9];
 const [DARK, LIT] = [0.55, 0.88];
 const LIT_PLACES = [0.25, 0.45];
@@ -53,27 +53,14 @@ export class Metering {
 
   // The lift of shadows that brings the mean of what counts to `brightness`.
   shadowGain(brightness, softness, { asked = false } = {}) {
-    const total = sum(this.weight.data);
-    if (total <= 0 || this.evidence <= 0) return 1;
-    const bound = asked ? MOST_ASKED : MOST_GAIN;
-    let [low, high] = [1 / bound, bound];
-    for (let n = 0; n < 24; n += 1) {
-      const gain = Math.sqrt(low * high);
-      if (this.meanAt(gain, softness) < brightness) low = gain;
-      else high = gain;
-    }
+    if (most(this.weight.data) <= 0 || this.evidence <= 0) return 1;
+    const high = gainFor((gain) => this.meanAt(gain, softness), brightness, asked ? MOST_ASKED : MOST_GAIN);
     return asked || high < 1 ? high : high ** this.evidence;
   }
 
   // The one factor for the whole photo that brings the mean of what counts there.
   overallGain(brightness) {
-    let [low, high] = [1 / MOST_ASKED, MOST_ASKED];
-    for (let n = 0; n < 24; n += 1) {
-      const factor = Math.sqrt(low * high);
-      if (this.mean((grey) => Math.min(grey * factor, 1)) < brightness) low = factor;
-      else high = factor;
-    }
-    return high;
+    return gainFor((factor) => this.mean((grey) => Math.min(grey * factor, 1)), brightness, MOST_ASKED);
   }
 
   get lit() { return smoothstep(this.lamps, ...LIT_PLACES); }
@@ -86,11 +73,8 @@ export class Metering {
   // The plane that encoded values are multiplied with; `local` leads from one factor to the curve.
   factor(image, gain, softness, { overall, local }) {
     const [slope, offset] = [this.slope, this.offset].map((one) => linearResize(one, image.width, image.height));
-    const curve = ratio(gain, softness);
-    const table = Float64Array.from({ length: STEPS + 1 }, (_, n) => {
-      const lift = curve(((2 * n) / STEPS) ** 2);
-      return local === 1 ? lift : lift ** local * overall ** (1 - local);
-    });
+    const curve = this.curve(gain, softness, { overall, local });
+    const table = Float64Array.from({ length: STEPS + 1 }, (_, n) => curve(((2 * n) / STEPS) ** 2));
     const out = largest(image);
     for (let i = 0; i < out.data.length; i += 1) {
       const root = Math.sqrt(out.data[i]) * slope.data[i] + offset.data[i];
@@ -99,6 +83,12 @@ export class Metering {
       out.data[i] = table[low] + (at - low) * (table[low + 1] - table[low]);
     }
     return out;
+  }
+
+  // The same as a function of base light.
+  curve(gain, softness, { overall, local }) {
+    const lift = ratio(gain, softness);
+    return local === 1 ? lift : (base) => lift(base) ** local * overall ** (1 - local);
   }
 
   meanAt(gain, softness) {
@@ -125,19 +115,10 @@ export class Metering {
     const channels = picture.channels.map((_, n) => downscale(planeOf(picture, n), width, height).data);
     const grey = luma({ width, height, channels });
     const mean = (f) => weightedMean(this.weight, (i) => f(grey.data[i]));
-    let gain = 1;
-    for (let n = 0; n < (byFactor ? 6 : 8); n += 1) {
-      const now = mean(byFactor ? (x) => Math.min(x * gain, 1) : (x) => (gain * x) / (1 + (gain - 1) * x));
-      if (now <= 0 || (!byFactor && now >= 1) || Math.abs(now / level - 1) < TOLERANCE) break;
-      if (byFactor) {
-        gain = clamp((gain * level) / now, 1 / MOST_FACTOR, MOST_FACTOR);
-      } else {
-        const odds = level / (1 - Math.min(level, 0.999)) / (now / (1 - now));
-        gain = clamp(gain * odds, 1 / MOST_MATCH, MOST_MATCH);
-      }
-    }
-    if (gain === 1) return null;
-    return byFactor ? (x) => x * gain : (x) => (gain * x) / (1 + (gain - 1) * x);
+    if (byFactor) return scaling(level, (factor) => mean((x) => Math.min(x * factor, 1)));
+    const bent = (gain) => (x) => (gain * x) / (1 + (gain - 1) * x);
+    const meanAt = (gain) => mean(bent(gain));
+    return isMet(meanAt(1), level) ? null : bent(gainFor(meanAt, level, MOST_ODDS));
   }
 
   // The part of the photo that holds all that counts.
@@ -162,8 +143,28 @@ function weightedMean({ data }, f) {
   return mean;
 }
 
+// The gain in [1 / bound, bound] with which a rising mean reaches `level`, or the nearest.
+function gainFor(meanAt, level, bound) {
+  let [low, high] = [1 / bound, bound];
+  while (high / low > 1 + GAIN_STEP) {
+    const gain = Math.sqrt(low * high);
+    if (meanAt(gain) < level) low = gain;
+    else high = gain;
+  }
+  return high;
+}
+
+const isMet = (mean, level) => mean <= 0 || Math.abs(mean / level - 1) < TOLERANCE;
+
+// The function for values, or null, by one factor with which a mean meets `level`.
+export function scaling(level, meanAt) {
+  if (isMet(meanAt(1), level)) return null;
+  const gain = gainFor(meanAt, level, MOST_FACTOR);
+  return (x) => x * gain;
+}
+
 // f(B) / B as a function of base light B.
-function ratio(gain, softness) {
+export function ratio(gain, softness) {
   const power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER);
   const steep = gain ** power - 1;
   return (base) => {

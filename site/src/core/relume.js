@@ -2,21 +2,21 @@
 // infer(image, thumbnail, brightness, gain plane or null, scale) and estimate(thumbnail).
 
 import { downscaleImage, largest, luma, meanLevel, planeOf, subsample } from "./image.js";
-import { fitStops, GAMMA, limited, meter, networkShare } from "./metering.js";
+import { fitStops, GAMMA, limited, meter, networkShare, scaling } from "./metering.js";
+import { priorityStops } from "./priority.js";
 import { clamp, most, plane, sum } from "./planes.js";
 
 export const THUMBNAIL_PX = 96;
 const DARKEST = 1 / 1024;
-const TOLERANCE = 0.02;
-const [CORRECTION, MATCHES] = [1.6, 6];
 const MOSTLY_PICTURE = 0.9;
 const NETWORK_BRIGHTNESS = [0.01, 0.95];
 
 export const thumbnail = (image) => downscaleImage(image, THUMBNAIL_PX, THUMBNAIL_PX);
 
-// options: { brightness (null: automatic), local, stops (a plane or null), protectLit }.
+// options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
+// to expose for, or null) }.
 export async function relight(image, options, networks) {
-  const { brightness, local, stops, protectLit } = options;
+  const { brightness, local, stops, protectLit, find } = options;
   const small = thumbnail(image);
   const automatic = brightness === null;
   const aim = async (of) => (automatic ? networks.estimate(of) : brightness);
@@ -39,16 +39,21 @@ export async function relight(image, options, networks) {
   let expected = asked ? target : reading.meanAt(gain, softness);
   const overall = reading.overallGain(expected);
   const share = local * reading.lit;
-  if (share === 0 && !stops) {
+  const lacking = find && local
+    ? await priorityStops(image, reading, reading.curve(gain, softness, { overall, local: share }), target, find, local) : null;
+  if (share === 0 && !stops && !lacking) {
     return exposeEvenly(image, small, overall, reading, expected, protectLit, networks);
   }
   const factor = reading.factor(image, gain, softness, { overall, local: share });
-  if (stops) {
-    // what is painted is not undone, and what is not painted stays as it is
-    const outside = reading.outside(stops);
-    expected *= outside.meanWith(factor) / Math.max(reading.meanWith(factor), 1e-6);
-    reading = outside;
-    const fitted = fitStops(stops, image);
+  for (const map of [lacking, stops]) {
+    if (!map) continue;
+    if (map === stops || !asked) {
+      // what is painted is not undone, and what is not painted stays as it is
+      const outside = reading.outside(map);
+      expected *= outside.meanWith(factor) / Math.max(reading.meanWith(factor), 1e-6);
+      reading = outside;
+    }
+    const fitted = fitStops(map, image);
     for (let i = 0; i < factor.data.length; i += 1) factor.data[i] *= 2 ** (fitted.data[i] / GAMMA);
   }
   return expose(image, small, factor, reading, expected, protectLit, networks);
@@ -109,14 +114,8 @@ function applied(image, f) {
 
 // The image scaled so that its mean grey level, once clipped, is `level`.
 function matchMean(image, level) {
-  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), 250_000));
-  let factor = 1;
-  for (let n = 0; n < MATCHES; n += 1) {
-    const channels = samples.map(({ data }) => data.map((x) => Math.min(x * factor, 1)));
-    const mean = meanLevel({ ...samples[0], channels });
-    if (mean <= 0 || Math.abs(mean / level - 1) < TOLERANCE) break;
-    factor = clamp((factor * level) / mean, 1 / CORRECTION, CORRECTION);
-  }
-  return factor === 1 ? image : applied(image, (x) => x * factor);
+  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), 30_000));
+  const meanAt = (factor) => meanLevel({ ...samples[0], channels: samples.map(({ data }) => data.map((x) => Math.min(x * factor, 1))) });
+  return applied(image, scaling(level, meanAt));
 }
 
