@@ -7,7 +7,7 @@ import pytest
 
 from relume.faces import Box, View, landmarkers, parse_views, place_landmarks, render_views
 from relume.faces.base import Points
-from relume.faces.refit import BRIGHTNESSES, _shapes, most_probable, to_shape
+from relume.faces.refit import LOOKS, _shapes, most_probable, to_shape
 from relume.image.darken import darken
 from relume.metrics.landmarks import nme
 from relume.photo import Image
@@ -80,7 +80,8 @@ class Asked:
 def night(level: float) -> Image:
     rng = np.random.default_rng(2)
     noise = rng.normal(level, 0.005, (200, 300, 3))
-    return np.clip(noise, 0, 1).astype(np.float32)
+    brighter = noise * np.linspace(0.7, 1.3, 300)[:, None]
+    return np.clip(brighter, 0, 1).astype(np.float32)
 
 
 def rendered(level: float, *names: str) -> list[View]:
@@ -91,7 +92,9 @@ def test_a_face_in_the_black_is_relit_for_itself() -> None:
     asked = Asked()
     points = place_landmarks(rendered(0.02, "original", "machine"), BOX, asked)
     levels = [float(image.mean()) for image in asked.images]
-    assert levels == pytest.approx(BRIGHTNESSES, abs=0.03)
+    assert levels == pytest.approx([brightness for brightness, _ in LOOKS], abs=0.03)
+    brighter = [image[:, 150:].mean() > image[:, :50].mean() for image in asked.images]
+    assert all(brighter), "what was mirrored is turned back"
     assert {image.shape for image in asked.images} == {(200, 210, 3)}, "2.4 boxes, cut by a border"
     assert asked.boxes[0] == BOX, "the cut begins at the photograph's own corner"
     np.testing.assert_allclose(points, face(), atol=0.5)
