@@ -86,6 +86,17 @@ def test_json_on_stdout(relume: Relume, night: Path, found: Found) -> None:
     assert json.loads(relume("detect", night, "--json", "-").out)["faces"][0]["landmarks"] is None
 
 
+def test_too_dark_to_be_sure_is_said(relume: Relume, tmp_path: Path) -> None:
+    """ "0 faces" of a black photo is no answer; of a bright one it is."""
+    for name, level in (("black.png", 0), ("bright.png", 128)):
+        Pil.new("RGB", (40, 30), (level,) * 3).save(tmp_path / name)
+    black = relume("detect", tmp_path / "black.png", "--detector", "haar")
+    assert black.code == 0
+    assert "black.png: 0 faces\n  too dark to be sure: " in black.out
+    bright = relume("detect", tmp_path / "bright.png", "--detector", "haar")
+    assert "too dark" not in bright.out + bright.err
+
+
 def test_json_without_faces(relume: Relume, night: Path, found: Found) -> None:
     found.faces = []
     assert json.loads(relume("detect", night, "--json", "-").out)["faces"] == []

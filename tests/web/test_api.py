@@ -177,7 +177,7 @@ def test_faces_come_as_json(post: Post) -> None:
     assert box["x0"] < 105 < box["x1"]
     assert box["y0"] < 115 < box["y1"]
     assert 0 < told["faces"][0]["score"] <= 1
-    assert set(told["faces"][0]) == {"box", "score", "view", "landmarks"}
+    assert set(told["faces"][0]) == {"box", "score", "view", "landmarks", "quality"}
 
 
 def test_views_are_bounded(post: Post, night: bytes) -> None:

@@ -217,6 +217,8 @@ class Outcome:
             box = ", ".join(f"{v:.0f}" for v in face.box)
             points = "" if face.landmarks is None else f"  {len(face.landmarks)} landmarks"
             lines.append(f"  box {box}  score {face.score:.2f}  view {face.view}{points}")
+        if self.found is not None and self.found.warning is not None:
+            lines.append(f"  {self.found.warning}")
         return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from relume.faces.api import (
     detect_faces,
     detect_on_views,
 )
-from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points
+from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points, Quality
 from relume.faces.exposure import enhance
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
@@ -38,6 +38,7 @@ __all__ = [
     "Face",
     "Landmarker",
     "Points",
+    "Quality",
     "View",
     "box_around",
     "detect",

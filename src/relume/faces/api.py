@@ -12,6 +12,7 @@ from relume.catalog import Catalog, Value
 from relume.engine import Runtime
 from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score, is_relit
 from relume.faces.fusion import clusters
+from relume.faces.quality import hidden_share, quality, warning
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.views import View, parse_views, render_views, select_views
@@ -26,7 +27,8 @@ class Detection:
     """The faces of a photograph, best score first, and how they were found.
 
     ``threshold`` is the lowest score that was asked for; ``views`` are the names of those that
-    were looked at: of a bright photograph its own alone.
+    were looked at: of a bright photograph its own alone. ``hidden`` is the share of faces that may
+    be expected to stay hidden: above 0 where it is too dark to be sure that there are no others.
     """
 
     faces: list[Face]
@@ -35,6 +37,12 @@ class Detection:
     detector: str
     threshold: float
     views: tuple[str, ...]
+    hidden: float = 0.0
+
+    @property
+    def warning(self) -> str | None:
+        """What a user should be told before "no face" is believed; None where it is bright."""
+        return warning(self.hidden)
 
     @property
     def relit_views(self) -> list[str]:
@@ -43,6 +51,7 @@ class Detection:
 
     def as_json(self, photo: str) -> dict[str, Any]:
         """What the command line writes and the service answers, under the photograph's name."""
+        unsure = {} if self.warning is None else {"warning": self.warning}
         return {
             "photo": photo,
             "width": self.width,
@@ -51,6 +60,7 @@ class Detection:
             "threshold": self.threshold,
             "views": list(self.views),
             "version": __version__,
+            **unsure,
             "faces": [face.as_json(self.width, self.height) for face in self.faces],
         }
 
@@ -119,13 +129,15 @@ def detect(
     if landmarks is not None:
         landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
     rendered = list(render_views(select_views(specs, image), image, runtime=runtime))
+    faces = detect_on_views(rendered, find, landmarker=landmarker, runtime=runtime)
     return Detection(
-        faces=detect_on_views(rendered, find, landmarker=landmarker, runtime=runtime),
+        faces=[replace(face, quality=quality(image, face.box)) for face in faces],
         width=image.shape[1],
         height=image.shape[0],
         detector=detector,
         threshold=float(parameters["threshold"]),
         views=tuple(view.name for view in rendered),
+        hidden=hidden_share(image),
     )
 
 

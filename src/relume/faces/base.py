@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -18,6 +18,26 @@ Points: TypeAlias = npt.NDArray[np.float32]
 
 ORIGINAL = "original"
 """The name of the view that is the photograph itself."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a face can be seen in the photograph as it is.
+
+    ``level`` is its mean grey level in [0, 1], ``noise`` the noise of a point over the level
+    around it, ``clarity`` the contrast of its parts over that noise, ``expected_nme`` the error
+    that 68 landmarks may be expected to have, over the distance of the outer eye corners.
+    """
+
+    level: float
+    noise: float
+    clarity: float
+    expected_nme: float
+
+    def as_json(self) -> dict[str, float]:
+        """The figures by name, rounded to what they can say."""
+        return {name: float(f"{value:.3g}") for name, value in asdict(self).items()}
+
 
 # the point that each one becomes when the picture is mirrored, by how many there are: a detector's
 # five (eyes, nose, mouth corners) and iBUG's 68
@@ -40,6 +60,7 @@ class Face:
     ``float32 (K, 2)`` or None: 68 points in iBUG order from a landmarker, or the few points a
     detector gives by itself (YuNet: right eye, left eye, nose tip, right and left mouth corner;
     right and left are the person's). ``view`` names the views that showed the face, joined by "+".
+    ``quality`` is how well the photograph itself shows it, where that was measured.
 
     Raises:
         ParameterError: a box without area, a score outside [0, 1], landmarks of another shape.
@@ -49,6 +70,7 @@ class Face:
     score: float
     landmarks: Points | None = None
     view: str = ORIGINAL
+    quality: Quality | None = None
 
     def __post_init__(self) -> None:
         x0, y0, x1, y1 = self.box
@@ -78,7 +100,8 @@ class Face:
         if self.landmarks is not None:
             points = [[round(float(x), 1), round(float(y), 1)] for x, y in self.landmarks]
         score = round(float(self.score), 3)
-        return {"box": box, "score": score, "view": self.view, "landmarks": points}
+        found = {"box": box, "score": score, "view": self.view, "landmarks": points}
+        return found if self.quality is None else {**found, "quality": self.quality.as_json()}
 
 
 class Detector(Protocol):

@@ -7,12 +7,10 @@ a point. Light alone does not: a noisy camera lifts the mean level of a black pi
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
 import cv2
 import numpy as np
 
-from relume.faces.base import Box
+from relume.faces.base import Box, Quality
 from relume.faces.views import is_nearly_black, relative_noise
 from relume.image.exposure import mean_level
 from relume.photo import Image
@@ -34,25 +32,6 @@ that a bright photograph shows, 46 % are found below 0.5, 67 to 76 % from there 
 """
 ERRORS = ((0.3, 0.16), (1.0, 0.11), (3.0, 0.07), (8.0, 0.05))
 """Expected landmark error (NME) by a face's clarity; between them by its logarithm."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """How well a face can be seen in the photograph as it is.
-
-    ``level`` is its mean grey level in [0, 1], ``noise`` the noise of a point over the level
-    around it, ``clarity`` the contrast of its parts over that noise, ``expected_nme`` the error
-    that 68 landmarks may be expected to have, over the distance of the outer eye corners.
-    """
-
-    level: float
-    noise: float
-    clarity: float
-    expected_nme: float
-
-    def as_json(self) -> dict[str, float]:
-        """The figures by name, rounded to what they can say."""
-        return {name: float(f"{value:.3g}") for name, value in asdict(self).items()}
 
 
 def quality(image: Image, box: Box) -> Quality | None:
@@ -80,7 +59,7 @@ def clarity(image: Image) -> float:
 
 
 def hidden_share(image: Image) -> float:
-    """The share of faces that may be expected to stay hidden in a photograph; 0 if it shows well."""
+    """The share of faces that may be expected to stay hidden in a photograph: 0 in a good one."""
     if not is_nearly_black(image):
         return 0.0
     clear = clarity(image)

@@ -2,8 +2,8 @@
 
 In nearly black photographs a landmark network sees little but what denoising left, and its points
 wander. Three things bring them back: the surroundings of the face alone are relit, several times
-and differently; the points are averaged; and the mean is moved towards what faces look like, as far as
-the points disagree. That is the most probable shape under a normal distribution of shapes, and
+and differently; the points are averaged; and the mean is moved towards what faces look like, as far
+as the points disagree. That is the most probable shape under a normal distribution of shapes, and
 of errors whose size is measured on the face itself:
 
     x = m + C (C + e I)^-1 (y - m),   e = DOUBT * variance of the points over the looks,
@@ -28,7 +28,7 @@ from relume.photo import Image
 from relume.weights import path
 
 LOOKS = ((0.15, False), (0.2, False), (0.2, True), (0.3, False), (0.3, True), (0.45, False))
-"""The brightnesses that a face is relit at, as it is or mirrored before: the network errs elsewhere.
+"""The brightnesses that a face is relit at, as it is or mirrored: other errors, to be averaged.
 
 Measured on every 16th of LFPW's training photographs at 0.01 times the light: an NME of 12.9 % on
 one view, 9.8 at four brightnesses, 9.5 with these.
