@@ -54,8 +54,7 @@ class Place:
         object.__setattr__(self, "address", f"{scheme}://{posixpath.normpath(rest.strip('/'))}")
         if not rest.strip("/"):
             raise UnreadableInput(f"expected {scheme}://BUCKET/..., got {self.address!r}")
-        if find_spec(STORES[scheme]) is None:
-            raise MissingExtra(f"{scheme}:// addresses", "remote", STORES[scheme])
+        _check_package(scheme, STORES[scheme])
 
     def __str__(self) -> str:
         return self.address
@@ -202,6 +201,12 @@ def check_writable(place: Place) -> None:
     if place.scheme in READ_ONLY:
         why = READ_ONLY[place.scheme]
         raise OutputError(f"{place}: nothing is written to {place.scheme}://: {why}")
+
+
+@functools.cache
+def _check_package(scheme: str, package: str) -> None:
+    if find_spec(package) is None:
+        raise MissingExtra(f"{scheme}:// addresses", "remote", package)
 
 
 @functools.cache
