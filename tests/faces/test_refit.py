@@ -84,6 +84,16 @@ def night(level: float) -> Image:
     return np.clip(brighter, 0, 1).astype(np.float32)
 
 
+def test_a_lit_face_in_a_black_photograph_needs_no_more() -> None:
+    """The photograph's median is black; the face is not."""
+    image = night(0.02)
+    image[60:160, 40:140] = 0.3
+    asked = Asked()
+    views = list(render_views(parse_views(("original", "machine")), image))
+    place_landmarks(views, BOX, asked)
+    assert len(asked.images) == 1
+
+
 def rendered(level: float, *names: str) -> list[View]:
     return list(render_views(parse_views(names), night(level)))
 

@@ -187,7 +187,7 @@ def _renamed(method: str, how: str) -> str:
 
 
 def is_nearly_black(image: Image) -> bool:
-    """Whether half of a photograph or more is so dark that a single view may miss a face."""
+    """Whether half of a picture, or more of it, is so dark that a single view may miss a face."""
     grey = cv2.cvtColor(subsample(image, NOISE_PIXELS), cv2.COLOR_RGB2GRAY)
     return float(np.median(grey)) < BLACK_BELOW
 
