@@ -21,9 +21,10 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 import relume
 from relume.errors import RelumeError
+from relume.image.color import linear_to_srgb, srgb_to_linear
 from relume.image.darken import darken
 from relume.image.exposure import mean_level
-from relume.metrics.quality import psnr
+from relume.metrics.quality import lit_detail, psnr
 from relume.photo import Image
 
 LIT_LEVELS = 90 / 255, 160 / 255
@@ -31,6 +32,7 @@ LEVELS = 0.1, 0.03, 0.01
 LADDER = tuple(float(k) for k in np.geomspace(1, 0.03, 12))
 ASKED = 0.2, 0.3, 0.4, 0.5, 0.6
 SEED = 11
+BACKLIT = 0, 2, 3, 4
 
 
 def harmless(folder: Path, methods: Sequence[str], most: int) -> None:
@@ -104,6 +106,47 @@ def ladders(faces: Sequence[tuple[Image, tuple[slice, slice]]], methods: Sequenc
             print(f"  {method:16} asked {asked:g}: {ratios.min():.3f} to {ratios.max():.3f}")
 
 
+def against_the_light(image: Image, box: tuple[slice, slice], stops: float, seed: int) -> Image:
+    """The portrait with its person's light cut softly by so many stops, in 8-bit levels."""
+    height, width = image.shape[:2]
+    rows, columns = box
+    high, wide = rows.stop - rows.start, columns.stop - columns.start
+    y, x = (np.arange(n, dtype=np.float32) for n in (height, width))
+    cy, cx = (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2
+
+    def ellipse(middle: float, half_high: float, half_wide: float) -> Image:
+        across, down = ((x - cx) / half_wide) ** 2, ((y - middle) / half_high) ** 2
+        return np.asarray(1 / (1 + (across[None] + down[:, None]) ** 4), np.float32)
+
+    head = ellipse(cy - 0.15 * high, 1.05 * high, 0.85 * wide)
+    person = np.maximum(head, ellipse(rows.stop + 1.8 * high, 1.9 * high, 1.4 * wide))
+    light = srgb_to_linear(image) * np.exp2(-np.float32(stops) * person)[:, :, None]
+    noise = np.random.default_rng(seed).normal(0, 1, light.shape) * np.sqrt(6e-4 * light + 2e-6)
+    dark = linear_to_srgb(np.clip(light + noise, 0, 1).astype(np.float32))
+    return np.rint(dark * 255).astype(np.float32) / np.float32(255)
+
+
+def backlit(faces: Sequence[tuple[Image, tuple[slice, slice]]]) -> None:
+    """Needs YuNet's weights."""
+    print(
+        f"faces against the light (n = {len(faces)}): stops from their level in the bright photo,"
+    )
+    print("mean and rms, and lit detail kept (median)")
+    for stops in BACKLIT:
+        row = f"  {stops:g} stops"
+        for mode in ("scene", "faces"):
+            rows = []
+            for number, (image, box) in enumerate(faces):
+                dark = against_the_light(image, box, stops, number)
+                shown = relume.enhance(dark, expose_for=mode)
+                error = 2.2 * np.log2(mean_level(shown[box]) / mean_level(image[box]))
+                rows.append((error, lit_detail(dark, shown)))
+            off, kept = np.array(rows).T
+            row += f"   {mode}: {off.mean():+.2f}, {np.sqrt(np.mean(off**2)):.2f}; "
+            row += f"{np.median(kept):.2f}"
+        print(row, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lit", type=Path)
@@ -117,6 +160,7 @@ def main() -> None:
             harmless(options.lit, methods, options.n)
         if options.portraits:
             faces = portraits(options.portraits, options.n)
+            backlit(faces)
             skin(faces, ["original", *methods])
             ladders(faces, methods)
     except RelumeError as error:

@@ -142,6 +142,16 @@ def test_a_photo_that_is_dark_all_over_gets_one_exposure() -> None:
     assert np.abs(local - even).mean() < 0.01
 
 
+def test_an_evenly_dim_photo_gets_one_exposure() -> None:
+    """What is lit in it has room below white, so that a curve would only flatten it."""
+    dim = (0.55 * scene()).astype(np.float32)
+    assert meter(dim).lit > 0.9
+    local, even = (relume.enhance(dim, brightness=0.42, local=share) for share in (1, 0))
+    assert np.abs(local - even).mean() < 0.012
+    assert meter(dim).needs_curve(1.2) == 0
+    assert meter(dim).needs_curve(4.0) == meter(dim).lit
+
+
 def test_local_goes_from_one_exposure_to_the_metered_one() -> None:
     photo = np.clip(night(), 0, 1)
     lamp = [

@@ -10,7 +10,8 @@ which multiplies the dark with M as a longer exposure would, and bends before it
 lifted less, so that black stays black. Every place is multiplied with f(B) / B: as f rises,
 nothing changes order; as B follows edges, there is no halo; as neighbours share a factor, their
 contrast stays. M is where the mean of f(B) meets the wanted brightness. A photo that is dark all
-over has no lit places to save: it gets one exposure, as its scene had.
+over has no lit places to save, and one that is evenly dim none that would burn out: they get one
+exposure, as their scenes had.
 
 **Light is counted, not pixels.** Flat pixels (bars, frames of screenshots, clipped black and white)
 hold none and do not count. What is measured is measured on a copy of about 128 px.
@@ -48,6 +49,8 @@ SHOULDER, SOFT_SHOULDER = 2.5, 1.0
 """p of photos with lit places, and of those whose lamps are far beyond white."""
 FAR_BEYOND = (3.0, 8.0)
 """Light of lamps at one exposure for all, times white, from which the shoulder gets softer."""
+BEYOND = (0.95, 1.2)
+"""The same from which one exposure begins to burn out what is lit, and from which it does."""
 HEADROOM = 0.1
 """How far below white the softest shoulder holds what was dark, so that lamps stand out from it."""
 ROOM = 0.98
@@ -157,6 +160,11 @@ class Metering:
     def lit(self) -> float:
         """Whether the photo has lit places, in [0, 1]: one that is dark all over needs no curve."""
         return smoothstep(self.lamps, *LIT_PLACES)
+
+    def needs_curve(self, overall: float) -> float:
+        """Whether the one factor would burn out what is lit, in [0, 1]; else it serves best."""
+        beyond = math.log(max(self.lamps * overall, 1e-3))
+        return self.lit * smoothstep(beyond, *map(math.log, BEYOND))
 
     def softness(self, brightness: float) -> float:
         """How soft the curve's shoulder is, in [0, 1]: by how far lamps would be beyond white."""

@@ -145,7 +145,8 @@ class RelumeEnhancer:
         softness = reading.softness(target)
         gain = reading.shadow_gain(target, softness, asked=asked)
         expected = target if asked else reading.mean_at(gain, softness)
-        overall, local = reading.overall_gain(expected), self.local * reading.lit
+        overall = reading.overall_gain(expected)
+        local = self.local * reading.needs_curve(overall)
         lacking = None
         if self.find is not None and self.local:
             here = reading.curve(reading.base, gain, softness, overall=overall, local=local)
@@ -162,7 +163,8 @@ class RelumeEnhancer:
                 expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
                 reading = outside
             factor *= np.exp2(fit_stops(stops, image) / np.float32(GAMMA))
-        return self._expose(image, small, factor, reading, expected)
+        kept = local if self.protect_lit else 0.0
+        return self._expose(image, small, factor, reading, expected, kept)
 
     def _expose_evenly(
         self, image: Image, small: Image, overall: float, reading: Metering, expected: float
@@ -186,12 +188,18 @@ class RelumeEnhancer:
         return reading.match(relit, expected, by_factor=True)
 
     def _expose(
-        self, image: Image, small: Image, factor: Image, reading: Metering, expected: float
+        self,
+        image: Image,
+        small: Image,
+        factor: Image,
+        reading: Metering,
+        expected: float,
+        kept: float,
     ) -> Image:
         """The photo with every place's encoded values lifted by ``factor`` (H, W), noise removed.
 
         What is hardly lifted is the photo's own: it needs no network. ``expected`` is the mean
-        level that the result is brought to, 0 for none.
+        level that the result is brought to, 0 for none, ``kept`` how much of lit detail stays.
         """
 
         def share(of: Image) -> Image:
@@ -213,7 +221,6 @@ class RelumeEnhancer:
         for_row_blocks(blend, relit)
         if expected:
             relit = reading.match(relit, expected)
-        kept = self.local * reading.lit if self.protect_lit else 0.0
         return keep_lit_detail(image, relit, kept) if kept else relit
 
     def _infer(
