@@ -13,7 +13,7 @@ engine.addEventListener("loading", ({ detail: { done, total } }) => {
   byId("loading").hidden = false;
   byId("loading-bar").value = done / total;
   byId("loading-text").textContent = done < total
-    ? `Fetching the network, once: ${megabytes(done)} of ${megabytes(total)} MB` : "Starting the network …";
+    ? `Fetching the network: ${megabytes(done)} of ${megabytes(total)} MB` : "Starting the network …";
 });
 engine.addEventListener("ready", ({ detail }) => {
   byId("loading").hidden = true;
