@@ -39,10 +39,13 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     const opened = await openPage(browser, site.url, { viewport, hasTouch: viewport === PHONE });
     const { page } = opened;
     assert.match(await page.innerText(".promise"), /stays on this device/);
-    await give(page, "our night.jpg", jpegWithExif(SAMPLE, { orientation: 6, make: "a camera" }));
+    await give(page, "our night.jpg", jpegWithExif(SAMPLE, { orientation: 1, make: "a camera" }));
     await isRelit(page);
     assert.match(await page.textContent("#facts"), /^our night\.jpg · brightness 0\.\d+ → 0\.\d+ · relume in /);
     await page.waitForFunction(() => document.querySelectorAll("#levels img").length === 3);
+    if (process.env.RELUME_DOCS_IMAGES && viewport === DESKTOP) {
+      await page.screenshot({ path: join(process.env.RELUME_DOCS_IMAGES, "browser.jpg"), type: "jpeg", quality: 88 });
+    }
 
     await page.click("#paint");
     await page.focus("#paint-layer");
@@ -63,7 +66,6 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     assert.equal(download.suggestedFilename(), "our night.relume.jpg");
     const saved = readFileSync(await download.path());
     assert.ok(saved.includes("a camera"), "its EXIF is lost");
-    assert.equal(saved.readUInt16LE(saved.indexOf("II*\0") + 18), 1, "it says that it is to be turned");
     await isQuiet(opened);
   });
 
@@ -84,6 +86,17 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     await isQuiet(opened);
   });
 }
+
+test("a photo that lies on its side is turned once, and says so", { skip }, async () => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  await give(page, "a.jpg", jpegWithExif(SAMPLE, { orientation: 6, make: "a camera" }));
+  await isRelit(page);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
+  const saved = readFileSync(await download.path());
+  assert.equal(saved.readUInt16LE(saved.indexOf("II*\0") + 18), 1);
+  await isQuiet(opened);
+});
 
 test("offline after the first visit", { skip }, async () => {
   const own = await serveSite();
