@@ -130,12 +130,28 @@ def test_a_face_is_a_row(tmp_path: Path) -> None:
 
 
 def test_study_makes_the_same_rows(photos: Path, tmp_path: Path) -> None:
+    """From a recipe, with somebody's network beside it."""
+    onnx = pytest.importorskip("onnx", reason="the test builds a small network with onnx")
+    shape = [1, 3, "h", "w"]
+    names = [onnx.helper.make_tensor_value_info(name, 1, shape) for name in ("photo", "picture")]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Sqrt", ["photo"], ["picture"])], "root", names[:1], names[1:]
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    (tmp_path / "recipes").mkdir()
+    model = onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+    onnx.save(model, tmp_path / "recipes" / "root.onnx")
+    (tmp_path / "recipes" / "study.toml").write_text(
+        f'pictures = "{photos / "sub"}"\nreport = "unused"\ndetectors = ["haar"]\n'
+        'arms = ["original", "gamma", "theirs=onnx:root.onnx"]\n'
+    )
     for report, on in (("plain", ()), ("ray", ("--on", "ray"))):
-        words = ("study", photos / "sub", "-o", report, "--arms", "original,gamma")
-        done = relume(*words, "--detectors", "haar", *on, "-q", folder=tmp_path)
+        words = ("study", "recipes/study.toml", "-o", report, *on, "-q")
+        done = relume(*words, folder=tmp_path)
         assert done.returncode == 0, done.stderr
     plain, on_ray = (tmp_path / name / "rows.jsonl" for name in ("plain", "ray"))
     assert plain.read_bytes() == on_ray.read_bytes()
+    assert '"theirs"' in plain.read_text()
 
 
 IN_PYTHON = """
