@@ -131,7 +131,8 @@ def detect(
         raise ParameterError("--skip-existing goes on with a file of -o, without --overwrite")
     if PIPE in inputs and on != "local":
         raise ParameterError("a pipe is read here: --on takes files")
-    far = all(name is None or is_address(name) for name in (*inputs, draw))
+    targets = _targets(inputs, draw)
+    far = all(is_address(name) for name, _ in targets) and (draw is None or is_address(draw))
     where = options.parse_on(on, processes, far=far) or Local()
     search = Search(
         _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
@@ -140,7 +141,6 @@ def detect(
         max_megapixels=max_megapixels,
         threads=where.threads,
     )
-    targets = _targets(inputs, draw)
     if rows is not None:
         tally, code = _into_rows(search, targets, where, rows, quiet=quiet)
     else:
@@ -262,7 +262,7 @@ def _into_rows(
 
 def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
     """Each photo (or -), and where its drawing goes."""
-    from relume.cli import jobs
+    from relume.cli import jobs, lists
 
     if not all(inputs):
         raise InputError("expected the name of a photo or a folder, got an empty one")
@@ -270,14 +270,12 @@ def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
         if len(inputs) > 1:
             raise ParameterError("- stands for one photo: name no other input beside it")
         return [(PIPE, None if draw is None else place(draw))]
-    paths = jobs.named(inputs)
-    found = jobs.find(paths, but=None if draw is None else place(draw))
+    found, _, several = lists.find(inputs, but=draw)
     if found.problems:
         problem = found.problems[0]
         raise InputError(f"cannot list {problem.filename}: {problem.strerror}")
     if draw is None:
         return [(str(picture.source), None) for picture in found.pictures]
-    several = len(paths) > 1 or paths[0].is_dir()
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
     return [(str(job.source), job.target) for job in planned]
 

@@ -19,7 +19,7 @@ from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
 from relume.executor import Local
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
-from relume.io.places import is_address, place
+from relume.io.places import Place
 
 if TYPE_CHECKING:
     from relume.catalog import Value
@@ -138,14 +138,12 @@ def enhance(
             max_megapixels=max_megapixels,
         )
         return
-    from relume.cli import jobs
+    from relume.cli import jobs, lists
 
-    paths = jobs.named(inputs)
-    found = jobs.find(paths, recursive=recursive, but=None if output is None else place(output))
-    several = len(paths) > 1 or paths[0].is_dir()
+    found, paths, several = lists.find(inputs, recursive=recursive, but=output)
     mark = jobs.MARK + work.mark()
     planned = jobs.plan(found.pictures, output=output, format=format, several=several, mark=mark)
-    far = all(name is not None and is_address(name) for name in (*inputs, output))
+    far = all(isinstance(path, Place) for job in planned for path in (job.source, job.target))
     table = None
     if rows is not None and not dry_run:
         table = Rows(rows, PHOTOS, overwrite=overwrite, go_on=skip_existing)
