@@ -132,7 +132,7 @@ def test_serve(
     options = ("--port", 8123, "--no-browser", "--workers", 2, "--allow-host", "relume.lan")
     assert relume("serve", *options).code == 0
     expected = {"host": "127.0.0.1", "port": 8123, "browser": False, "workers": 2}
-    expected["allow_hosts"] = ["relume.lan"]
+    expected |= {"allow_hosts": ["relume.lan"], "on_device": False, "site": None}
     ((args, given),) = serve.calls
     given.pop("on_ready")("http://127.0.0.1:8123")
     assert (args, given) == ((), expected)
