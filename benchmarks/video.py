@@ -6,7 +6,7 @@
 
 ``--clips`` holds a folder of pictures for each bright clip. Each is darkened by our recipe with one
 camera and fresh noise a frame, and relit with the bright clip's mean grey level as the brightness:
-frame by frame, as a clip, and by ffmpeg (``hqdn3d,deflicker,eq=gamma``, the gamma that gives the
+frame by frame, as a clip, and by ffmpeg (``hqdn3d,deflicker`` and the gamma that gives the
 first frame that brightness), if it is installed. ``--sheets`` is a folder for a picture of each.
 ``--portraits`` holds photographs with one labelled face (``x,y`` CSV of 68 points): bursts of each
 are relit at its mean grey level; recall is YuNet's on the result. ``--cost`` relights clips of
@@ -68,7 +68,8 @@ def by_ffmpeg(frames: Sequence[Array], level: float) -> list[Array]:
         low, high = (gamma, high) if float((grey ** (1 / gamma)).mean()) < level else (low, gamma)
     height, width = frames[0].shape[:2]
     raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", "24")
-    filters = f"hqdn3d,deflicker,eq=gamma={gamma:.3f}"
+    curve = f"'255*pow(val/255,{1 / gamma:.4f})'"  # eq would lift the black of limited range, too
+    filters = f"hqdn3d,deflicker,format=rgb24,lutrgb=r={curve}:g={curve}:b={curve}"
     command = ("ffmpeg", "-v", "error", *raw, "-i", "-", "-vf", filters, *raw, "-")
     out = subprocess.run(command, input=np.stack(frames).tobytes(), capture_output=True, check=True)
     return list(np.frombuffer(out.stdout, np.uint8).reshape(-1, height, width, 3))
@@ -262,7 +263,7 @@ def cost(sizes: Sequence[tuple[int, int]], frames: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder) / "dark.mp4", Path(folder) / "relit.mp4"
             rng = np.random.default_rng(0)
-            cells = rng.random((height // 8, 2 * width // 8, 3), np.float32)
+            cells = rng.random((height // 60, 2 * width // 60, 3), np.float32) ** 3
             scene = cv2.resize(cells, (2 * width, height), interpolation=cv2.INTER_NEAREST)
             with av.open(str(source), "w") as clip:
                 video = clip.add_stream("libx264", rate=25)

@@ -88,25 +88,38 @@ def refine(motion: Motion, reference: Image, moved: Image, *, blur_px: float = 4
 def global_motion(reference: Image, frame: Image) -> Image:
     """The affine motion (2, 3) that takes pixels of ``reference`` to those of ``frame``.
 
-    Frames that cannot be aligned get the identity: what comes of it is judged by :func:`fit`.
+    Of standing still, turning and shifting, and any affine motion what fits best: in deep noise
+    the search for the last may go astray. Frames that cannot be aligned get the identity: what comes of it is judged by :func:`fit`.
     """
-    a, b = (_equalised(reduced(x, ECC_SIDE_PX)) for x in (reference, frame))
+    small = [reduced(x, ECC_SIDE_PX) for x in (reference, frame)]
+    a, b = (_equalised(x) for x in small)
     scale = np.float32(max(reference.shape[:2]) / max(a.shape))
+    still = np.eye(2, 3, dtype=np.float32)
     if min(a.shape) < 16:
-        return np.eye(2, 3, dtype=np.float32)
+        return still
     window = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)
     shift, response = cv2.phaseCorrelate(a, b, window)
-    warp = np.eye(2, 3, dtype=np.float32)
+    warp = still.copy()
     if response > 0.03:
         warp[:, 2] = shift
+    warps = [still]
     for kind in (cv2.MOTION_EUCLIDEAN, cv2.MOTION_AFFINE):
         try:
             _, warp = cv2.findTransformECC(a, b, warp, kind, ECC_STEPS, None, ECC_BLUR_PX)
         except cv2.error:  # it did not converge
             break
-    warp = np.array(warp, np.float32)
-    warp[:, 2] *= scale
-    return warp
+        warps.append(np.array(warp, np.float32))
+    fits = [_fit_of(warp, *small) for warp in warps]
+    best = warps[int(np.argmax(fits))].copy()
+    best[:, 2] *= scale
+    return best
+
+
+def _fit_of(warp: Image, reference: Image, frame: Image) -> float:
+    """:func:`fit` of a frame moved by ``warp``, both lumas (h, w)."""
+    positions = np.asarray(pixel_grid(*reference.shape) @ warp[:, :2].T + warp[:, 2], np.float32)
+    moved = cv2.remap(frame, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _correlation(reference, np.asarray(moved, np.float32), inside(positions))
 
 
 def local_motion(reference: Image, frame: Image) -> Image:
@@ -119,10 +132,18 @@ def local_motion(reference: Image, frame: Image) -> Image:
 
 def fit(reference: Image, moved: Image, overlap: Image) -> float:
     """How far two aligned frames show one scene: the correlation of their structure, at most 1."""
-    inner = downscale(overlap, *reduced(reference, FIT_SIDE_PX).shape[::-1]) > 0.9
+    return _correlation(reduced(reference, FIT_SIDE_PX), reduced(moved, FIT_SIDE_PX), overlap)
+
+
+def _correlation(reference: Image, moved: Image, overlap: Image) -> float:
+    """:func:`fit` of lumas (h, w)."""
+    height, width = reference.shape
+    scale = min(1.0, FIT_SIDE_PX / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    inner = downscale(overlap, *size) > 0.9
     if inner.mean() < 0.3:
         return 0.0
-    a, b = (_band(reduced(x, FIT_SIDE_PX))[inner] for x in (reference, moved))
+    a, b = (_band(downscale(x, *size))[inner] for x in (reference, moved))
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1e-9 else 1.0

@@ -27,9 +27,9 @@ BRIGHTEST = 0.85
 """The quantile from which values have hardly any pedestal: they fix the exposure."""
 TONE_PX = 6.0
 """Sigma of what is tone; finer is detail."""
-DETAIL, TONES = 0.6, 0.4
+DETAIL, TONES = 0.7, 0.4
 """How much of either is taken over at most (28 handheld bursts of four, docs/video.md)."""
-DETAIL_NOISE, TONES_NOISE, ALL_NOISE = (0.15, 0.3), (0.25, 0.45), (0.65, 0.85)
+DETAIL_NOISE, TONES_NOISE, ALL_NOISE = (0.15, 0.3), (0.3, 0.6), (0.7, 0.9)
 """Noise over the mean level, of dark frames, from which and up to which it is taken over."""
 
 

@@ -50,7 +50,7 @@ it stays than where the flow has moved it, up to which a place stands still, and
 moves: what noise moves must not be resampled again and again."""
 TRUST_SIDE_PX = 480
 """Longer side of the copies on which frames are compared."""
-SLACK, WIDTH = 3.0, 6.0
+SLACK, WIDTH = 3.0, 4.0
 """More trust than bursts have (:mod:`relume.frames.merge`): what lingers is gone in some frames,
 but light that trembles is seen."""
 MOST_FRAMES = 10.0
