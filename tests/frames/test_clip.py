@@ -10,6 +10,8 @@ import pytest
 import relume
 from relume.errors import InputError, ParameterError
 from relume.frames import ClipRelighter
+from relume.frames.align import local_motion
+from relume.image.color import luma
 from relume.photo import Array, Image, quantise
 
 from .conftest import moved, night, psnr, scene
@@ -42,6 +44,13 @@ def test_a_still_clip_stands_still() -> None:
     assert variance < frame_by_frame / 4
     bright = scene()
     assert psnr(clip[-1] / 255, bright) > psnr(alone[-1] / 255, bright)
+
+
+def test_the_motion_found_does_not_depend_on_what_was_seen_before() -> None:
+    a, b = luma(night(scene(), 0, 0.1)), luma(night(moved(scene(), 2, 1), 1, 0.1))
+    first = local_motion(a, b)
+    local_motion(luma(scene(which="coffee")), a)
+    assert np.array_equal(local_motion(a, b), first)
 
 
 @pytest.mark.parametrize("brightness", [None, LIGHT])

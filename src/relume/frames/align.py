@@ -89,7 +89,7 @@ def global_motion(reference: Image, frame: Image) -> Image:
     """The affine motion (2, 3) that takes pixels of ``reference`` to those of ``frame``.
 
     Of standing still, turning and shifting, and any affine motion what fits best: in deep noise
-    the search for the last may go astray. Frames that cannot be aligned get the identity: what comes of it is judged by :func:`fit`.
+    the search for the last may go astray. What comes of it is judged by :func:`fit`.
     """
     small = [reduced(x, ECC_SIDE_PX) for x in (reference, frame)]
     a, b = (_equalised(x) for x in small)
@@ -184,6 +184,6 @@ def _band(grey: Image) -> Image:
     return np.asarray(fine - broad, np.float32)
 
 
-@lru_cache(maxsize=1)
 def _flow() -> Any:
+    """A new one for every pair: one that is used again answers by what it has seen before."""
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
