@@ -36,9 +36,13 @@ class Device extends EventTarget {
     this.worker.postMessage({ start: { engine: asked.get("engine"), threads } });
   }
 
-  restart() {
+  forgetWorker() {
     this.worker?.terminate();
-    this.worker = null;
+    this.worker = this.engine = null;
+  }
+
+  restart() {
+    this.forgetWorker();
     this.start();
     this.running = null;
     this.next();
@@ -75,8 +79,7 @@ class Device extends EventTarget {
   ask(message, signal) {
     if (this.failure) { // with every photo it is tried again
       this.failure = null;
-      this.worker?.terminate();
-      this.worker = null;
+      this.forgetWorker();
     }
     this.start();
     if (this.failure) return Promise.reject(new Error(this.failure));
@@ -87,7 +90,12 @@ class Device extends EventTarget {
         this.waiting = this.waiting.filter((one) => one !== job);
         if (this.running !== job) return;
         this.worker.postMessage({ cancel: job.id });
-        setTimeout(() => { if (this.running === job) this.restart(); }, PATIENCE_MS);
+        if (this.isReady) {
+          setTimeout(() => { if (this.running === job) this.restart(); }, PATIENCE_MS);
+        } else { // it has not begun, and what has arrived of the network is not thrown away
+          this.running = null;
+          this.next();
+        }
       };
       if (signal?.aborted) {
         stop();

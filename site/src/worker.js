@@ -63,12 +63,14 @@ async function photoOf(file, most) {
 async function work({ id, task, ...asked }) {
   // between tiles, messages come in: a job may be cancelled
   const turn = () => new Promise((resolve) => { setTimeout(resolve); });
+  const goOn = async () => {
+    await turn();
+    if (cancelled.has(id)) throw new DOMException("stopped", STOPPED);
+  };
   try {
     if (task !== "smaller") {
-      (await networks).onTile = async () => {
-        await turn();
-        if (cancelled.has(id)) throw new DOMException("stopped", STOPPED);
-      };
+      (await networks).onTile = goOn;
+      await goOn();
     }
     postMessage({ id, result: await TASKS[task](asked) });
   } catch (error) {

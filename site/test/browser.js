@@ -1,6 +1,6 @@
 // What the tests share: the built site on loopback, Debian's Chromium, and pictures by Python.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,9 +22,9 @@ export const TIMEOUT_MS = 60_000; // a busy machine is no error
 export const skip = !PROGRAM ? "needs Chromium (apt-get install chromium)"
   : !existsSync(join(DIST, "index.html")) ? "needs the built site (npm run build)" : false;
 
-export function skipParity() {
+export function skipPython() {
   if (skip) return skip;
-  const found = spawnSync(PYTHON, ["-c", "import relume.enhancers, PIL"]);
+  const found = spawnSync(PYTHON, ["-c", "import relume.web.site, PIL"]);
   return found.status === 0 ? false : `needs the package in ${PYTHON} (set PYTHON)`;
 }
 
@@ -35,6 +35,16 @@ export function makeFixtures() {
   const folder = mkdtempSync(join(tmpdir(), "relume-site-"));
   execFileSync(PYTHON, [join(import.meta.dirname, "fixtures.py"), folder], { stdio: ["ignore", "inherit", "inherit"] });
   return { folder, cases: JSON.parse(readFileSync(join(folder, "cases.json"))), remove: () => rmSync(folder, { recursive: true }) };
+}
+
+// The same by relume serve --on-device.
+export async function servePython() {
+  const process = spawn(PYTHON, ["-m", "relume", "serve", "--on-device", DIST, "--no-browser", "--port", "0"]);
+  const address = await new Promise((resolve, reject) => {
+    process.stdout.once("data", (line) => resolve(String(line).trim()));
+    process.once("exit", () => reject(new Error("relume serve did not start")));
+  });
+  return { url: `${address}/`, stop: () => process.kill() };
 }
 
 // The site on loopback; `folder`, if given, is under /fixtures/.

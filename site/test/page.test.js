@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { DESKTOP, PHONE, isRelit, launch, openPage, serveSite, skip } from "./browser.js";
+import { DESKTOP, PHONE, isRelit, launch, openPage, servePython, serveSite, skip, skipPython } from "./browser.js";
 import { jpegWithExif, pngHeader, SAMPLE } from "./files.js";
 
 const AXE = join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js");
@@ -172,6 +172,43 @@ test("a new version is offered, and taken only when it is asked for", { skip }, 
   assert.ok((await page.evaluate(() => caches.keys())).some((key) => key.startsWith("relume-page-next-")));
   await isQuiet(opened);
   own.server.close();
+});
+
+test("a photo that is put away while the network arrives costs nothing", { skip }, async () => {
+  let [asked, letGo] = [0, null];
+  const held = new Promise((resolve) => { letGo = resolve; });
+  const change = async (file, bytes) => {
+    if (!file.startsWith("/picture-")) return bytes;
+    asked += 1;
+    await held;
+    return bytes;
+  };
+  const own = await serveSite({ change });
+  const context = await browser.newContext({ serviceWorkers: "block" });
+  const page = await context.newPage();
+  await page.goto(own.url);
+  await page.waitForSelector("#loading:not([hidden])");
+  await give(page, "a.jpg", SAMPLE);
+  await page.waitForSelector("#progress:not([hidden])");
+  await page.click("#cancel");
+  await give(page, "b.jpg", SAMPLE);
+  letGo();
+  await isRelit(page);
+  assert.match(await page.textContent("#facts"), /^b\.jpg/);
+  assert.equal(asked, 1, "it was fetched again");
+  await context.close();
+  own.server.close();
+});
+
+test("relume serve --on-device serves the same", { skip: skipPython() }, async () => {
+  const served = await servePython();
+  const opened = await openPage(browser, served.url);
+  const { page } = opened;
+  assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+  await give(page, "a.jpg", SAMPLE);
+  await isRelit(page);
+  await isQuiet(opened);
+  served.stop();
 });
 
 const HOSTILE = {

@@ -5,14 +5,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { alphaPixels } from "../src/png.js";
-import { launch, makeFixtures, openPage, serveSite, skipParity } from "./browser.js";
+import { launch, makeFixtures, openPage, serveSite, skipPython } from "./browser.js";
 
 const MOST_LEVELS = 1;
 const MOST_SHARE = 0.05; // of values that may differ at all
 const MENU = JSON.parse(readFileSync(join(import.meta.dirname, "..", "menu.json")));
 const DEFAULTS = Object.fromEntries(MENU.enhancers.map(({ name, parameters }) =>
   [name, Object.fromEntries(parameters.map((one) => [one.name, one.default]))]));
-const skip = skipParity();
+const skip = skipPython();
 let [fixtures, site, browser, page, told] = [];
 
 before(async () => {
