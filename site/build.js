@@ -99,8 +99,19 @@ async function writePage(assets) {
   for (const file of ["style.css", "clip.css", "theme.js", "icon.svg", "night.svg"]) await cp(join(STATIC, file), join(OUT, file));
   await cp(join(HERE, "manifest.webmanifest"), join(OUT, "manifest.webmanifest"));
   await cp(join(HERE, "icon.png"), join(OUT, "icon.png"));
+  await writeFile(join(OUT, "licences.txt"), await licences(Boolean(assets.yunet)));
   const html = await readFile(join(STATIC, "index.html"), "utf8");
   await writeFile(join(OUT, "index.html"), onDevice(html));
+}
+
+async function licences(hasFaces) {
+  const own = await readFile(join(HERE, "..", "LICENSE"), "utf8");
+  const { version } = JSON.parse(await readFile(join(HERE, "node_modules", "onnxruntime-web", "package.json"), "utf8"));
+  const parts = [`relume, its page and its weights:\n\n${own}`,
+    `ONNX Runtime Web ${version}, in ort/ and plain-*.bin, jspi-*.bin: MIT, Copyright (c) Microsoft Corporation.\n`
+    + "https://github.com/microsoft/onnxruntime/blob/main/LICENSE and ThirdPartyNotices.txt beside it\n"];
+  const yunet = "YuNet (Shiqi Yu et al., libfacedetection.train), in yunet-*.bin: Apache-2.0,\nhttps://github.com/ShiqiYu/libfacedetection.train\n";
+  return [...parts, ...(hasFaces ? [yunet] : [])].join(`\n${"-".repeat(72)}\n\n`);
 }
 
 function onDevice(html) {

@@ -6,6 +6,7 @@
 const PATIENCE_MS = 300; // for a job to stop by itself; then its worker is ended
 const NEEDED = ["WebAssembly", "OffscreenCanvas", "createImageBitmap", "DecompressionStream"];
 const RAM_MP = [[2, 12], [4, 24]]; // GB of memory that a browser tells of, megapixels it takes then
+const TOUCH_MP = 16; // of phones that tell nothing: Safari's canvases end there
 
 const asked = new URLSearchParams(location.search); // ?engine=wasm, ?threads=1, ?most=12 (megapixels): to measure and to test
 
@@ -166,8 +167,10 @@ class Device extends EventTarget {
 }
 
 function mostMegapixels() {
-  const limit = RAM_MP.find(([gigabytes]) => (navigator.deviceMemory ?? 8) <= gigabytes);
-  return Math.min(Number(asked.get("most")) || Infinity, limit?.[1] ?? Infinity, MENU.limits.megapixels);
+  const { deviceMemory, maxTouchPoints } = navigator;
+  const limit = deviceMemory === undefined ? maxTouchPoints > 1 && TOUCH_MP
+    : RAM_MP.find(([gigabytes]) => deviceMemory <= gigabytes)?.[1];
+  return Math.min(Number(asked.get("most")) || Infinity, limit || Infinity, MENU.limits.megapixels);
 }
 
 // A browser that cannot write a type gives a PNG in its place.

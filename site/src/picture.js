@@ -51,7 +51,7 @@ function refuseLarge(file, { width, height }, most) {
   if (megapixels <= most * 1.02) return;
   const told = megapixels < 10 ? megapixels.toFixed(1) : Math.round(megapixels);
   throw new Refused(`${file.name}: ${width} × ${height} are ${told} megapixels, too large for this device.`,
-    { smaller: megapixels < 4 * most ? most / 2 : null });
+    { smaller: megapixels < 4 * most ? (most > 2 ? Math.floor(0.9 * most) : most / 2) : null });
 }
 
 const canvas = (width, height) => new OffscreenCanvas(width, height);
