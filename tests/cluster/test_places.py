@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import types
 from pathlib import Path
 
@@ -222,3 +223,23 @@ def test_what_is_wrong_there_is_one_line(s3: str, tmp_path: Path) -> None:
         assert done.returncode == 1, words
         (line,) = done.stderr.splitlines()
         assert said in line, (words, line)
+
+
+@pytest.mark.slow
+def test_shards_in_a_bucket(s3: str, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as tar:
+        for name, data in {"003.jpg": jpeg(30), "003.txt": b"a night"}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    (tmp_path / "01.tar").write_bytes(file.getvalue())
+    Place("s3://photos/in/01.tar").write_bytes(file.getvalue(), overwrite=False)
+    words = ("-m", "gamma", "-o")
+    far = ("enhance", "s3://photos/in/{01..01}.tar", *words, "s3://photos/out/")
+    done = run(*far, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run("enhance", "01.tar", *words, "plain.tar", folder=tmp_path)
+    made = Place("s3://photos/out/01.tar")
+    assert made.read_bytes() == (tmp_path / "plain.tar").read_bytes()
+    assert "exists already" in run(*far, folder=tmp_path).stderr
