@@ -191,7 +191,7 @@ def keep_lit_detail(before: Image, after: Image, strength: float) -> Image:
     contrast was lost, nothing changes.
     """
     ratios = np.ones(before.shape[:2], np.float32)
-    reach = BASE_PX // 2 + CONTRAST_PX
+    reach = BASE_PX + CONTRAST_PX  # even, as blocks begin at even rows
 
     def measure(rows: slice) -> None:
         top, bottom, _ = rows.indices(len(before))
@@ -209,24 +209,31 @@ def keep_lit_detail(before: Image, after: Image, strength: float) -> Image:
 
 
 def _detail_ratio(old: Image, after: Image, strength: float) -> Image | None:
-    """What the values of ``after`` are multiplied with, or None where nothing is lit."""
-    mean, contrast = _contrast(old)
+    """What the values of ``after`` are multiplied with, or None where nothing is lit.
+
+    What is smooth (means, contrasts, the share) is found at half the size.
+    """
+    height, width = old.shape
+    half, full = (-(-width // 2), -(-height // 2)), (width, height)
+    small_old = np.asarray(cv2.resize(old, half, interpolation=cv2.INTER_AREA), np.float32)
+    mean, contrast = _contrast(small_old)
     if mean.max() <= LIT[0]:
         return None
     new = luma(after)
-    now = _contrast(new)[1]
-    darkest = cv2.erode(mean, np.ones((BASE_PX, BASE_PX), np.uint8))
+    small_new = np.asarray(cv2.resize(new, half, interpolation=cv2.INTER_AREA), np.float32)
+    darkest = cv2.erode(mean, np.ones((BASE_PX // 2, BASE_PX // 2), np.uint8))
     share = smoothsteps(mean, *LIT) * smoothsteps(darkest, *BESIDE_DARK) * np.float32(strength)
-    lost = (contrast - now) / np.maximum(contrast, np.float32(1e-3))
+    lost = (contrast - _contrast(small_new)[1]) / np.maximum(contrast, np.float32(1e-3))
     share *= np.clip(lost / np.float32(LOST), 0, 1)
-    lacking = box_filter(new, BASE_PX // 2) - box_filter(old, BASE_PX // 2) + old - new
-    wanted = np.clip(new + share * lacking, np.minimum(old, new), 1)
-    ratio = wanted / np.maximum(new, np.float32(1e-3))
+    base = box_filter(small_new - small_old, BASE_PX // 4)
+    share, base = (cv2.resize(x, full, interpolation=cv2.INTER_LINEAR) for x in (share, base))
+    wanted = np.maximum(new + share * (base + old - new), cv2.min(old, new))
+    ratio = cv2.min(wanted, 1) / np.maximum(new, np.float32(1e-3))
     room = 1 / np.maximum(largest(after), np.float32(1e-3))
-    return np.asarray(np.minimum(ratio, np.maximum(room, 1)), np.float32)
+    return np.asarray(cv2.min(ratio, np.maximum(room, 1)), np.float32)
 
 
 def _contrast(plane: Image) -> tuple[Image, Image]:
-    """The mean and the standard deviation of a plane in windows of 9 x 9 px."""
-    mean, square = (box_filter(x, CONTRAST_PX // 2) for x in (plane, plane * plane))
+    """The mean and the standard deviation in windows of 9 x 9 px of a plane at half its size."""
+    mean, square = (box_filter(x, CONTRAST_PX // 4) for x in (plane, plane * plane))
     return mean, np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)
