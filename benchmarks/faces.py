@@ -31,10 +31,10 @@ from relume.photo import Image, to_image
 
 SETTINGS = {
     "original": "original",
-    "one view": "machine",
+    "one view": "machine@1",
     "cheap": "original,machine@0.5",
+    "two views": "original,machine@1",
     "default": "original,machine",
-    "thorough": "original,machine@1,machine@0.5",
 }
 LEVELS = 1.0, 0.3, 0.1, 0.03, 0.01, 0.005
 SIDE_PX = 1000

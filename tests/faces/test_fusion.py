@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from relume.faces import Box, Face
 from relume.faces.base import by_score
-from relume.faces.fusion import MOVES_BOX_IOU, SAME_FACE_IOU, SLID_IOU, clusters, weighted_points
+from relume.faces.fusion import (
+    MOVES_BOX_IOU,
+    SAME_FACE_IOU,
+    SLID_IOU,
+    Cluster,
+    clusters,
+    weighted_points,
+)
 from relume.faces.search import iou
 
 from .conftest import given
@@ -82,6 +89,34 @@ def test_a_score_and_a_box_are_made_of_the_members(found: Views) -> None:
         assert (corners.min(axis=0) - 1e-6 <= fused.box).all()
         assert (fused.box <= corners.max(axis=0) + 1e-6).all()
         assert set(fused.view.split("+")) == {m.view for m in cluster.members}
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({"again": 0.65}, 0.55),  # one further view alone, .1 less
+        ({"again": 0.75}, 0.65),
+        ({"again": 0.65, "mirrored": 0.4}, 0.6),  # a second one agrees, .2 less sure
+        ({"again": 0.65, "mirrored": 0.6}, 0.65),  # never more than the best
+        ({"again": 0.65, "original": 0.5}, 0.65),  # the original agrees, too
+        ({"again": 0.65, "original": 0.62}, 0.65),
+        ({"machine": 0.65}, 0.65),  # what was asked for counts as it is
+        ({"machine": 0.65, "again": 0.7}, 0.7),
+    ],
+)
+def test_what_only_further_views_show_needs_more(scores: dict[str, float], expected: float) -> None:
+    cluster = Cluster([Face((0, 0, 30, 30), score, None, name) for name, score in scores.items()])
+    assert cluster.fused({"again", "mirrored"}).score == pytest.approx(expected)
+    assert cluster.fused().score == max(scores.values())
+
+
+@given(views)
+def test_further_views_take_nothing_away(found: Views) -> None:
+    """A face scores at least what the views that were asked for give it, and no more than all."""
+    for cluster in clusters(found):
+        asked = [m.score for m in cluster.members if m.view != "gamma"]
+        score = cluster.score({"gamma"})
+        assert max(asked, default=0.0) <= score <= max(m.score for m in cluster.members)
 
 
 @given(view("original"))

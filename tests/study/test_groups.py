@@ -141,6 +141,7 @@ def test_at_equal_light_old_and_young_are_never_compared_in_the_dark() -> None:
     equal = {e.group: e.difference for e in groups.equal_light}
     old = equal["old"]
     assert old is not None
+    assert equal["rare"] is None, "ten faces are too few"
     # strata: 16/40 - 2/10 at weight 40 * 10 / 50, and 38/40 - 50/50 at 40 * 50 / 90
     weights = 40 * 10 / 50, 40 * 50 / 90
     assert old.value == pytest.approx((0.2 * weights[0] - 0.05 * weights[1]) / sum(weights))

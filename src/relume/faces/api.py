@@ -11,7 +11,7 @@ from relume import __version__
 from relume.catalog import Catalog, Value
 from relume.engine import Runtime
 from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score, is_relit
-from relume.faces.fusion import clusters
+from relume.faces.fusion import AGREES, clusters
 from relume.faces.quality import hidden_share, quality, warning
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
@@ -124,18 +124,23 @@ def detect(
     if threshold is not None:
         given["threshold"] = threshold
     parameters = detectors().info(name).check_parameters(given)
-    find: Detector = _built(detectors(), name, parameters)
+    least = float(parameters["threshold"])
     landmarker: Landmarker | None = None
     if landmarks is not None:
         landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
     rendered = list(render_views(select_views(specs, image), image, runtime=runtime))
-    faces = detect_on_views(rendered, find, landmarker=landmarker, runtime=runtime)
+    if any(view.further for view in rendered):  # a second view may be less sure
+        parameters = {**parameters, "threshold": max(0.0, least - AGREES)}
+    find: Detector = _built(detectors(), name, parameters)
+    faces = detect_on_views(
+        rendered, find, lead_score=least, least=least, landmarker=landmarker, runtime=runtime
+    )
     return Detection(
         faces=[replace(face, quality=quality(image, face.box)) for face in faces],
         width=image.shape[1],
         height=image.shape[0],
         detector=detector,
-        threshold=float(parameters["threshold"]),
+        threshold=least,
         views=tuple(view.name for view in rendered),
         hidden=hidden_share(image),
     )
@@ -146,18 +151,21 @@ def detect_on_views(
     detector: Detector,
     *,
     lead_score: float = 0.0,
+    least: float = 0.0,
     landmarker: Landmarker | None = None,
     runtime: Runtime | None = None,
 ) -> list[Face]:
     """The faces of rendered views as one answer in the photograph's pixels, best score first.
 
     ``lead_score`` is the score from which the first view's faces lead (see
-    :func:`relume.faces.fusion.clusters`); ``runtime`` is how a face is relit for landmarks (see
-    :mod:`relume.faces.refit`).
+    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept; ``runtime`` is how a
+    face is relit for landmarks (see :mod:`relume.faces.refit`).
     """
     found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
-    faces = by_score([cluster.fused() for cluster in merged])
+    further = {view.name for view in views if view.further}
+    fused = (cluster.fused(further) for cluster in merged)
+    faces = by_score([face for face in fused if face.score >= least])
     if landmarker is None:
         return faces
     return [

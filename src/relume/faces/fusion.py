@@ -5,12 +5,15 @@ detection models* (2021), with one difference: every face of the leading view is
 own from the start and its score never falls, so that what the original view finds stays found.
 Theirs divides scores by the number of views, which punishes the very faces that only the
 brightened view can show.
+
+Many views have many chances to be wrong. What only further views of a nearly black photograph show
+is believed where two views agree, of which the second may be less sure, or where one is surer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +33,13 @@ Without them two faces of a couple become one; with them nothing is lost of 856 
 """
 MOVES_BOX_IOU = 0.5
 """Only boxes this near the cluster's first one move it: the fused box stays on its face."""
+AGREES, ALONE = 0.2, 0.1
+"""How much less sure a second view may be, and how much surer a single one has to be.
+
+Measured on 336 photographs of FDDB at 0.03 and 0.01 times the light: with one relit view .858 and
+.717 of the faces and .09 and .08 false alarms a photograph, with further views and the best score
+.893 and .766 and .19 both, by this rule .890 and .759 and .15 both: those of bright photographs.
+"""
 
 
 @dataclass
@@ -56,15 +66,24 @@ class Cluster:
         alike = min(size, face_size) > SLID_SIZE * max(size, face_size)
         return alike and distance < SLID_DISTANCE * (size + face_size) / 2
 
-    def fused(self) -> Face:
-        """One face: boxes and landmarks averaged by score, the best score, all views' names."""
+    def score(self, further: Collection[str] = ()) -> float:
+        """The best score, of further views (by name) as far as another view agrees."""
+        best: dict[str, float] = {}
+        for member in self.members:
+            best[member.view] = max(member.score, best.get(member.view, 0.0))
+        asked = max((score for view, score in best.items() if view not in further), default=0.0)
+        first, second = sorted([*best.values(), 0.0], reverse=True)[:2]
+        return max(asked, min(first, max(second + AGREES, first - ALONE)))
+
+    def fused(self, further: Collection[str] = ()) -> Face:
+        """One face: boxes and landmarks averaged by score, all views' names, and the score."""
         near = [m for m in self.members if iou(m.box, self.lead.box) >= MOVES_BOX_IOU]
         views = dict.fromkeys(member.view for member in self.members)
         box = weighted_box([m.box for m in near], [m.score for m in near])
         return Face(
             # many boxes, each near the lead, can have a mean that is not
             box=box if iou(box, self.lead.box) >= MOVES_BOX_IOU else self.lead.box,
-            score=max(member.score for member in self.members),
+            score=self.score(further),
             landmarks=_mean_landmarks(near),
             view="+".join(views),
         )

@@ -95,7 +95,8 @@ class LightCell:
 class EqualLight:
     """A group's share found less that of all others at equal light, over all levels together.
 
-    None where no bin of light holds faces of both.
+    None where no bin of light holds faces of both, or the group has fewer than FEW faces: a
+    bootstrap of a handful that were all found has no width.
     """
 
     grouping: str
@@ -284,12 +285,9 @@ def _at_light(
             cells.append(
                 LightCell(grouping, group, detector, arm, *edges, n, count, count / n, *interval)
             )
-        difference = stratified_difference(
-            hits[grouped],
-            mine[grouped],
-            bins[grouped],
-            pictures[grouped],
-            seed=results.plan.seed,
-        )
+        difference = None
+        if faces.of(group).sum() >= FEW:
+            rows = (values[grouped] for values in (hits, mine, bins, pictures))
+            difference = stratified_difference(*rows, seed=results.plan.seed)
         equal.append(EqualLight(grouping, group, detector, arm, difference))
     return cells, equal
