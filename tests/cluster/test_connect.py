@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from relume.cli.jobs import Job
-from relume.cli.writing import check_shared, shared_mark
+from relume.cli.writing import begin_work, shared_mark
 from relume.cluster import connect, ray_data
 from relume.cluster.journal import Journal
 from relume.errors import MissingExtra, OutputError, ParameterError, RelumeError
@@ -96,16 +95,16 @@ def test_results_go_nowhere_where_machines_do_not_share_a_folder(tmp_path: Path)
     class Elsewhere(Local):
         elsewhere = True
 
-    job = Job(tmp_path / "a.jpg", tmp_path / "out" / "a.jpg")
-    with shared_mark(Elsewhere(), [job]) as mark:
+    target = tmp_path / "out" / "a.jpg"
+    with shared_mark(Elsewhere(), target) as mark:
         assert mark is not None
         assert mark.parent == tmp_path / "out"
-        check_shared(mark)  # as a machine that sees it
+        begin_work(0, mark)  # as a machine that sees it
         mark.unlink()
         with pytest.raises(OutputError, match=r"out is not shared with .*: results would stay"):
-            check_shared(mark)  # as one that does not
+            begin_work(0, mark)  # as one that does not
     assert not list((tmp_path / "out").iterdir())
-    with shared_mark(Local(), [job]) as mark:
+    with shared_mark(Local(), target) as mark:
         assert mark is None
 
 

@@ -88,7 +88,7 @@ class Run:
                 with (
                     nullcontext() if several else self._tiles_shown(bar, name),
                     self.rows or nullcontext(),
-                    shared_mark(self.on, jobs) as shared,
+                    shared_mark(self.on, jobs[0].target if jobs else None) as shared,
                     closing(self._outcomes(allowed, shared)) as outcomes,
                 ):
                     self._in_rows = set() if self.rows is None else self.rows.done()

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relume.cli import console, options, tracks
+from relume.cli.search import PIPE, DrawOn, Outcome, Search, Tally, Target
 from relume.cli.tables import FACES, Rows
-from relume.cli.writing import CONCERNS_ALL
 from relume.errors import InputError, OutputError, ParameterError
 from relume.executor import Executor, Local
 from relume.io.formats import MAX_MEGAPIXELS
-from relume.io.places import Location, is_address, place
+from relume.io.places import is_address, place
 
 if TYPE_CHECKING:
     from relume.faces import Detection
     from relume.photo import Photo
 
 DRAWN = ".faces"
-PIPE = "-"
-STDIN = "standard input"
 LEGEND = "blue: seen on the photo as it is; orange: seen only when relit"
-
-
-class DrawOn(StrEnum):
-    """The picture that faces are drawn on."""
-
-    original = "original"
-    relit = "relit"
 
 
 def detect(
@@ -132,7 +118,7 @@ def detect(
     if PIPE in inputs and on != "local":
         raise ParameterError("a pipe is read here: --on takes files")
     targets = _targets(inputs, draw)
-    far = all(is_address(name) for name, _ in targets) and (draw is None or is_address(draw))
+    far = all(is_address(one.name) for one in targets) and (draw is None or is_address(draw))
     where = options.parse_on(on, processes, far=far) or Local()
     search = Search(
         _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
@@ -194,61 +180,13 @@ def _detect(given: dict[str, Any], photo: Photo) -> Detection:
     return faces.detect(photo, **given)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What was found in a photo, or why nothing could be."""
-
-    name: str
-    found: Detection | None = None
-    error: str | None = None
-    trace: str = ""
-
-    def line(self) -> dict[str, Any]:
-        """The photo and its faces, or its error, as JSON has them."""
-        if self.found is None:
-            return {"photo": self.name, "error": self.error}
-        return self.found.as_json(self.name)
-
-    def as_text(self) -> str:
-        """A line for the photo, and one for each face."""
-        faces = [] if self.found is None else self.found.faces
-        lines = [f"{console.one_line(self.name)}: {console.count(len(faces), 'face')}"]
-        for face in faces:
-            box = ", ".join(f"{v:.0f}" for v in face.box)
-            points = "" if face.landmarks is None else f"  {len(face.landmarks)} landmarks"
-            lines.append(f"  box {box}  score {face.score:.2f}  view {face.view}{points}")
-        if self.found is not None and self.found.warning is not None:
-            lines.append(f"  {self.found.warning}")
-        return "\n".join(lines)
-
-
-@dataclass
-class Tally:
-    """How many photos were searched or failed, were done before, and the faces found."""
-
-    searched: int = 0
-    failed: int = 0
-    there: int = 0
-    faces: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """One more photo."""
-        self.searched += outcome.found is not None
-        self.failed += outcome.found is None
-        self.faces += 0 if outcome.found is None else len(outcome.found.faces)
-
-
-Target = tuple[str, Location | None]
-"""A photo (or -), and where its drawing goes."""
-
-
 def _into_rows(
     search: Search, targets: Sequence[Target], where: Executor, rows: Rows, *, quiet: bool
 ) -> tuple[Tally, int]:
     """Search what is not in the rows yet; they become their file, unless Ctrl-C ends it."""
     with rows:
         done = rows.done()
-        todo = [target for target in targets if target[0] not in done]
+        todo = [target for target in targets if target.name not in done]
         tally, code = search.run(
             todo, where, lambda outcome: rows.add(outcome.line()), as_text=False, quiet=quiet
         )
@@ -256,7 +194,7 @@ def _into_rows(
         if code == console.INTERRUPTED:
             console.say("the same command with --skip-existing goes on")
             raise typer.Exit(code)
-        rows.finish([name for name, _ in targets])
+        rows.finish([target.name for target in targets])
     return tally, code
 
 
@@ -269,106 +207,15 @@ def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
     if PIPE in inputs:
         if len(inputs) > 1:
             raise ParameterError("- stands for one photo: name no other input beside it")
-        return [(PIPE, None if draw is None else place(draw))]
+        return [Target(PIPE, None if draw is None else place(draw))]
     found, _, several = lists.find(inputs, but=draw)
     if found.problems:
         problem = found.problems[0]
         raise InputError(f"cannot list {problem.filename}: {problem.strerror}")
     if draw is None:
-        return [(str(picture.source), None) for picture in found.pictures]
+        return [Target(str(picture.source)) for picture in found.pictures]
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
-    return [(str(job.source), job.target) for job in planned]
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search of many photos: what fails is an outcome, unless all would meet it alike."""
-
-    find: Callable[[Photo], Detection]
-    draw_on: DrawOn | None
-    overwrite: bool
-    max_megapixels: float
-    threads: int = 0
-
-    def start(self) -> Callable[[Target], Outcome]:
-        """What searches a photo, in its process."""
-        if self.threads:
-            import cv2
-
-            from relume.engine.cpu import limit_threads
-
-            limit_threads(self.threads)
-            cv2.setNumThreads(self.threads)
-        return self._one
-
-    def run(
-        self,
-        targets: Sequence[Target],
-        where: Executor,
-        keep: Callable[[Outcome], None],
-        *,
-        as_text: bool,
-        quiet: bool,
-    ) -> tuple[Tally, int]:
-        """Search all photos, reported and kept as they come; how many, and the exit code."""
-        tally = Tally()
-        try:
-            with (
-                console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar,
-                closing(where.run(self.start, targets, ordered=True)) as work,
-            ):
-                for done in work:
-                    keep(outcome := done.get())
-                    tally.add(outcome)
-                    if outcome.error is not None:
-                        if console.is_verbose():
-                            console.say(outcome.trace)
-                        console.fail(outcome.error, about=outcome.name)
-                    elif as_text:
-                        console.out(outcome.as_text())
-                    bar.advance(console.one_line(Path(outcome.name).name))
-        except KeyboardInterrupt:
-            photos = console.count(len(targets), "photo")
-            console.say(f"stopped: {tally.searched + tally.failed} of {photos} searched")
-            return tally, console.INTERRUPTED
-        return tally, int(tally.failed > 0)
-
-    def _one(self, photo_and_drawing: Target) -> Outcome:
-        from relume.io import decode, read
-
-        source, target = photo_and_drawing
-        name = STDIN if source == PIPE else source
-        ends_the_run: tuple[type[Exception], ...] = ()
-        try:
-            if source == PIPE:
-                data = sys.stdin.buffer.read()
-                photo = decode(data, name=STDIN, max_megapixels=self.max_megapixels)
-            else:
-                photo = read(source, max_megapixels=self.max_megapixels)
-            ends_the_run = CONCERNS_ALL
-            found = self.find(photo)
-            if target is not None:
-                self._draw(photo, found, target)
-        except Exception as error:
-            if isinstance(error, ends_the_run):
-                raise
-            trace = "".join(traceback.format_exception(error)).rstrip()
-            return Outcome(name, error=console.reason(error), trace=trace)
-        return Outcome(name, found)
-
-    def _draw(self, photo: Photo, found: Detection, target: Location) -> None:
-        """The photo with its faces drawn in, relit where it is too dark to show them."""
-        from relume.faces import DEFAULT_VIEWS, render_full_size
-        from relume.image import draw
-        from relume.io import write
-
-        relit = self.draw_on is DrawOn.relit or (self.draw_on is None and found.relit_views)
-        view = (found.relit_views or DEFAULT_VIEWS[1:])[0]
-        pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
-        colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
-        drawn = photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write(drawn, target, overwrite=self.overwrite)
+    return [Target(str(job.source), job.target) for job in planned]
 
 
 def _summarise(tally: Tally, document: str | None, *, drawn: bool) -> None:

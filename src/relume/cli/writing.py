@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, r
 if TYPE_CHECKING:
     from relume.cli.jobs import Job
     from relume.executor import Executor
+    from relume.io.places import Location
     from relume.photo import Image, Photo
 
 
@@ -104,14 +105,7 @@ class Writer:
 
     def start(self) -> Callable[[Job], Row]:
         """Whatever can fail for all photos alike, before the first."""
-        if self.threads:
-            import cv2
-
-            from relume.engine.cpu import limit_threads
-
-            limit_threads(self.threads)
-            cv2.setNumThreads(self.threads)
-        check_shared(self.shared)
+        begin_work(self.threads, self.shared)
         self.work.prepare()
         return self.__call__
 
@@ -193,13 +187,12 @@ class Writer:
 
 
 @contextmanager
-def shared_mark(on: Executor, jobs: Sequence[Job]) -> Iterator[Path | None]:
-    """A file in the folder of results while other machines work, to see whether they share it.
+def shared_mark(on: Executor, target: Location | None) -> Iterator[Path | None]:
+    """A file beside the first result while other machines work, to see whether they share it.
 
     Raises:
         OutputError: nothing can be written there.
     """
-    target = jobs[0].target if jobs else None
     if not on.elsewhere or not isinstance(target, Path):
         yield None
         return
@@ -215,15 +208,22 @@ def shared_mark(on: Executor, jobs: Sequence[Job]) -> Iterator[Path | None]:
         mark.unlink(missing_ok=True)
 
 
-def check_shared(mark: Path | None) -> None:
-    """Nothing, if this machine sees the file.
+def begin_work(threads: int, shared: Path | None) -> None:
+    """What every worker does first: keep to its ``threads`` (0: as many as there are).
 
     Raises:
-        OutputError: it does not: its results would be lost.
+        OutputError: this machine does not see the file ``shared``: its results would be lost.
     """
-    if mark is not None and not mark.exists():
+    if threads:
+        import cv2
+
+        from relume.engine.cpu import limit_threads
+
+        limit_threads(threads)
+        cv2.setNumThreads(threads)
+    if shared is not None and not shared.exists():
         raise OutputError(
-            f"{mark.parent} is not shared with {socket.gethostname()}: results would stay there; "
+            f"{shared.parent} is not shared with {socket.gethostname()}: results would stay there; "
             "name a folder that all machines share, or an object store (s3://...)"
         )
 
