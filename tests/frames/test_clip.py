@@ -49,7 +49,8 @@ def test_a_still_clip_stands_still() -> None:
 def test_the_motion_found_does_not_depend_on_what_was_seen_before() -> None:
     a, b = luma(night(scene(), 0, 0.1)), luma(night(moved(scene(), 2, 1), 1, 0.1))
     first = local_motion(a, b)
-    local_motion(luma(scene(which="coffee")), a)
+    tiny = luma(scene(60, 40))
+    local_motion(tiny, tiny)  # OpenCV's DIS keeps the coarser scales of a small picture
     assert np.array_equal(local_motion(a, b), first)
 
 

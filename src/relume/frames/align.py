@@ -185,5 +185,5 @@ def _band(grey: Image) -> Image:
 
 
 def _flow() -> Any:
-    """A new one for every pair: one that is used again answers by what it has seen before."""
+    """A new one for every pair: it keeps the scales that it has once chosen for a small picture."""
     return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
