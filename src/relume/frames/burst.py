@@ -28,10 +28,10 @@ SHARPER = 1.15
 """How much sharper than the first picture another must be to become the reference."""
 SHARPNESS_SIDE_PX = 800
 
-SAME_SCENE = 0.36
-"""Correlation of structure (:func:`relume.frames.align.fit`) from which frames show one scene:
-measured in the deepest noise, of one scene .37 and more, of two up to .34."""
-LEAST_TRUST = 0.15
+SAME_SCENE = 0.3
+"""Correlation of structure (:func:`relume.frames.align.fit`) from which frames may show one scene:
+in the deepest noise two frames of one have little more."""
+LEAST_TRUST = 0.3
 """The share of a frame that has to agree with the reference."""
 
 logger = logging.getLogger(__name__)
