@@ -45,8 +45,9 @@ def luma(image: Image) -> Image:
 
 def largest(image: Image) -> Image:
     """(H, W): the largest channel of each pixel; a coloured lamp is as bright as that."""
-    red, green, blue = cv2.split(image)
-    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
+    # cv2.split takes ten times as long: three new planes, and their page faults
+    most = np.maximum(image[:, :, 0], image[:, :, 1])
+    return np.asarray(np.maximum(most, image[:, :, 2], out=most), np.float32)
 
 
 def rgb_to_ycbcr(image: Image) -> Image:
