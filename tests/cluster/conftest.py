@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -54,8 +55,14 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             time.sleep(0.5)
         import s3fs
 
+        _forget(s3fs)  # of an earlier test: its server is gone
         s3fs.S3FileSystem(skip_instance_cache=True).mkdir("photos")
         yield address
     finally:
         server.terminate()
         server.wait(60)
+
+
+def _forget(s3fs: Any) -> None:
+    places._store.cache_clear()
+    s3fs.S3FileSystem.clear_instance_cache()
