@@ -25,7 +25,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 import relume
 from relume import study
 from relume.errors import RelumeError
-from relume.faces import detectors
+from relume.faces import detectors as catalogue
 from relume.faces.base import Box
 from relume.image.darken import darken
 from relume.io import READABLE_SUFFIXES
@@ -40,7 +40,7 @@ DETECTOR = "yunet"
 
 def label(folder: Path, step: int, people: dict[str, dict[str, str]], file: Path) -> list[str]:
     """Write the true faces with their groups; the names of the photographs without one."""
-    find = detectors().create(DETECTOR, {"threshold": 0.6})
+    find = catalogue().create(DETECTOR, {"threshold": 0.6})
     names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in READABLE_SUFFIXES)
     missed = []
     with file.open("w", newline="") as stream:
@@ -58,23 +58,26 @@ def label(folder: Path, step: int, people: dict[str, dict[str, str]], file: Path
     return missed
 
 
-def show(groups: ByGroup, levels: Sequence[float | None], arms: Sequence[str]) -> None:
+def show(
+    groups: ByGroup, detector: str, levels: Sequence[float | None], arms: Sequence[str]
+) -> None:
     """Shares found by group, the widest gaps, and the differences at equal light."""
     for grouping, names in groups.order.items():
-        print(f"\n## {grouping}\n")
+        print(f"\n## {grouping}, found by {detector}\n")
         print(f"| {grouping} | n |" + "".join(f" {a}, k = {k:g} |" for a in arms for k in levels))
         print("|---|---:|" + "---:|" * (len(arms) * len(levels)))
         for name in names:
-            cells = [groups.cell(grouping, name, DETECTOR, k, arm) for arm in arms for k in levels]
+            cells = [groups.cell(grouping, name, detector, k, arm) for arm in arms for k in levels]
             shares = (f" {c.rate:.3f} ({c.low:.2f}-{c.high:.2f}) |" for c in cells)
             print(f"| {name} | {cells[0].n} |" + "".join(shares))
-        gaps = [groups.gap(grouping, DETECTOR, k, arm) for arm in arms for k in levels]
+        gaps = [groups.gap(grouping, detector, k, arm) for arm in arms for k in levels]
         texts = ("" if g is None else f"{g.gap.value:.3f} ({g.gap.low:.2f}-{g.gap.high:.2f})"
                  for g in gaps)  # fmt: skip
         print("| widest gap | |" + "".join(f" {text} |" for text in texts))
         print(f"\nat equal light, {SHOWN} (share found less that of all others):")
         for e in groups.equal_light:
-            if (e.grouping, e.arm) == (grouping, SHOWN) and e.difference is not None:
+            mine = (e.grouping, e.detector, e.arm) == (grouping, detector, SHOWN)
+            if mine and e.difference is not None:
                 d = e.difference
                 print(f"  {e.group:12} {d.value:+.3f} ({d.low:+.3f} to {d.high:+.3f})")
 
@@ -120,6 +123,7 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("--people", type=Path)
     parser.add_argument("--step", type=int, default=1, help="take every so-manyeth")
+    parser.add_argument("--detectors", default=DETECTOR, help="compared, such as yunet,haar")
     parser.add_argument("--levels", default="1,0.03,0.01,0.005")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--jobs", type=int)
@@ -133,9 +137,10 @@ def main() -> None:
     if missed:
         print(f"not found when bright, left out: {', '.join(missed)}")
     levels = tuple(float(part) for part in options.levels.split(","))
+    detectors = tuple(options.detectors.split(","))
     plan = study.Plan(
         pictures=options.faces, report=options.output / "report", arms=ARMS, darken=levels,
-        detectors=(DETECTOR,), labels=labels, seed=options.seed, examples=0,
+        detectors=detectors, labels=labels, seed=options.seed, examples=0,
         groups=("skin", "gender", "age") if people else ("skin",), title="Who is found in the dark",
     )  # fmt: skip
     try:
@@ -144,7 +149,8 @@ def main() -> None:
         parser.error(str(error))
     print(report.answer)
     assert report.table.groups is not None
-    show(report.table.groups, plan.levels, ARMS[1:])
+    for detector in detectors:
+        show(report.table.groups, detector, plan.levels, ARMS[1:])
     if options.colour:
         colours(labels, options.faces, [k for k in levels if k < 1], options.seed)
 

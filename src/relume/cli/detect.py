@@ -50,7 +50,11 @@ def detect(
     threshold: options.ThresholdOption = None,
     views: Annotated[
         str | None,
-        typer.Option("--views", metavar="NAME,...", help="What is searched [original,machine]."),
+        typer.Option(
+            "--views",
+            metavar="NAME,...",
+            help="What is searched [original,machine, and more where it is nearly black].",
+        ),
     ] = None,
     draw: Annotated[
         str | None,
