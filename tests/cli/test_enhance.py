@@ -557,3 +557,10 @@ def test_ctrl_c_says_how_far_it_came_and_leaves_no_half_file(album: Path, tmp_pa
         "stopped: 2 of 3 photos enhanced; the same command with --skip-existing goes on\n"
     )
     assert names(tmp_path / "out") == ["a.jpg", "b.png"]
+
+
+def test_a_black_photo_is_said_to_be_one(relume: Relume, tmp_path: Path) -> None:
+    Pil.new("RGB", (60, 40)).save(tmp_path / "cap.png")
+    result = relume("enhance", tmp_path / "cap.png")
+    assert result.code == 0
+    assert result.err.endswith(": it holds no light that could be brought up\n")

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from relume.cli.jobs import Found
     from relume.cli.tables import Rows
 
+NO_LIGHT = 0.01
+"""Mean level, before and after, of a photo that shows nothing."""
+
 
 @dataclass
 class Run:
@@ -228,8 +231,10 @@ class Run:
             text = f"{mean} {levels[0]:.2f} -> {levels[1]:.2f}, {text}"
         option = self.work.to_change_lit
         if (job := self.first) and self.done == 1 and not self.skipped and not self.failed:
-            lit = f": left nearly as it is (looks lit; {option} changes it)"
-            note = lit if self.left_as_is else ""
+            note = f": left nearly as it is (looks lit; {option} changes it)"
+            if not self.left_as_is:
+                black = levels and max(levels) < NO_LIGHT
+                note = ": it holds no light that could be brought up" if black else ""
             return console.one_line(f"{job.source} -> {job.target} ({text}){note}")
         parts = [f"{console.count(self.done, 'photo')} enhanced"]
         if self.done:

@@ -60,8 +60,9 @@ ROOM = 1.2
 """Base light up to which the lift goes, over that of the face."""
 BEND = 8.0
 """How sharply the lift ends there: p of its curve."""
-DARK_SHARE = 0.004
-"""Share of the photo that must be darker than a well lit face for one to be looked for."""
+DARK_SHARE = 0.001
+"""Share of the photo, but for the rims of dark places, that must be darker than a well lit face
+for one to be looked for: no less is as large as a face that is found."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def priority_stops(
     """
     exposed = np.minimum(reading.base * factor, 1)
     floor = FLOOR * min(1.0, brightness / USUAL_BRIGHTNESS) ** (1 / 3)
-    if float((exposed < 0.5 * floor).mean()) < DARK_SHARE:
+    dark = cv2.erode((exposed < 0.5 * floor).astype(np.uint8), np.ones((3, 3), np.uint8))
+    if float(dark.mean()) < DARK_SHARE:
         return None
     height, width = image.shape[:2]
     scale = min(1.0, SEARCH_PX / max(height, width))
