@@ -22,6 +22,7 @@ from relume import weights
 from relume.engine import Runtime
 from relume.enhancers import enhance
 from relume.enhancers.registry import methods
+from relume.faces import detect
 from relume.faces.exposure import face_finder
 from relume.image.darken import darken
 from relume.io import decode
@@ -65,6 +66,17 @@ def against_the_light() -> Pixels:
     portrait[:, :170] = scene(170, 512, seed=10, light=1.0)
     portrait[:, 400:] = scene(112, 512, seed=11, light=1.0)
     return portrait
+
+
+def portraits() -> Iterator[tuple[str, bytes]]:
+    """The demo's portrait: dark, nearly black, and large beside nothing."""
+    dark = np.array(Pil.open(Path(sample.__file__).with_name("sample.jpg")))
+    yield "dark.png", file(dark)
+    yield "nearly-black.png", file(np.asarray(dark * 0.45, np.uint8))
+    crowd = np.full((1024, 1500, 3), 3, np.uint8)
+    crowd[100:612, 300:812] = dark
+    crowd[600:856, 1200:1456] = dark[::2, ::2]
+    yield "two.png", file(crowd)
 
 
 def turned(orientation: int) -> Any:
@@ -153,6 +165,12 @@ def main(folder: Path) -> None:
         height, width = result.shape[:2]
         cases.append({"name": name, "width": width, "height": height, "options": options})
     (folder / "cases.json").write_text(json.dumps(cases))
+    found = []
+    for name, data in portraits() if weights.is_here("yunet") else ():
+        (folder / name).write_bytes(data)
+        seen = detect(decode(data, name=name), runtime=Runtime(precision="f32"))
+        found.append(seen.as_json(name))
+    (folder / "faces.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

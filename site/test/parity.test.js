@@ -36,6 +36,16 @@ async function startWorker(defaults) {
   worker.addEventListener("message", ({ data }) => waiting.get(data.id)?.(data));
   worker.postMessage({ start: { engine: "wasm", threads: Math.min(4, navigator.hardwareConcurrency) } });
   let count = 0;
+  const ask = async (name, blob, asked) => {
+    const id = count++;
+    const file = { key: id, blob: new File([blob], name, { type: blob.type }) };
+    const answer = await new Promise((resolve) => {
+      waiting.set(id, resolve);
+      worker.postMessage({ id, file, most: 50, ...asked });
+    });
+    if (answer.error) throw new Error(answer.error.message);
+    return answer.result;
+  };
   const pixels = async (blob) => {
     const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
@@ -47,23 +57,18 @@ async function startWorker(defaults) {
     const wanted = new Uint8Array(await (await fetch(`fixtures/${name}.rgba`)).arrayBuffer());
     const stops = given.stops && { ...given.stops, data: Float32Array.from(given.stops.data) };
     const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, ...given, method, stops, parameters: { ...defaults[method], ...parameters } };
-    const id = count++;
-    const file = { key: id, blob: new File([blob], name, { type: blob.type }) };
-    const answer = await new Promise((resolve) => {
-      waiting.set(id, resolve);
-      worker.postMessage({ id, task: "enhance", file, options, format: "png", quality: null, most: 50 });
-    });
-    if (answer.error) throw new Error(answer.error.message);
-    if (name === "alpha.png") return Array.from(new Uint8Array(await answer.result.blob.arrayBuffer())); // a canvas rounds
-    const got = await pixels(answer.result.blob);
+    const result = await ask(name, blob, { task: "enhance", options, format: "png", quality: null });
+    if (name === "alpha.png") return Array.from(new Uint8Array(await result.blob.arrayBuffer())); // a canvas rounds
+    const got = await pixels(result.blob);
     let [worst, differing] = [0, 0];
     for (let at = 0; at < wanted.length; at += 1) {
       const apart = Math.abs(got[at] - wanted[at]);
       if (apart) differing += 1;
       if (apart > worst) worst = apart;
     }
-    return { worst, share: differing / wanted.length, seconds: answer.result.seconds };
+    return { worst, share: differing / wanted.length, seconds: result.seconds };
   };
+  self.detect = async (name) => ask(name, await (await fetch(`fixtures/${name}`)).blob(), { task: "detect", threshold: 0.6, views: ["original", "machine"] });
 }
 
 // The same for a PNG with transparency.
@@ -84,4 +89,26 @@ test("every picture comes out as Python's relume makes it", { skip }, async (con
     });
   }
   assert.deepEqual(told.outside, []);
+});
+
+test("faces are those that Python's relume finds", { skip }, async (context) => {
+  const expected = JSON.parse(readFileSync(join(fixtures.folder, "faces.json")));
+  if (!expected.length) {
+    context.skip("needs YuNet's weights in relume's cache");
+    return;
+  }
+  for (const { photo, faces, views } of expected) {
+    await context.test(photo, async () => {
+      const got = await page.evaluate((name) => self.detect(name), photo);
+      assert.deepEqual(got.views, views);
+      assert.equal(got.faces.length, faces.length);
+      for (const [n, { box, score, view, landmarks }] of faces.entries()) {
+        const mine = got.faces[n];
+        assert.equal(mine.view, view);
+        assert.ok(Math.abs(mine.score - score) < 0.01, `scores ${mine.score} and ${score}`);
+        for (const side of ["x0", "y0", "x1", "y1"]) assert.ok(Math.abs(mine.box[side] - box[side]) < 1, `${side}: ${mine.box[side]} and ${box[side]}`);
+        landmarks.forEach(([x, y], p) => assert.ok(Math.hypot(mine.landmarks[p][0] - x, mine.landmarks[p][1] - y) < 1));
+      }
+    });
+  }
 });
