@@ -70,7 +70,7 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
   });
 
   test(`${name}: no violations by axe, in both themes`, { skip }, async () => {
-    const opened = await openPage(browser, site.url, { viewport, bypassCSP: true });
+    const opened = await openPage(browser, site.url, { viewport, bypassCSP: true, reducedMotion: "reduce" });
     const { page } = opened;
     const check = async (state) => {
       await page.addScriptTag({ path: AXE });
@@ -253,14 +253,14 @@ test("a photo too large for the device is offered smaller", { skip }, async () =
 });
 
 test("a job that is cancelled ends, and the next one starts", { skip }, async () => {
-  const opened = await openPage(browser, site.url);
+  const opened = await openPage(browser, site.url, { query: "?engine=wasm&threads=1" });
   const { page } = opened;
-  const large = await page.evaluate(async () => { // 3 megapixels: long enough to be caught at it
-    const board = new OffscreenCanvas(2000, 1500);
-    board.getContext("2d").fillStyle = "#123";
-    board.getContext("2d").fillRect(0, 0, 1500, 1500);
+  const large = await page.evaluate(async (bytes) => { // long enough to be caught at it
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(bytes)]));
+    const board = new OffscreenCanvas(2400, 1600);
+    board.getContext("2d").drawImage(bitmap, 0, 0, 2400, 1600);
     return Array.from(new Uint8Array(await (await board.convertToBlob({ type: "image/jpeg" })).arrayBuffer()));
-  });
+  }, Array.from(SAMPLE));
   await give(page, "large.jpg", Buffer.from(large));
   await page.waitForSelector("#progress:not([hidden])");
   await page.click("#cancel");

@@ -18,29 +18,32 @@ const MIRRORED = [1, 0, 2, 4, 3]; // eyes, nose, corners of the mouth
 const SAME_FACE_IOU = 0.3;
 const [SLID_IOU, SLID_DISTANCE, SLID_SIZE, SLID_SCORE] = [0.15, 0.65, 0.6, 0.1];
 const MOVES_BOX_IOU = 0.5;
+const [AGREES, ALONE] = [0.2, 0.1];
 
 // { views, faces: [{ box: { x0, y0, x1, y1 }, score, view, landmarks }] }, best score first.
 export async function detect(photo, { threshold, views }, networks) {
   if (!networks.sessions.faces) throw new Error("Faces cannot be searched here: this site was built without YuNet.");
   const image = toImage(photo);
-  const found = [(await search(image, threshold, networks)).map((face) => ({ ...face, view: "original" }))];
+  const again = views.length > 1 && isDark(image) && isNearlyBlack(image);
+  const least = again ? Math.max(0, threshold - AGREES) : threshold; // a second view may be less sure
+  const found = [(await search(image, least, networks)).map((face) => ({ ...face, view: "original" }))];
   const names = ["original"];
   if (views.length > 1 && isDark(image)) {
     const usual = clamp(Math.sqrt(VIEW_PIXELS / (image.width * image.height)), LEAST_SCALE, 1);
-    const asked = isNearlyBlack(image) ? [{ name: "machine" }, ...LOOK_AGAIN] : [{ name: "machine" }];
+    const asked = again ? [{ name: "machine" }, ...LOOK_AGAIN] : [{ name: "machine" }];
     const relit = new Map();
     for (const { name, scale = usual, brightness = null, mirrored = false } of asked) {
       if (name === "machine@0.5" && usual === scale) continue; // it was the usual one
       const key = `${scale} ${brightness}`; // mirrored, it is searched again, but not relit
       if (!relit.has(key)) relit.set(key, await machineView(resized(image, scale), networks, brightness));
       const view = relit.get(key);
-      const faces = await search(mirrored ? flipped(view) : view, threshold, networks);
+      const faces = await search(mirrored ? flipped(view) : view, least, networks);
       const upright = mirrored ? faces.map((face) => turned(face, view.width)) : faces;
       found.push(upright.map((face) => ({ ...scaled(face, 1 / scale), view: name })));
       names.push(name);
     }
   }
-  const faces = byScore(merged(found));
+  const faces = byScore(merged(found, threshold).filter(({ score }) => score >= threshold));
   return { views: names, faces: faces.map((face) => told(face, photo)) };
 }
 
@@ -110,9 +113,10 @@ const folded = (at, size) => (size === 1 ? 0 : at < 0 ? -at : at >= size ? 2 * s
 const byScore = (faces) => [...faces].sort((a, b) => b.score - a.score || a.box.reduce((d, v, n) => d || v - b.box[n], 0));
 
 // Weighted boxes fusion that never loses the original's: every face of the first view leads.
-function merged([first, ...others]) {
-  const clusters = first.map((face) => [face]);
-  for (const face of byScore(others.flat())) {
+function merged([first, ...others], leadScore) {
+  const leads = (face) => face.score >= leadScore;
+  const clusters = first.filter(leads).map((face) => [face]);
+  for (const face of byScore([...first.filter((face) => !leads(face)), ...others.flat()])) {
     const nearest = clusters.reduce((best, one) => (!best || iou(one[0].box, face.box) > iou(best[0].box, face.box) ? one : best), null);
     if (nearest && isShown(nearest, face)) nearest.push(face);
     else clusters.push([face]);
@@ -131,6 +135,16 @@ function isShown(cluster, face) {
   return Math.min(a, b) > SLID_SIZE * Math.max(a, b) && Math.hypot(bx - ax, by - ay) < (SLID_DISTANCE * (a + b)) / 2;
 }
 
+// The best score, of further views as far as another view agrees.
+function sureness(cluster) {
+  const best = {};
+  for (const { view, score } of cluster) best[view] = Math.max(score, best[view] ?? 0);
+  const isFurther = (view) => LOOK_AGAIN.some(({ name }) => name === view);
+  const asked = Math.max(0, ...Object.keys(best).filter((view) => !isFurther(view)).map((view) => best[view]));
+  const [first, second = 0] = Object.values(best).sort((a, b) => b - a);
+  return Math.max(asked, Math.min(first, Math.max(second + AGREES, first - ALONE)));
+}
+
 function fused(cluster) {
   const lead = cluster[0];
   const near = cluster.filter(({ box }) => iou(box, lead.box) >= MOVES_BOX_IOU);
@@ -139,7 +153,7 @@ function fused(cluster) {
   const box = [0, 1, 2, 3].map((n) => mean((face) => face.box[n]));
   return {
     box: iou(box, lead.box) >= MOVES_BOX_IOU ? box : lead.box,
-    score: Math.max(...cluster.map(({ score }) => score)),
+    score: sureness(cluster),
     landmarks: lead.landmarks.map((_, p) => [0, 1].map((axis) => mean((face) => face.landmarks[p][axis]))),
     view: [...new Set(cluster.map(({ view }) => view))].join("+"),
   };

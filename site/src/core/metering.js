@@ -3,7 +3,7 @@
 
 import { crop, largest, luma, planeOf, squareRoot } from "./image.js";
 import {
-  areaResize, boxFilter, clamp, downscale, guidedFilter, linearResize, map, map2, most, percentile, plane,
+  areaResize, boxFilter, clamp, downscale, extremes, guidedFilter, linearResize, map, map2, most, percentile, plane,
   roundEven, smoothstep, sum,
 } from "./planes.js";
 
@@ -16,7 +16,10 @@ const MOSTLY_FLAT = [0.85, 0.99];
 export const TOE = 0.6 / 255;
 const [SHOULDER, SOFT_SHOULDER] = [2.5, 1.0];
 const FAR_BEYOND = [3.0, 8.0];
+const BEYOND = [0.95, 1.2];
 const HEADROOM = 0.1;
+const ROOM = 0.98;
+const TEXTURE_PX = 9;
 export const MOST_GAIN = 48.0;
 const MOST_ASKED = 1000.0;
 const EVIDENCE = [0.03, 0.1];
@@ -65,6 +68,12 @@ export class Metering {
 
   get lit() { return smoothstep(this.lamps, ...LIT_PLACES); }
 
+  // Whether the one factor would burn out what is lit, in [0, 1]; else it serves best.
+  needsCurve(overall) {
+    const beyond = Math.log(Math.max(this.lamps * overall, 1e-3));
+    return this.lit * smoothstep(beyond, ...BEYOND.map(Math.log));
+  }
+
   softness(brightness) {
     const beyond = this.lamps * this.overallGain(brightness);
     return smoothstep(Math.log(Math.max(beyond, 1e-3)), ...FAR_BEYOND.map(Math.log));
@@ -76,11 +85,14 @@ export class Metering {
     const curve = this.curve(gain, softness, { overall, local });
     const table = Float64Array.from({ length: STEPS + 1 }, (_, n) => curve(((2 * n) / STEPS) ** 2));
     const out = largest(image);
+    const envelope = extremes(extremes(out, TEXTURE_PX, Math.max), TEXTURE_PX, Math.min).data;
     for (let i = 0; i < out.data.length; i += 1) {
       const root = Math.sqrt(out.data[i]) * slope.data[i] + offset.data[i];
       const at = clamp(root * (STEPS / 2), 0, STEPS - 1);
       const low = Math.floor(at);
-      out.data[i] = table[low] + (at - low) * (table[low + 1] - table[low]);
+      const lift = table[low] + (at - low) * (table[low + 1] - table[low]);
+      const room = ROOM / Math.max(envelope[i], 1e-3);
+      out.data[i] = Math.min(lift, lift + local * (Math.max(room, Math.min(lift, 1)) - lift));
     }
     return out;
   }
@@ -109,16 +121,17 @@ export class Metering {
     return most(data) > 0 ? this.mean((grey, base, i) => Math.min(grey * small.data[i], 1)) : 0;
   }
 
-  // The function for encoded values, or null, that brings the mean of what counts to `level`.
+  // What pixels of a largest channel are multiplied with, or null, so that the mean of what counts
+  // is `level`.
   match(picture, level, { byFactor = false } = {}) {
     const { width, height } = this.weight;
     const channels = picture.channels.map((_, n) => downscale(planeOf(picture, n), width, height).data);
-    const grey = luma({ width, height, channels });
-    const mean = (f) => weightedMean(this.weight, (i) => f(grey.data[i]));
-    if (byFactor) return scaling(level, (factor) => mean((x) => Math.min(x * factor, 1)));
-    const bent = (gain) => (x) => (gain * x) / (1 + (gain - 1) * x);
-    const meanAt = (gain) => mean(bent(gain));
-    return isMet(meanAt(1), level) ? null : bent(gainFor(meanAt, level, MOST_ODDS));
+    const small = { width, height, channels };
+    const [grey, brightest] = [luma(small).data, largest(small).data];
+    if (byFactor) return scaling(level, (factor) => weightedMean(this.weight, (i) => Math.min(grey[i] * factor, 1)));
+    const bend = (gain) => (value) => gain / (1 + (gain - 1) * value);
+    const meanAt = (gain) => weightedMean(this.weight, (i) => grey[i] * bend(gain)(brightest[i]));
+    return isMet(meanAt(1), level) ? null : bend(gainFor(meanAt, level, MOST_ODDS));
   }
 
   // The part of the photo that holds all that counts.
@@ -156,11 +169,11 @@ function gainFor(meanAt, level, bound) {
 
 const isMet = (mean, level) => mean <= 0 || Math.abs(mean / level - 1) < TOLERANCE;
 
-// The function for values, or null, by one factor with which a mean meets `level`.
+// The one factor, as a function, with which a mean meets `level`, or null.
 export function scaling(level, meanAt) {
   if (isMet(meanAt(1), level)) return null;
   const gain = gainFor(meanAt, level, MOST_FACTOR);
-  return (x) => x * gain;
+  return () => gain;
 }
 
 // f(B) / B as a function of base light B.
@@ -182,7 +195,7 @@ export function meter(image) {
   const small = { width: size[0], height: size[1], channels };
   const [root, grey] = [squareRoot(largest(small)), luma(small)];
   let weight = map(flatShare(image, size), (flat) => 1 - smoothstep(flat, ...MOSTLY_FLAT));
-  const inner = eroded(weight); // half of a cell at the border of a frame may be the frame
+  const inner = extremes(weight, 3, Math.min); // half of a cell at the border of a frame may be the frame
   if (sum(inner.data) > 0.25 * sum(weight.data)) weight = inner;
   const mean = boxFilter(root, RADIUS_PX);
   const squares = boxFilter(map(root, (x) => x * x), RADIUS_PX);
@@ -249,21 +262,6 @@ function flatShare(image, size) {
     }
   }
   return areaResize(flat, ...size);
-}
-
-// The least of 3 x 3 cells; what lies beyond the border does not count.
-function eroded({ width, height, data }) {
-  const out = plane(width, height);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      let least = Infinity;
-      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v += 1) {
-        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u += 1) least = Math.min(least, data[v * width + u]);
-      }
-      out.data[y * width + x] = least;
-    }
-  }
-  return out;
 }
 
 function content({ width, height, data }, least) {

@@ -165,6 +165,31 @@ function slideRow(from, to, radius) {
   }
 }
 
+// The least (Math.min) or largest (Math.max) value of windows of side x side, as OpenCV erodes and
+// dilates: beyond the border nothing counts, and an even window reaches one further to the left.
+export function extremes({ width, height, data }, side, pick) {
+  const [before, after] = [side >> 1, side - 1 - (side >> 1)];
+  const across = plane(width, height);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      let value = data[y * width + x];
+      const end = Math.min(width - 1, x + after);
+      for (let u = Math.max(0, x - before); u <= end; u += 1) value = pick(value, data[y * width + u]);
+      across.data[y * width + x] = value;
+    }
+  }
+  const out = plane(width, height, across.data.slice());
+  for (let y = 0; y < height; y += 1) {
+    const end = Math.min(height - 1, y + after);
+    for (let v = Math.max(0, y - before); v <= end; v += 1) {
+      for (let x = 0, to = y * width, from = v * width; x < width; x += 1, to += 1, from += 1) {
+        out.data[to] = pick(out.data[to], across.data[from]);
+      }
+    }
+  }
+  return out;
+}
+
 // `source` smoothed along the edges of `guide` (He, Sun, Tang), its coefficients at 1 / subsample.
 export function guidedFilter(guide, source, { radius, eps, subsample = 1 }) {
   const { width, height } = source;

@@ -4,6 +4,7 @@
 import { downscaleImage, largest, luma, meanLevel, planeOf, subsample } from "./image.js";
 import { fitStops, GAMMA, limited, meter, networkShare, scaling } from "./metering.js";
 import { priorityStops } from "./priority.js";
+import { keepLitDetail } from "./texture.js";
 import { clamp, most, plane, sum } from "./planes.js";
 
 export const THUMBNAIL_PX = 96;
@@ -38,7 +39,7 @@ export async function relight(image, options, networks) {
   const gain = reading.shadowGain(target, softness, { asked });
   let expected = asked ? target : reading.meanAt(gain, softness);
   const overall = reading.overallGain(expected);
-  const share = local * reading.lit;
+  const share = local * reading.needsCurve(overall);
   const lacking = find && local
     ? await priorityStops(image, reading, reading.curve(gain, softness, { overall, local: share }), target, find, local) : null;
   if (share === 0 && !stops && !lacking) {
@@ -56,7 +57,7 @@ export async function relight(image, options, networks) {
     const fitted = fitStops(map, image);
     for (let i = 0; i < factor.data.length; i += 1) factor.data[i] *= 2 ** (fitted.data[i] / GAMMA);
   }
-  return expose(image, small, factor, reading, expected, protectLit, networks);
+  return expose(image, small, factor, reading, expected, { protectLit, kept: protectLit ? share : 0 }, networks);
 }
 
 // The photo at one exposure, its encoded values lifted by about `overall`.
@@ -78,7 +79,7 @@ async function exposeEvenly(image, small, overall, reading, expected, protectLit
 }
 
 // The photo with every place's encoded values lifted by `factor`, noise removed.
-async function expose(image, small, factor, reading, expected, protectLit, networks) {
+async function expose(image, small, factor, reading, expected, { protectLit, kept }, networks) {
   const { data } = factor;
   const share = (of) => (protectLit ? networkShare(of) : 1) * reading.evidence;
   if (share(most(data)) === 0) return blendDirect(image, null, (i) => data[i], () => 0);
@@ -88,7 +89,8 @@ async function expose(image, small, factor, reading, expected, protectLit, netwo
   const brightness = clamp(mean, ...NETWORK_BRIGHTNESS);
   const relit = await networks.infer(image, small, brightness, factor, level / brightness);
   blendDirect(image, relit, (i) => data[i], (i) => share(data[i]));
-  return expected ? applied(relit, reading.match(relit, expected)) : relit;
+  if (expected) applied(relit, reading.match(relit, expected));
+  return kept ? keepLitDetail(image, relit, kept) : relit;
 }
 
 // Brings what is no share of the network's to the photo itself times the factor; in place.
@@ -108,7 +110,12 @@ function blendDirect(image, relit, factorAt, shareAt) {
 }
 
 function applied(image, f) {
-  if (f) for (const data of image.channels) for (let i = 0; i < data.length; i += 1) data[i] = f(data[i]);
+  if (!f) return image;
+  const brightest = largest(image).data;
+  for (let i = 0; i < brightest.length; i += 1) {
+    const factor = f(brightest[i]);
+    for (const data of image.channels) data[i] *= factor;
+  }
   return image;
 }
 
