@@ -3,7 +3,7 @@
 
 import { downscaleImage, largest, luma } from "./image.js";
 import { GAMMA, limited, MOST_GAIN, ratio, TOE, UNTOUCHED_STOPS } from "./metering.js";
-import { linearResize, map, most, percentile, plane, roundEven, sum } from "./planes.js";
+import { extremes, linearResize, map, most, percentile, plane, roundEven, sum } from "./planes.js";
 
 const SEARCH_PX = 256;
 const SEARCH_GAIN = 6.0;
@@ -18,7 +18,7 @@ const REACH = [1.3, 1.6];
 const LOWER = 0.6;
 const ROOM = 1.2;
 const BEND = 8.0;
-const DARK_SHARE = 0.004;
+const DARK_SHARE = 0.001;
 
 // Stops that faces lack, a plane of the reading's size, or null if they lack none. `curve` is what
 // places of a base light will be multiplied with in any case; find(image) gives [{ box, weight }]
@@ -28,7 +28,8 @@ export async function priorityStops(image, reading, curve, brightness, find, sha
   const { width, height } = factor;
   const exposed = plane(width, height, reading.base.data.map((base, i) => Math.min(base * factor.data[i], 1)));
   const floor = FLOOR * Math.min(1, brightness / USUAL_BRIGHTNESS) ** (1 / 3);
-  if (sum(exposed.data.map((light) => (light < 0.5 * floor ? 1 : 0))) / exposed.data.length < DARK_SHARE) return null;
+  const dark = extremes(map(exposed, (value) => (value < 0.5 * floor ? 1 : 0)), 3, Math.min).data;
+  if (sum(dark) / dark.length < DARK_SHARE) return null;
   const lit = exposedCopy(image, factor);
   const light = linearResize(exposed, lit.width, lit.height).data;
   const brighter = ratio(SEARCH_GAIN, 1);
