@@ -72,6 +72,7 @@ def test_what_does_not_go_together_is_refused(relume: Relume, tmp_path: Path) ->
         ((source, photo), "clips and photos do not go together"),
         ((photo, "--compare"), "are for clips"),
         ((source, "-b", "0.3,0.5"), "a strip of brightnesses is for photos"),
+        ((source, "--expose-for", "faces"), "--expose-for faces is for photos"),
         ((source, "--from", "soon"), "expected a time as"),
         ((source, "-o", tmp_path / "x.gif"), "expected one of .mp4"),
         ((source, "-o", source, "--overwrite"), "would replace the input"),

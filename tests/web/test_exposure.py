@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from relume.enhancers import enhance
-from relume.enhancers.options import LOCAL
+from relume.enhancers.options import EXPOSE_FOR, LOCAL
 from relume.io import decode
 from relume.web.exposure import MAX_BYTES, MOST_CELLS
 
@@ -35,6 +35,15 @@ def test_local_reaches_the_core(post: Post, night: bytes) -> None:
         np.testing.assert_allclose(got, wanted, atol=0.5 / 255 + 1e-6)
     answer = post("enhance?method=gamma&local=0.5", night)
     assert (answer.status_code, answer.json()["error"]) == (422, "ParameterError")
+
+
+def test_whom_to_expose_for_is_asked(client: httpx.Client, post: Post, night: bytes) -> None:
+    got = decode(post("enhance?format=png&expose_for=scene", night).content).pixels
+    np.testing.assert_allclose(got, enhance(decode(night)).pixels, atol=0.5 / 255 + 1e-6)
+    for query in ("method=gamma&expose_for=faces", "expose_for=people"):
+        answer = post(f"enhance?{query}", night)
+        assert (answer.status_code, answer.json()["error"]) == (422, "ParameterError")
+    assert EXPOSE_FOR.as_json() in client.get("/v1/methods").json()["options"]
 
 
 def test_local_is_offered(client: httpx.Client) -> None:
