@@ -4,16 +4,19 @@
 
 All ways do the same through the same door: read, relight, write. The rate is that of the second
 half of the photos, so that neither the start nor the first blocks count. Rounds alternate; medians
-are printed. What happens when processes are killed is in ``benchmarks/faults.py``.
+are printed. Core seconds are those of all processes together, Ray's own among them: on a busy
+machine, too, they say what Ray costs. ``benchmarks/faults.py`` kills processes.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import statistics
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,19 +43,42 @@ def make_photos(folder: Path, number: int, width: int, height: int) -> list[Path
     return paths
 
 
-def measure(on: Executor, method: str, photos: list[Path], out: Path) -> tuple[float, float]:
-    """Seconds to the first result, and photographs a second in the second half."""
+def measure(on: Executor, method: str, photos: list[Path], out: Path) -> tuple[float, ...]:
+    """Seconds to the first result; then, in the second half: photographs a second, core seconds."""
     parameters: dict[str, Value] = {}
     work = Relighting(method, parameters, OPTIONS, None)
     writer = Writer(work, overwrite=True, threads=on.threads)
     jobs = [Job(photo, out / photo.name) for photo in photos]
     began, at = time.perf_counter(), []
+    # not to the end: Ray ends the actors for whom nothing is left
+    spent = dict.fromkeys((len(jobs) * 2 // 5, len(jobs) * 4 // 5), 0.0)
     for outcome in on.run(writer.start, jobs):
         assert outcome.get().error is None
         at.append(time.perf_counter())
+        if len(at) in spent:
+            spent[len(at)] = core_seconds()
     # rows come in batches: those of the one in the middle are not of the second half
-    half = at[len(at) // 2]
-    return at[0] - began, sum(done > half + SAME_BATCH_S for done in at) / (at[-1] - half)
+    middle = at[len(at) // 2]
+    rate = sum(done > middle + SAME_BATCH_S for done in at) / (at[-1] - middle)
+    (first, before), (last, after) = spent.items()
+    return at[0] - began, rate, (after - before) / (last - first)
+
+
+def core_seconds() -> float:
+    """CPU time of this process and all below it that run; 0 without /proc."""
+    parents: dict[int, int] = {}
+    spent: dict[int, float] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text().rpartition(")")[2].split()
+            process = int(entry.parent.name)
+            parents[process] = int(fields[1])
+            spent[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    total, generation = 0.0, {os.getpid()}
+    while generation:
+        total += sum(spent.get(process, 0.0) for process in generation)
+        generation = {child for child, parent in parents.items() if parent in generation}
+    return total
 
 
 def table_us(file: Path, number: int = 20_000) -> float:
@@ -79,7 +105,7 @@ def main() -> None:
     many = given.workers
     ways: dict[str, Executor] = {f"{n} on ray": connect("ray", workers=n) for n in (1, many)}
     ways = {f"{many} processes": Local(many)} | ways
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    results: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photos(Path(folder), given.photos, width, height)
         for _ in range(given.rounds):
@@ -88,13 +114,14 @@ def main() -> None:
         made = [[(Path(folder) / name / p.name).read_bytes() for name in ways] for p in photos]
         tables = {kind: table_us(Path(folder) / f"rows.{kind}") for kind in ("jsonl", "parquet")}
     print(f"{len(photos)} photographs of {given.size}, {given.method}; medians of {given.rounds}")
-    plain = [rate for _, rate in results[f"{many} processes"]]
+    plain = [rate for _, rate, _ in results[f"{many} processes"]]
     for name, values in results.items():
-        starts, rates = zip(*values, strict=True)
+        starts, rates, spent = zip(*values, strict=True)
         share = statistics.median(a / b for a, b in zip(rates, plain, strict=True))
         print(
             f"{name:<12} first result after {statistics.median(starts):5.1f} s, then "
-            f"{statistics.median(rates):7.2f}/s, {share:.2f} of the processes' in the same round"
+            f"{statistics.median(rates):7.2f}/s, {share:.2f} of the processes' in the same round; "
+            f"{statistics.median(spent):.4f} core seconds each"
         )
     for kind, us in tables.items():
         print(f"rows as {kind}: {us:.0f} us a photograph")
