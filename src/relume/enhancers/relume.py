@@ -34,7 +34,7 @@ from relume.image.exposure import mean_level, scale_to, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.image.tiles import run_tiled
-from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX
+from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX, TOLERANCE
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
 
@@ -346,8 +346,12 @@ def thumbnail(image: Image) -> Image:
 
 def _match_mean(image: Image, level: float) -> Image:
     """``image``, scaled in place so that its mean grey level, once clipped, is ``level``."""
-    sample = subsample(image, 30_000)
-    return scale_to(image, level, lambda f: mean_level(np.minimum(sample * np.float32(f), 1)))
+    sample = subsample(image, 250_000)
+
+    def mean_at(factor: float) -> float:
+        return mean_level(np.minimum(sample * np.float32(factor), 1))
+
+    return scale_to(image, level, mean_at, within=TOLERANCE)
 
 
 def _batch(image: Image) -> Image:
