@@ -168,25 +168,31 @@ function slideRow(from, to, radius) {
 // The least (Math.min) or largest (Math.max) value of windows of side x side, as OpenCV erodes and
 // dilates: beyond the border nothing counts, and an even window reaches one further to the left.
 export function extremes({ width, height, data }, side, pick) {
+  const sign = pick === Math.max ? 1 : -1; // the least is the largest of the negatives
   const [before, after] = [side >> 1, side - 1 - (side >> 1)];
-  const across = plane(width, height);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      let value = data[y * width + x];
-      const end = Math.min(width - 1, x + after);
-      for (let u = Math.max(0, x - before); u <= end; u += 1) value = pick(value, data[y * width + u]);
-      across.data[y * width + x] = value;
+  const across = new Float32Array(width * height);
+  for (let y = 0, at = 0; y < height; y += 1) {
+    const row = y * width;
+    for (let x = 0; x < width; x += 1, at += 1) {
+      const end = row + Math.min(width - 1, x + after);
+      let best = sign * data[at];
+      for (let n = row + Math.max(0, x - before); n <= end; n += 1) {
+        const value = sign * data[n];
+        if (value > best) best = value;
+      }
+      across[at] = best;
     }
   }
-  const out = plane(width, height, across.data.slice());
+  const out = plane(width, height, across.slice());
   for (let y = 0; y < height; y += 1) {
     const end = Math.min(height - 1, y + after);
     for (let v = Math.max(0, y - before); v <= end; v += 1) {
-      for (let x = 0, to = y * width, from = v * width; x < width; x += 1, to += 1, from += 1) {
-        out.data[to] = pick(out.data[to], across.data[from]);
+      for (let to = y * width, from = v * width, stop = to + width; to < stop; to += 1, from += 1) {
+        if (across[from] > out.data[to]) out.data[to] = across[from];
       }
     }
   }
+  if (sign < 0) for (let i = 0; i < out.data.length; i += 1) out.data[i] = -out.data[i];
   return out;
 }
 
