@@ -26,6 +26,7 @@ const EVIDENCE = [0.03, 0.1];
 export const UNTOUCHED_STOPS = 0.05;
 const GAIN_STEP = 5e-4;
 const TOLERANCE = 0.01;
+const SCALE_STEPS = 6;
 const [MOST_FACTOR, MOST_ODDS] = [1.6, 4.0];
 const [LEFT_ALONE, RELIT] = [0.1, 0.9];
 const [DARK, LIT] = [0.55, 0.88];
@@ -167,13 +168,18 @@ function gainFor(meanAt, level, bound) {
   return high;
 }
 
-const isMet = (mean, level) => mean <= 0 || Math.abs(mean / level - 1) < TOLERANCE;
+const isMet = (mean, level, within = TOLERANCE) => mean <= 0 || Math.abs(mean / level - 1) < within;
 
-// The one factor, as a function, with which a mean meets `level`, or null.
-export function scaling(level, meanAt) {
-  if (isMet(meanAt(1), level)) return null;
-  const gain = gainFor(meanAt, level, MOST_FACTOR);
-  return () => gain;
+// The one factor, as a function, with which a mean meets `level`, or null; errors below `within` are
+// left.
+export function scaling(level, meanAt, within = TOLERANCE) {
+  let factor = 1;
+  for (let n = 0; n < SCALE_STEPS; n += 1) {
+    const mean = meanAt(factor);
+    if (isMet(mean, level, within)) break;
+    factor = clamp((factor * level) / mean, 1 / MOST_FACTOR, MOST_FACTOR);
+  }
+  return factor === 1 ? null : () => factor;
 }
 
 // f(B) / B as a function of base light B.

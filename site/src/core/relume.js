@@ -9,6 +9,7 @@ import { clamp, most, plane, sum } from "./planes.js";
 
 export const THUMBNAIL_PX = 96;
 const DARKEST = 1 / 1024;
+const TOLERANCE = 0.02;
 const MOSTLY_PICTURE = 0.9;
 const NETWORK_BRIGHTNESS = [0.01, 0.95];
 
@@ -121,8 +122,8 @@ function applied(image, f) {
 
 // The image scaled so that its mean grey level, once clipped, is `level`.
 function matchMean(image, level) {
-  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), 30_000));
+  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), 250_000));
   const meanAt = (factor) => meanLevel({ ...samples[0], channels: samples.map(({ data }) => data.map((x) => Math.min(x * factor, 1))) });
-  return applied(image, scaling(level, meanAt));
+  return applied(image, scaling(level, meanAt, TOLERANCE));
 }
 
