@@ -19,6 +19,8 @@ says, is relit to the mean level of the reference. ``--local 0`` is one exposure
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,33 +70,41 @@ def floats(levels: Array) -> Image:
 
 def blended(pairs: list[Pair], specs: list[str], local: float | None) -> None:
     print(f"{len(pairs)} pairs; input low + t (high - low), brightness given; PSNR in dB / SSIM")
-    print(f"{'method':24}" + "".join(f"   t = {t:<8g}" for t in BLENDS))
-    for spec in specs:
-        row = f"{spec:24}"
-        for t in BLENDS:
-            rows = []
-            for pair in pairs:
-                low, high = floats(pair.low), floats(pair.high)
-                result = told(low + np.float32(t) * (high - low), high, spec, local)
-                rows.append((psnr(result, high), ssim(result, high)))
-            mean = np.mean(rows, axis=0)
-            row += f"  {mean[0]:5.2f} / {mean[1]:.3f}"
-        print(row, flush=True)
+
+    def inputs(t: float) -> Iterator[tuple[Image, Image]]:
+        for pair in pairs:
+            low, high = floats(pair.low), floats(pair.high)
+            yield low + np.float32(t) * (high - low), high
+
+    table(specs, {f"t = {t:<8g}": partial(inputs, t) for t in BLENDS}, local)
 
 
 def real_noise(folder: Path, specs: list[str], local: float | None, most: int) -> None:
     files = sorted((folder / "mean").iterdir())
     files = files[:: max(1, len(files) // most)][:most]
     print(f"{len(files)} pairs of real noise, darkened; PSNR in dB / SSIM, brightness given")
-    print(f"{'method':24}" + "".join(f"   light {k:<6g}" for k in LIGHT))
+
+    def inputs(k: float) -> Iterator[tuple[Image, Image]]:
+        for file in files:
+            noisy = folder / "noisy" / file.name
+            photo, reference = (relume.read(path).pixels for path in (noisy, file))
+            yield linear_to_srgb(srgb_to_linear(photo) * np.float32(k)), reference
+
+    table(specs, {f"light {k:<6g}": partial(inputs, k) for k in LIGHT}, local)
+
+
+def table(
+    specs: list[str],
+    columns: dict[str, Callable[[], Iterator[tuple[Image, Image]]]],
+    local: float | None,
+) -> None:
+    """A row a method; a column is the mean over its pairs of input and reference."""
+    print(f"{'method':24}" + "".join(f"   {title}" for title in columns))
     for spec in specs:
         row = f"{spec:24}"
-        for k in LIGHT:
+        for inputs in columns.values():
             rows = []
-            for file in files:
-                noisy = folder / "noisy" / file.name
-                photo, reference = (relume.read(path).pixels for path in (noisy, file))
-                dark = linear_to_srgb(srgb_to_linear(photo) * np.float32(k))
+            for dark, reference in inputs():
                 result = told(dark, reference, spec, local)
                 rows.append((psnr(result, reference), ssim(result, reference)))
             mean = np.mean(rows, axis=0)
