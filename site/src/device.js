@@ -124,7 +124,7 @@ class Device extends EventTarget {
     const own = { megapixels: mostMegapixels(), workers: 0 };
     const detectors = MENU.detectors.map((entry) => ({ ...entry, available: YUNET }));
     const formats = await writable(MENU.formats);
-    this.menu = { ...MENU, detectors, formats, limits: { ...MENU.limits, ...own } };
+    this.menu = { ...MENU, exposes_for_faces: YUNET, detectors, formats, limits: { ...MENU.limits, ...own } };
     return this.menu;
   }
 

@@ -87,6 +87,53 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
   });
 }
 
+// The demo's dark portrait between two bright windows.
+const againstTheLight = (page) => page.evaluate(async (bytes) => {
+  const bitmap = await createImageBitmap(new Blob([Uint8Array.from(bytes)]));
+  const board = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = board.getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  const daylight = context.createLinearGradient(0, 0, 0, 512);
+  daylight.addColorStop(0, "#3c3c3c");
+  daylight.addColorStop(1, "#c8c8c8");
+  context.fillStyle = daylight;
+  context.fillRect(0, 0, 170, 512);
+  context.fillRect(400, 0, 112, 512);
+  return Array.from(new Uint8Array(await (await board.convertToBlob()).arrayBuffer()));
+}, Array.from(SAMPLE));
+
+// The result's address, and the mean levels of its face and of a window.
+const levels = (page) => page.evaluate(async () => {
+  const image = document.getElementById("after");
+  await image.decode();
+  const context = new OffscreenCanvas(512, 512).getContext("2d");
+  context.drawImage(image, 0, 0);
+  const mean = (...box) => context.getImageData(...box).data.reduce((sum, value, n, all) => sum + (n % 4 < 3 ? value / (0.75 * all.length) : 0), 0);
+  return { src: image.src, face: mean(195, 85, 60, 80), window: mean(20, 20, 100, 400) };
+});
+
+test("a face against the light comes first, or not", { skip }, async (context) => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  if (await page.isDisabled("#faces")) {
+    context.skip("the site was built without YuNet");
+    return;
+  }
+  await give(page, "window.png", Buffer.from(await againstTheLight(page)), "image/png");
+  await isRelit(page);
+  const first = await levels(page);
+  await page.click("#tuning summary");
+  await page.focus("[name=expose_for][value=faces]");
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction((src) => document.getElementById("after").src !== src, first.src);
+  await isRelit(page);
+  const scene = await levels(page);
+  assert.ok(await page.isChecked("[name=expose_for][value=scene]"));
+  assert.ok(first.face > scene.face + 60, `the face: ${first.face} and ${scene.face}`);
+  assert.ok(Math.abs(first.window - scene.window) < 20, `the window: ${first.window} and ${scene.window}`);
+  await isQuiet(opened);
+});
+
 test("a photo that lies on its side is turned once, and says so", { skip }, async () => {
   const opened = await openPage(browser, site.url);
   const { page } = opened;

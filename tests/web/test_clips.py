@@ -154,3 +154,20 @@ def test_a_burst_is_merged(service: Service) -> None:
         large = [("file", ("a.png", packed(picture(2000, 1500), "PNG"))) for _ in range(2)]
         too_much = client.post("/v1/burst?method=gamma", files=large)
         assert too_much.status_code == 413  # each would do, but not both
+
+
+def test_faces_come_first_in_photos_only(clips: httpx.Client) -> None:
+    frames = [("file", (f"{n}.jpg", packed(picture()))) for n in range(2)]
+    ways = {
+        "burst": lambda query: clips.post(f"/v1/burst?{query}", files=frames),
+        "videos": lambda query: clips.post(f"/v1/videos?{query}", content=clip(2), headers=MP4),
+    }
+    for name, post in ways.items():
+        refused = post("expose_for=faces")
+        assert refused.status_code == 422, name
+        assert "expose_for=faces is for photos" in refused.json()["detail"]
+        for value in ("scene", "auto"):
+            taken = post(f"expose_for={value}")
+            assert taken.status_code in (200, 202), taken.text
+            if name == "videos":
+                assert ended(clips, taken.json()["name"])["state"] == "done"

@@ -52,7 +52,7 @@ def add_bursts(app: FastAPI, answer: Any, settings: Settings, about: dict[str, A
         """
         work = partial(
             burst_upload,
-            call=asked.call,
+            call=asked.call_of_frames,
             format=asked.format,
             quality=asked.quality,
             max_megapixels=settings.max_megapixels,
@@ -84,7 +84,7 @@ def add_clips(app: FastAPI, clips: Clips, errors: dict[int | str, dict[str, Any]
         """
         if asked.format or asked.quality:
             raise ParameterError("format and quality are for pictures: a clip comes back as MP4")
-        name, clip = await clips.take(request, asked.call)
+        name, clip = await clips.take(request, asked.call_of_frames)
         where = {"Location": f"/v1/videos/{name}", **FRESH}
         return JSONResponse({"name": name, **clip.as_json()}, 202, where)
 

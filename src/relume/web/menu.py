@@ -6,11 +6,11 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from relume import __version__
+from relume import __version__, weights
 from relume.catalog import Info
 from relume.enhancers import DEFAULT_METHOD, methods
 from relume.enhancers.options import OPTIONS
-from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
+from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers, yunet
 from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
@@ -26,6 +26,8 @@ def menu(settings: Settings) -> dict[str, Any]:
         "default": DEFAULT_METHOD,
         "default_detector": DEFAULT_DETECTOR,
         "default_views": list(DEFAULT_VIEWS),
+        # what expose_for=auto comes to here
+        "exposes_for_faces": weights.is_here(*yunet.INFO.weights),
         "enhancers": [_entry(info) for info in methods() if not info.needs_file],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],

@@ -19,7 +19,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from relume.catalog import Catalog, Info, Parameter, Value
 from relume.enhancers import DEFAULT_METHOD, methods
-from relume.enhancers.options import OPTIONS, check_options
+from relume.enhancers.options import EXPOSE_FOR, OPTIONS, check_options
 from relume.errors import ParameterError, RelumeError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.faces.views import parse_views
@@ -128,6 +128,18 @@ class EnhanceOptions(_Query):
         given = {o.name: getattr(self, o.name) for o in OPTIONS if o.name in self.model_fields_set}
         options = check_options(methods().info(name), given)
         return {"method": name, "parameters": parameters, **options}
+
+    @property
+    def call_of_frames(self) -> dict[str, Any]:
+        """The same for bursts and clips, whose frames are exposed as scenes.
+
+        Raises:
+            ParameterError: faces were to come first.
+        """
+        call = dict(self.call)
+        if call.pop(EXPOSE_FOR.name, None) == "faces":
+            raise ParameterError("expose_for=faces is for photos: frames are exposed as scenes")
+        return call
 
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ import { Clip, isClip } from "./clip.js";
 import { Compare } from "./compare.js";
 import { byId, make } from "./dom.js";
 import { engine } from "./engine.js";
+import { tally } from "./faces.js";
 import { isPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
 import { Levels } from "./levels.js";
 import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
-import { Viewer, isSeen, loaded } from "./viewer.js";
+import { Viewer, loaded } from "./viewer.js";
 
 const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
@@ -154,8 +155,10 @@ function forget(one) {
 
 const forLooking = (query) => (photo.native ? query : [...query, ["format", "png"]]);
 
+const keyOf = (query, file, exposure) => JSON.stringify([query, file.name, file.size, exposure]);
+
 async function relit(query, signal, file = photo.file, exposure = null) {
-  const key = JSON.stringify([query, file.name, file.size, exposure]);
+  const key = keyOf(query, file, exposure);
   const { results } = photo;
   if (!results.has(key)) {
     const answer = await engine.enhance(file, query, { signal, exposure });
@@ -185,6 +188,7 @@ async function refresh() {
     photo.seconds = result.seconds;
     if (!exposure) settings.found(result.after);
     showFacts(result);
+    settings.exposed(await isSameForFaces(result, exposure));
     if (current() === "methods") await compareMethods();
     await fillLevels(exposure ? NaN : result.after, signal);
     await showFaces();
@@ -197,6 +201,14 @@ async function refresh() {
   } finally {
     if (!signal.aborted) viewer.work(null);
   }
+}
+
+// Whether faces first and the whole scene gave the same file; while only one is known, nobody knows.
+async function isSameForFaces({ blob }, exposure) {
+  const other = photo.results.get(keyOf(forLooking(settings.query({ exposeFor: settings.otherExposure })), photo.file, exposure));
+  if (other?.blob.size !== blob.size) return false;
+  const [one, two] = await Promise.all([blob, other.blob].map(async (each) => new Uint8Array(await each.arrayBuffer())));
+  return one.every((value, at) => value === two[at]);
 }
 
 // A stroke is answered at once: on a small copy, if the photo itself takes long.
@@ -235,7 +247,7 @@ function showFacts({ seconds, before, after }) {
 
 // The small copy's own level may differ by a hundredth from what the whole photo came to.
 async function fillLevels(level, signal) {
-  const base = settings.query(settings.method, null);
+  const base = settings.query({ brightness: null });
   const file = await preview(LEVEL_PX);
   const known = settings.brightness === null ? level : NaN;
   await levels.fill(JSON.stringify(base), known, (more) =>
@@ -262,22 +274,13 @@ async function showFaces() {
     }
     const found = await photo.faces.get(key);
     viewer.showFaces(found);
-    summary.replaceChildren(...tally(found.faces));
+    summary.replaceChildren(...tally(found));
   } catch (error) {
     if (error.name !== "AbortError") summary.textContent = "";
     throw error;
   } finally {
     if (!signal.aborted) viewer.work(null);
   }
-}
-
-// "6 faces: 2 as it is, 4 in the dark parts", each with the colour of its boxes.
-function tally(faces) {
-  const seen = faces.filter(isSeen).length;
-  const count = make("b", {}, `${faces.length || "No"} face${faces.length === 1 ? "" : "s"}`);
-  if (!faces.length) return [count, " found"];
-  const part = (number, text, kind) => make("span", { className: `dot ${kind}` }, make("b", {}, String(number)), ` ${text}`);
-  return [count, part(seen, "in the photo as it is", "seen"), part(faces.length - seen, "more in its dark parts", "dark")];
 }
 
 // The photo no longer than this, for looking at many results at once.
@@ -294,7 +297,7 @@ async function compareMethods() {
   const whole = file === photo.file;
   const hint = `${whole ? "" : `Shown at ${PREVIEW_PX} px. `}Choose one to work with it.`;
   await compare.show(photo.url, hint, (name) =>
-    relit([...settings.query(name), ...(whole ? forLooking([]) : [])], signal, file));
+    relit([...settings.query({ method: name }), ...(whole ? forLooking([]) : [])], signal, file));
 }
 
 const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");

@@ -153,7 +153,8 @@ export class Clip {
   }
 
   query() {
-    const query = this.settings.query(this.settings.method, this.asked);
+    // faces come first in photos only
+    const query = this.settings.query({ brightness: this.asked }).filter(([name]) => name !== "expose_for");
     if (this.settings.strength !== 1) query.push(["strength", String(this.settings.strength)]);
     return query;
   }

@@ -11,6 +11,7 @@ export class Settings extends EventTarget {
     this.values = {};
     this.brightness = null; // automatic
     this.local = null; // the method's own
+    this.exposeFor = menu.exposes_for_faces ? "faces" : "scene";
     this.fill();
     this.listen();
     this.choose(menu.default);
@@ -21,8 +22,16 @@ export class Settings extends EventTarget {
   get strength() { return Number(byId("strength").value); }
   get format() { return byId("format").value; }
 
+  get otherExposure() { return this.exposeFor === "faces" ? "scene" : "faces"; }
+
+  // Whether the method can let faces come first: it follows the light, and faces can be found.
+  canExposeForFaces(entry = this.entry) {
+    const local = this.local ?? Number(entry.name === this.menu.default); // by itself, only that method does
+    return entry.takes_local && local > 0 && usable(this.menu.detectors).some(({ name }) => name === "yunet");
+  }
+
   // What enhance is asked, without strength: the page blends that itself while one looks.
-  query(method = this.method, brightness = this.brightness) {
+  query({ method = this.method, brightness = this.brightness, exposeFor = this.exposeFor } = {}) {
     const entry = this.menu.enhancers.find((one) => one.name === method);
     const query = [["method", method]];
     for (const parameter of entry.parameters) {
@@ -33,6 +42,8 @@ export class Settings extends EventTarget {
     }
     if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
     if (entry.takes_local && this.local !== null) query.push(["local", String(this.local)]);
+    const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces;
+    if (this.canExposeForFaces(entry) && !isUsual) query.push(["expose_for", exposeFor]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
     return query;
   }
@@ -79,6 +90,12 @@ export class Settings extends EventTarget {
     this.update();
   }
 
+  // The picture came; `same` if it makes no difference whether faces come first.
+  exposed(same) {
+    byId("expose-hint").textContent = same ? "No difference here: no face in this photo would stay dark."
+      : "Faces first: a face that would stay dark, as against a window, gets more light.";
+  }
+
   fill() {
     const { menu } = this;
     options(byId("method"), menu.enhancers.filter((e) => e.name !== "original"));
@@ -121,6 +138,10 @@ export class Settings extends EventTarget {
       this.update();
     });
     byId("local").addEventListener("change", () => say("change"));
+    for (const radio of document.getElementsByName("expose_for")) {
+      radio.addEventListener("input", () => { this.exposeFor = radio.value; });
+      radio.addEventListener("change", () => say("change"));
+    }
     byId("faces").addEventListener("change", () => {
       byId("faces-part").hidden = !byId("faces").checked;
       const beside = matchMedia("(min-width: 861px)").matches; // else it would leave the photo
@@ -139,6 +160,11 @@ export class Settings extends EventTarget {
       ? "not with this method" : this.brightness === null ? `${level} · automatic` : level;
     const own = this.local === null && this.method !== this.menu.default;
     byId("local-value").textContent = own ? "the method's own" : Number(byId("local").value).toFixed(2);
+    for (const radio of document.getElementsByName("expose_for")) radio.checked = radio.value === this.exposeFor;
+    if (this.entry) {
+      byId("expose-part").hidden = !this.canExposeForFaces();
+      byId("tuning").hidden = byId("expose-part").hidden && this.entry.parameters.length === 0;
+    }
     byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
@@ -148,7 +174,6 @@ export class Settings extends EventTarget {
 
   showParameters(entry) {
     const values = (this.values[entry.name] ??= {});
-    byId("tuning").hidden = entry.parameters.length === 0;
     byId("parameters").replaceChildren(...entry.parameters.map((parameter) =>
       control(parameter, values[parameter.name] ?? parameter.default, (value) => {
         values[parameter.name] = value;
