@@ -25,7 +25,7 @@ from timing import median_s
 from relume import weights
 from relume.engine import Runtime, load
 from relume.engine.cpu import cpu_flags
-from relume.enhancers import methods
+from relume.enhancers import describe, methods
 from relume.image.darken import darken
 from relume.photo import to_image
 
@@ -148,6 +148,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods.split(","):
             if method in methods():
+                print(f"  {describe(method)}")
                 photographs(folder, method, options.runs)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ["RELUME_PRECISION"] = "f32"
+"""Everywhere, in processes that tests start too: pictures must not depend on the machine."""
 
 
 @pytest.fixture

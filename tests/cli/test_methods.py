@@ -26,6 +26,14 @@ def test_text_names_everything_and_marks_the_default(relume: Relume) -> None:
     assert default.startswith(f"  {DEFAULT_METHOD} ")
 
 
+def test_verbose_says_what_runs_in_which_precision_and_why(relume: Relume) -> None:
+    plain, verbose = relume("methods"), relume("methods", "-v")
+    told = set(verbose.out.splitlines()) - set(plain.out.splitlines())
+    networks = [info for info in methods() if info.weights]
+    assert len(told) == len({info.weights[0] for info in networks})
+    assert all("on CPU, f32 (RELUME_PRECISION)" in line for line in told)
+
+
 def test_json_holds_the_same(relume: Relume) -> None:
     table = json.loads(relume("methods", "--json").out)
     assert table["default"] == DEFAULT_METHOD

@@ -149,15 +149,6 @@ def test_runtime_checks_itself(options: dict[str, Any]) -> None:
         Runtime(**options)
 
 
-def test_auto_is_bf16_only_with_amx(monkeypatch: pytest.MonkeyPatch) -> None:
-    from relume.engine import openvino
-
-    for amx, precision in ((True, "bf16"), (False, "f32")):
-        monkeypatch.setattr(openvino, "has_amx_bf16", lambda amx=amx: amx)
-        assert openvino._precision("auto") == precision
-        assert openvino._precision("f32") == "f32"
-
-
 def test_f32_is_exact_whatever_openvino_would_choose(scaler: Path) -> None:
     image = np.full((1, 3, 8, 8), 1 + 2**-20, np.float32)
     result = engine.load(scaler, runtime=Runtime(precision="f32"))({"image": image})["doubled"]

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relume.catalog import Info
-from relume.enhancers import api, describe, enhance, methods
+from relume.engine import Runtime
+from relume.enhancers import api, describe, enhance, methods, settle
+from relume.enhancers.relume import RelumeEnhancer
 from relume.errors import InputError, ParameterError, RelumeError
 from relume.photo import Image, Photo
 
@@ -115,6 +117,22 @@ def test_what_is_no_picture_is_refused() -> None:
             enhance(wrong, method="gamma")  # type: ignore[type-var]
     with pytest.raises(InputError, match="finite"):
         enhance(Photo(np.full((2, 2, 3), np.nan, np.float32)), method="gamma")
+
+
+def test_a_precision_is_settled_for_processes_that_share_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RelumeEnhancer, "precision", "bf16")  # what was measured here
+    monkeypatch.setenv("RELUME_PRECISION", "auto")
+    assert settle() == Runtime(precision="bf16")
+    assert settle(runtime=Runtime(threads=3)) == Runtime(precision="bf16", threads=3)
+    # other machines may have other processors
+    assert settle(elsewhere=True) == Runtime(precision="f32")
+    asked = Runtime(precision="bf16")
+    assert settle(runtime=asked, elsewhere=True) == asked
+    monkeypatch.setenv("RELUME_PRECISION", "f32")
+    assert settle() == Runtime(precision="f32")
+    assert settle("gamma") is None
 
 
 def test_describe_says_what_runs() -> None:

@@ -152,8 +152,11 @@ class Run:
     def _outcomes(
         self, jobs: Iterable[Job], shared: Path | None
     ) -> Generator[Outcome[Job, Row], None, None]:
+        work = self.work
+        if self.on.threads:  # workers beside others
+            work = work.settled(elsewhere=self.on.elsewhere)
         writer = Writer(
-            self.work, self.quality, self.overwrite, self.max_megapixels, self.on.threads,
+            work, self.quality, self.overwrite, self.max_megapixels, self.on.threads,
             self.format, shared,
         )  # fmt: skip
         return self.on.run(writer.start, jobs)

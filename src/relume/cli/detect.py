@@ -125,7 +125,9 @@ def detect(
     far = all(is_address(one.name) for one in targets) and (draw is None or is_address(draw))
     where = options.parse_on(on, processes, far=far) or Local()
     search = Search(
-        _finder(detector=detector, landmarker=landmarker, threshold=threshold, views=views),
+        _finder(
+            detector=detector, landmarker=landmarker, threshold=threshold, views=views, where=where
+        ),
         draw_on=draw_on,
         overwrite=overwrite,
         max_megapixels=max_megapixels,
@@ -159,7 +161,12 @@ def landmarks(**given: Any) -> None:
 
 
 def _finder(
-    *, detector: str | None, landmarker: str | None, threshold: float | None, views: str | None
+    *,
+    detector: str | None,
+    landmarker: str | None,
+    threshold: float | None,
+    views: str | None,
+    where: Executor,
 ) -> Callable[[Photo], Detection]:
     """The photo -> faces function the options ask for, names checked; the rest by default."""
     options.check_range("--threshold", threshold, 0, 1)
@@ -175,6 +182,10 @@ def _finder(
         "views": None if views is None else options.parse_list(views),
     }
     given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
+    if where.threads:  # several processes: all look at views of one precision
+        from relume.enhancers import settle
+
+        given["runtime"] = settle(faces.DEFAULT_VIEWS[1], elsewhere=where.elsewhere)
     return functools.partial(_detect, given)
 
 

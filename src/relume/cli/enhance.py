@@ -219,6 +219,15 @@ class Relighting:
         if console.is_verbose():
             console.say(runs)
 
+    def settled(self, *, elsewhere: bool) -> Relighting:
+        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
+        from relume.enhancers import settle
+
+        runtime = settle(
+            self.method, parameters=self.parameters, runtime=self.runtime, elsewhere=elsewhere
+        )
+        return replace(self, runtime=runtime)
+
     @property
     def to_change_lit(self) -> str | None:
         """The option that changes a photo which is left as it is because it looks lit."""
@@ -282,6 +291,10 @@ class Strip:
     def prepare(self) -> None:
         """As :meth:`Relighting.prepare`."""
         self.choices[0].prepare()
+
+    def settled(self, *, elsewhere: bool) -> Strip:
+        """As :meth:`Relighting.settled`."""
+        return Strip([choice.settled(elsewhere=elsewhere) for choice in self.choices])
 
     def mark(self) -> str:
         """``-strip``, behind what else was asked for."""

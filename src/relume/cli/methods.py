@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console
+from relume.cli.options import VerboseOption
 
 if TYPE_CHECKING:
     from relume.catalog import Info, Parameter
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 
 def methods(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """List methods, detectors and landmarkers.
 
-    With their parameters, ranges and defaults, licences, and where their weights come from.
+    With their parameters, ranges and defaults, licences, and where their weights come from; with
+    -v also what their networks run on here, in which precision and why.
     """
+    console.be_verbose(verbose)
     from relume import enhancers
     from relume.enhancers import DEFAULT_METHOD
     from relume.faces import detectors, landmarkers
@@ -59,6 +63,10 @@ def _section(kind: str, infos: Iterable[Info], weights: dict[str, str], default:
         lines += [
             f"{indent}weights {name}: {weights.get(name, 'unknown')}" for name in info.weights
         ]
+        if kind == "enhancers" and info.weights and console.is_verbose():
+            from relume.enhancers import describe
+
+            lines.append(f"{indent}runs {describe(info.name)}")
         if info.extra:
             lines.append(f"{indent}needs: pip install 'relume[{info.extra}]'")
     return "\n".join(lines)

@@ -49,6 +49,9 @@ class Work(Protocol):
     def prepare(self) -> None:
         """Whatever can fail for all photos alike, before the first."""
 
+    def settled(self, *, elsewhere: bool) -> Work:
+        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
+
 
 class NoRoomError(Exception):
     """The disk is full, or the quota used up."""

@@ -14,25 +14,31 @@ from pathlib import Path
 from typing import Any
 
 from relume.engine.base import Array, Inference, Network, Runtime
+from relume.engine.precision import Sample
 from relume.errors import DeviceError, WeightsError
 
-__all__ = ["Array", "Inference", "Network", "Runtime", "load"]
+__all__ = ["Array", "Inference", "Network", "Runtime", "Sample", "load"]
 
 MAX_LOADED = 6
 """How many loaded networks a process keeps: the face pipelines need four at once."""
 
-_loaded: OrderedDict[tuple[str, int, int, Runtime], Network] = OrderedDict()
+_loaded: OrderedDict[tuple[str, int, int, Runtime, str], Network] = OrderedDict()
 _lock = threading.Lock()
 
 
 def load(
-    model: Path, *, runtime: Runtime | None = None, module: Callable[[], Any] | None = None
+    model: Path,
+    *,
+    runtime: Runtime | None = None,
+    module: Callable[[], Any] | None = None,
+    sample: Sample | None = None,
 ) -> Network:
     """The network of the ONNX file ``model``, ready to run; the same file is loaded once.
 
     ``module`` builds the same network as a ``torch.nn.Module`` with its weights in place; it is
     called for the devices cuda and mps only. Its forward takes and returns what the ONNX names,
-    in that order.
+    in that order. ``sample`` makes a small input on which f32 and bf16 are compared where neither
+    is asked for (``relume.engine.precision``); without it, such a network runs in f32.
 
     Raises:
         WeightsError: ``model`` is missing or not a network.
@@ -44,22 +50,24 @@ def load(
         stat = model.stat()
     except OSError as error:
         raise WeightsError(f"the network {model} cannot be read: {error.strerror}") from error
-    key = (str(model.resolve()), stat.st_mtime_ns, stat.st_size, runtime)
+    key = (str(model.resolve()), stat.st_mtime_ns, stat.st_size, runtime, runtime.wanted_precision)
     with _lock:
         if key not in _loaded:
-            _loaded[key] = _open(model, runtime, module)
+            _loaded[key] = _open(model, runtime, module, sample)
             while len(_loaded) > MAX_LOADED:
                 _loaded.popitem(last=False)
         _loaded.move_to_end(key)
         return _loaded[key]
 
 
-def _open(model: Path, runtime: Runtime, module: Callable[[], Any] | None) -> Network:
+def _open(
+    model: Path, runtime: Runtime, module: Callable[[], Any] | None, sample: Sample | None
+) -> Network:
     # engines are imported when they are needed: `import relume` loads neither
     if runtime.on_cpu:
-        from relume.engine.openvino import OpenVinoNetwork
+        from relume.engine.openvino import open_network
 
-        return OpenVinoNetwork(model, runtime)
+        return open_network(model, runtime, sample)
     if module is None:
         raise DeviceError(
             f"the network {model.name} runs on the CPU only, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,17 @@ Inference = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "f32", "bf16")
+PRECISION_VARIABLE = "RELUME_PRECISION"
 
 
 @dataclass(frozen=True)
 class Runtime:
     """Where and how to run networks.
 
-    ``device`` is auto (the CPU), cpu, cuda or mps. ``precision`` is auto, f32 or bf16; auto is
-    bf16 only on CPUs that multiply bf16 matrices in hardware (AMX), f32 elsewhere.
-    ``threads`` is the number of CPU threads, 0 for as many as there are cores.
+    ``device`` is auto (the CPU), cpu, cuda or mps. ``precision`` is auto, f32 or bf16; auto is what
+    $RELUME_PRECISION says, else bf16 on CPUs where it is clearly faster: those that multiply bf16
+    matrices in hardware (AMX), and those where relume's networks were measured to be. ``threads``
+    is the number of CPU threads, 0 for as many as there are cores.
 
     Raises:
         ParameterError: an unknown device or precision, or a negative number of threads.
@@ -47,16 +50,34 @@ class Runtime:
             raise ParameterError(f"threads must be 0 (all cores) or more, got {self.threads}")
 
     @property
+    def wanted_precision(self) -> str:
+        """The precision that the caller asked for, else the environment; auto if neither did.
+
+        Raises:
+            ParameterError: the environment asks for an unknown one.
+        """
+        given = os.environ.get(PRECISION_VARIABLE) or "auto"
+        if given not in PRECISIONS:
+            raise ParameterError(
+                f"{PRECISION_VARIABLE} must be {' | '.join(PRECISIONS)}, got {given!r}"
+            )
+        return given if self.precision == "auto" else self.precision
+
+    @property
     def on_cpu(self) -> bool:
         """Whether networks run on the CPU (auto does)."""
         return self.device in ("auto", "cpu")
 
 
 class Network(Protocol):
-    """A loaded network: arrays by name in, arrays by name out. May be called from any thread."""
+    """A loaded network: arrays by name in, arrays by name out. May be called from any thread.
+
+    ``precision`` is f32 or bf16.
+    """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    precision: str
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs, by name, as arrays of their own.

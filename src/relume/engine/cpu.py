@@ -14,6 +14,8 @@ RELEVANT = (
 )  # fmt: skip
 """The flags that decide which precision is fast, as Linux spells them."""
 
+IDENTITY = ("vendor_id", "cpu family", "model", "model name", "cpu implementer", "cpu part")
+"""The lines of Linux's /proc/cpuinfo, in lower case, that name a model of CPU."""
 
 _limit = 0
 
@@ -40,12 +42,27 @@ def cpu_flags() -> tuple[str, ...]:
 
 
 def has_amx_bf16() -> bool:
-    """Whether bf16 matrix products run in hardware tiles: only there is bf16 faster than f32.
+    """Whether bf16 matrix products run in hardware tiles: there bf16 is faster than f32.
 
-    With avx512_bf16 alone, bf16 was measured slower than f32 (.91 s against .50 s for
-    Retinex-Net at 600x400, two cores) and less exact.
+    With avx512_bf16 alone it depends: Retinex-Net at 600x400 took .91 s instead of .50 s on one
+    CPU, and half the time on another (``relume.engine.precision``).
     """
     return "amx_bf16" in cpu_flags()
+
+
+@functools.cache
+def cpu_model() -> str:
+    """What tells this CPU from others with the same flags, as the system calls it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("ascii", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    first = lines[: lines.index("")] if "" in lines else lines
+    return ", ".join(
+        value.strip()
+        for name, _, value in (line.partition(":") for line in first)
+        if name.strip().lower() in IDENTITY
+    )
 
 
 def _flag_text() -> str:

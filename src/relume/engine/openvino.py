@@ -2,7 +2,7 @@
 
 Compiled networks are kept in the cache folder, so that a second start is fast. The precision is
 set here, because OpenVINO's own choice (bf16 wherever the CPU knows the type) is slower than f32
-and less exact on CPUs without AMX.
+and less exact on some of them (``relume.engine.precision``).
 """
 
 from __future__ import annotations
@@ -12,29 +12,49 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 
-from relume.engine.base import Array, Runtime, check_inputs, contiguous
-from relume.engine.cpu import cpu_flags, has_amx_bf16, thread_limit
+from relume.engine.base import PRECISION_VARIABLE, Array, Runtime, check_inputs, contiguous
+from relume.engine.cpu import cpu_flags, cpu_model, has_amx_bf16, thread_limit
+from relume.engine.precision import Sample, Verdict, measured
 from relume.errors import DeviceError, InputError, WeightsError
 from relume.image.parallel import free_memory
 from relume.weights import cache_folder
+from relume.weights.manifest import sha256_of
 
 HINTS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
 
 
-class OpenVinoNetwork:
-    """A network compiled for the CPU: one inference at a time, as each uses all threads."""
+def open_network(model: Path, runtime: Runtime, sample: Sample | None = None) -> OpenVinoNetwork:
+    """The network of a file, in the precision asked for, or in the one that suits this CPU.
 
-    def __init__(self, model: Path, runtime: Runtime) -> None:
+    Only a network with a ``sample`` of its inputs can be timed; another runs in f32, but for CPUs
+    whose flags tell (AMX).
+
+    Raises:
+        WeightsError: not a network.
+        DeviceError: the precision is not there.
+    """
+    verdict = _verdict(model, runtime, sample)
+    return OpenVinoNetwork(model, replace(runtime, precision=verdict.precision), verdict.why)
+
+
+class OpenVinoNetwork:
+    """A network compiled for the CPU: one inference at a time, as each uses all threads.
+
+    ``why`` tells in a few words why the runtime's precision was chosen.
+    """
+
+    def __init__(self, model: Path, runtime: Runtime, why: str = "") -> None:
         graph = read_graph(model)
         self.inputs, self.outputs = names(graph)
         self.name = model.name
-        self.precision = _precision(runtime.precision)
+        self.precision, self.why = runtime.precision, why
         limit = runtime.threads or thread_limit()
         self.threads = limit or (os.cpu_count() or 1)
         self._shapes = {port.any_name: port.partial_shape for port in graph.inputs}
@@ -60,10 +80,10 @@ class OpenVinoNetwork:
 
     def describe(self) -> str:
         """One line, such as ``net.onnx: OpenVINO 2026.4 on CPU, f32, 2 threads (avx2)``."""
-        version = openvino.__version__.split("-")[0]
         flags = " ".join(cpu_flags()) or "flags unknown"
+        why = f" ({self.why})" if self.why else ""
         return (
-            f"{self.name}: OpenVINO {version} on CPU, {self.precision}, "
+            f"{self.name}: OpenVINO {_version()} on CPU, {self.precision}{why}, "
             f"{self.threads} thread{'s' if self.threads > 1 else ''} ({flags})"
         )
 
@@ -103,7 +123,7 @@ def core() -> openvino.Core:
     # the processor is part of the folder's name: a cache moved with a home folder or a disk image
     # must not hand code compiled for one CPU to another
     traits = hashlib.sha256(" ".join(cpu_flags()).encode()).hexdigest()[:8]
-    folder = cache_folder() / "openvino" / f"{openvino.__version__.split('-')[0]}-{traits}"
+    folder = cache_folder() / "openvino" / f"{_version()}-{traits}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -128,13 +148,34 @@ def _compile(graph: openvino.Model, precision: str, threads: int) -> Any:
         raise DeviceError(f"OpenVINO cannot prepare the network: {_reason(error)}") from error
 
 
-def _precision(given: str) -> str:
-    """The precision to run in, f32 or bf16."""
-    if given == "auto":
-        return "bf16" if has_amx_bf16() else "f32"
-    if given == "bf16" and "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+def _verdict(model: Path, runtime: Runtime, sample: Sample | None) -> Verdict:
+    """The precision to run in, f32 or bf16, and why."""
+    wanted = runtime.wanted_precision
+    if wanted == "bf16" and not has_bf16():
         raise DeviceError("this CPU has no bf16 instructions; use precision f32 or auto")
-    return given
+    if wanted != "auto":
+        return Verdict(wanted, "" if runtime.precision == wanted else PRECISION_VARIABLE)
+    if not has_bf16():
+        return Verdict("f32", "this CPU has no bf16")
+    if has_amx_bf16():
+        return Verdict("bf16", "AMX")
+    if sample is None:
+        return Verdict("f32", "bf16 only if asked for")
+    identity = "\n".join([cpu_model(), *cpu_flags(), _version(), sha256_of(model)])
+    return measured(
+        identity,
+        sample,
+        lambda precision: OpenVinoNetwork(model, replace(runtime, precision=precision)),
+    )
+
+
+def has_bf16() -> bool:
+    """Whether this CPU has instructions for bf16, fast or not."""
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _version() -> str:
+    return str(openvino.__version__.split("-")[0])
 
 
 def _reason(error: Exception) -> str:

@@ -26,7 +26,7 @@ class TorchNetwork:
         self.inputs, self.outputs = names(read_graph(model))
         self.name = model.name
         self.device = runtime.device
-        self.precision = "bf16" if runtime.precision == "bf16" else "f32"
+        self.precision = "bf16" if runtime.wanted_precision == "bf16" else "f32"
         self._torch = torch
         self._module = build().eval().to(runtime.device)
         # one at a time: two batches of activations would need twice the GPU's memory

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from relume.enhancers.api import decompose as decompose
     from relume.enhancers.api import describe as describe
     from relume.enhancers.api import enhance as enhance
+    from relume.enhancers.api import settle as settle
     from relume.enhancers.base import Brightness as Brightness
     from relume.enhancers.base import Enhancer as Enhancer
     from relume.enhancers.options import DEFAULT_METHOD as DEFAULT_METHOD
@@ -28,6 +29,7 @@ _HOMES = {
     "describe": "api",
     "enhance": "api",
     "methods": "registry",
+    "settle": "api",
 }
 
 __all__ = [*_HOMES]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers.base import (
     Brightness,
+    ChoosesPrecision,
     Enhancer,
     RunsNetwork,
     TakesBrightness,
@@ -116,6 +118,33 @@ def describe(
     if isinstance(enhancer, RunsNetwork):
         return enhancer.describe()
     return f"{enhancer.info.name}: NumPy and OpenCV on CPU, f32"
+
+
+def settle(
+    method: str = DEFAULT_METHOD,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+    elsewhere: bool = False,
+) -> Runtime | None:
+    """The runtime with its precision settled, for processes that share the work on many photos.
+
+    So that all of them are done alike, and none measures beside the others. On machines
+    ``elsewhere``, whose processors may differ, it is f32 unless something else was asked for.
+
+    Raises:
+        RelumeError: as :func:`enhance`.
+    """
+    wanted = runtime or Runtime()
+    enhancer = build(method, parameters=parameters, runtime=runtime)
+    if not isinstance(enhancer, RunsNetwork) or not wanted.on_cpu:
+        return runtime
+    precision = wanted.wanted_precision
+    if precision == "auto" and elsewhere:
+        precision = "f32"
+    elif precision == "auto" and isinstance(enhancer, ChoosesPrecision):
+        precision = enhancer.precision
+    return replace(wanted, precision=precision)
 
 
 def build(

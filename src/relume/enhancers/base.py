@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import cv2
+import numpy as np
+
 from relume import weights as store
 from relume.catalog import Info, Parameter
-from relume.engine import Network, Runtime, load
+from relume.engine import Network, Runtime, Sample, load
 from relume.engine.base import check_interface
 from relume.enhancers.priority import Find
 from relume.errors import MissingExtra, ParameterError, WeightsError
@@ -65,6 +68,15 @@ class RunsNetwork(Protocol):
         """One line: what runs, on what, in which precision."""
 
 
+@runtime_checkable
+class ChoosesPrecision(Protocol):
+    """An enhancer whose network runs in the precision that suits the machine, unless it is told."""
+
+    @property
+    def precision(self) -> str:
+        """The one it runs in here, f32 or bf16."""
+
+
 WEIGHTS = Parameter("weights", "an .onnx file to use in place of the shipped weights", "")
 
 
@@ -80,6 +92,15 @@ def own_network(file: str, what: str = "weights") -> Path:
     return model
 
 
+def dark_sample(side_px: int) -> Image:
+    """A dark picture (S, S, 3) of soft shapes and noise, always the same, to try a network on."""
+    rng = np.random.default_rng(0)
+    shapes = rng.random((8, 8, 3), np.float32) * np.float32(0.2)
+    shapes = cv2.resize(shapes, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    noise = rng.standard_normal(shapes.shape, np.float32) * np.float32(0.02)
+    return np.asarray(np.clip(shapes + noise, 0, 1), np.float32)
+
+
 Build = Callable[[Mapping[str, Any], Mapping[str, str]], Any]
 """From tensors by name, and the metadata beside them, to a torch module that holds them."""
 
@@ -93,11 +114,12 @@ def load_network(
     kind: str,
     inputs: Sequence[str],
     outputs: Sequence[str],
+    sample: Sample,
 ) -> Network:
     """A user's own network, or where ``weights`` is empty the ``shipped`` one, loaded once.
 
     ``kind`` names what it should be in errors; ``build`` makes the torch module for a GPU, from
-    the safetensors file beside the ONNX.
+    the safetensors file beside the ONNX. On the ``sample`` of its inputs f32 and bf16 are compared.
 
     Raises:
         WeightsError: the weights are missing, damaged, or of another network.
@@ -109,7 +131,7 @@ def load_network(
         own = model.with_suffix(".safetensors")
         return build_module(own if weights else store.path(f"{shipped}-safetensors"), build)
 
-    network = load(model, runtime=runtime, module=module)
+    network = load(model, runtime=runtime, module=module, sample=sample)
     check_interface(network, model, kind, inputs, outputs)
     return network
 

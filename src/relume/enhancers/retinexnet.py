@@ -13,7 +13,7 @@ import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime
-from relume.enhancers.base import WEIGHTS, load_network
+from relume.enhancers.base import WEIGHTS, dark_sample, load_network
 from relume.image.denoise import METHODS, denoise_reflectance
 from relume.image.tiles import run_tiled
 from relume.nets.sizes import RETINEX_HALO_PX as HALO_PX
@@ -89,6 +89,11 @@ class RetinexNetEnhancer:
         """One line: what runs, on what, in which precision."""
         return self.network().describe()
 
+    @property
+    def precision(self) -> str:
+        """What the network runs in here, f32 or bf16."""
+        return self.network().precision
+
     def __call__(self, image: Image) -> Image:
         """The relit photo, not clamped."""
         maps = self._maps(image)
@@ -125,6 +130,7 @@ class RetinexNetEnhancer:
             kind="a Retinex-Net",
             inputs=("image",),
             outputs=OUTPUTS,
+            sample=_sample,
         )
 
     def _maps(self, image: Image) -> Image:
@@ -148,6 +154,11 @@ class RetinexNetEnhancer:
         return denoise_reflectance(
             reflectance, illumination, method=self.denoise, strength=self.denoise_strength
         )
+
+
+def _sample() -> dict[str, Image]:
+    """It is slow: a small picture tells."""
+    return {"image": np.ascontiguousarray(dark_sample(96).transpose(2, 0, 1))[None]}
 
 
 def build_retinexnet(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
