@@ -6,6 +6,7 @@ pixels as raw RGBA bytes.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import sys
@@ -24,9 +25,10 @@ from relume.enhancers import enhance
 from relume.enhancers.registry import methods
 from relume.faces import detect
 from relume.faces.exposure import face_finder
+from relume.faces.quality import clarity, hidden_share, warning
 from relume.image.darken import darken
 from relume.io import decode
-from relume.photo import quantise
+from relume.photo import quantise, to_image
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -77,6 +79,18 @@ def portraits() -> Iterator[tuple[str, bytes]]:
     crowd[100:612, 300:812] = dark
     crowd[600:856, 1200:1456] = dark[::2, ::2]
     yield "two.png", file(crowd)
+    yield "too-dark.png", file(scene(300, 200, seed=13, light=0.01))
+
+
+def in_the_dark() -> Iterator[tuple[str, Pixels]]:
+    """From clear to hopeless, of odd sizes and of fewer pixels than areas."""
+    dark = np.array(Pil.open(Path(sample.__file__).with_name("sample.jpg")))
+    rng = np.random.default_rng(12)
+    for share, noise in ((1.0, 0), (0.45, 0), (0.2, 3), (0.1, 4), (0.05, 6)):
+        seen = dark * share + rng.normal(0, noise, dark.shape)
+        yield f"portrait x {share:g}", np.asarray(np.clip(np.rint(seen), 0, 255), np.uint8)
+    for number, size in enumerate(((1001, 667), (243, 321), (301, 7), (12, 9), (1, 1))):
+        yield "{} x {}".format(*size), scene(*size, seed=20 + number, light=0.01)
 
 
 def turned(orientation: int) -> Any:
@@ -155,6 +169,18 @@ def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
     return np.ascontiguousarray(np.dstack([colour, alpha]))
 
 
+def visibility(named: tuple[str, Pixels]) -> dict[str, Any]:
+    """What is said of how much the picture shows, beside its pixels."""
+    name, pixels = named
+    image = to_image(pixels)
+    hidden = hidden_share(image)
+    height, width = pixels.shape[:2]
+    rgba = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
+    figures = {"clarity": clarity(image), "hidden": hidden, "warning": warning(hidden)}
+    data = base64.b64encode(rgba.tobytes()).decode()
+    return {"name": name, "width": width, "height": height, "rgba": data, **figures}
+
+
 def main(folder: Path) -> None:
     """Write all of it."""
     cases = []
@@ -171,6 +197,7 @@ def main(folder: Path) -> None:
         seen = detect(decode(data, name=name), runtime=Runtime(precision="f32"))
         found.append(seen.as_json(name))
     (folder / "faces.json").write_text(json.dumps(found))
+    (folder / "dark.json").write_text(json.dumps([*map(visibility, in_the_dark())]))
 
 
 if __name__ == "__main__":

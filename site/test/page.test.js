@@ -134,6 +134,29 @@ test("a face against the light comes first, or not", { skip }, async (context) =
   await isQuiet(opened);
 });
 
+test("where it is too dark to be sure, the count of faces says so", { skip }, async (context) => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  if (await page.isDisabled("#faces")) {
+    context.skip("the site was built without YuNet");
+    return;
+  }
+  const black = await page.evaluate(async () => {
+    const board = new OffscreenCanvas(300, 200);
+    const context2d = board.getContext("2d");
+    const picture = new ImageData(300, 200);
+    for (let i = 0; i < picture.data.length; i += 1) picture.data[i] = i % 4 === 3 ? 255 : (i * 7919) % 8;
+    context2d.putImageData(picture, 0, 0);
+    return Array.from(new Uint8Array(await (await board.convertToBlob()).arrayBuffer()));
+  });
+  await give(page, "black.png", Buffer.from(black), "image/png");
+  await isRelit(page);
+  await page.check("#faces");
+  await page.waitForFunction(() => document.getElementById("faces-summary").textContent
+    === "No faces foundToo dark to be sure: in photographs like this half of the faces or more stay hidden.");
+  await isQuiet(opened);
+});
+
 test("a photo that lies on its side is turned once, and says so", { skip }, async () => {
   const opened = await openPage(browser, site.url);
   const { page } = opened;

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { toImage } from "../src/core/image.js";
+import { clarity, hiddenShare, warning } from "../src/core/quality.js";
 import { alphaPixels } from "../src/png.js";
 import { launch, makeFixtures, openPage, serveSite, skipPython } from "./browser.js";
 
@@ -91,16 +93,32 @@ test("every picture comes out as Python's relume makes it", { skip }, async (con
   assert.deepEqual(told.outside, []);
 });
 
+test("how much stays hidden is what Python's relume says", { skip }, async (context) => {
+  const said = new Set();
+  for (const { name, rgba, ...wanted } of JSON.parse(readFileSync(join(fixtures.folder, "dark.json")))) {
+    await context.test(name, () => {
+      const image = toImage({ ...wanted, rgba: Buffer.from(rgba, "base64") });
+      const clear = clarity(image);
+      assert.ok(Math.abs(clear - wanted.clarity) <= 1e-3 * wanted.clarity + 1e-6, `clarity ${clear} and ${wanted.clarity}`);
+      assert.equal(hiddenShare(image), wanted.hidden);
+      assert.equal(warning(wanted.hidden), wanted.warning);
+      said.add(wanted.hidden);
+    });
+  }
+  assert.deepEqual([...said].sort(), [0, 0.3, 0.5]);
+});
+
 test("faces are those that Python's relume finds", { skip }, async (context) => {
   const expected = JSON.parse(readFileSync(join(fixtures.folder, "faces.json")));
   if (!expected.length) {
     context.skip("needs YuNet's weights in relume's cache");
     return;
   }
-  for (const { photo, faces, views } of expected) {
+  for (const { photo, faces, views, warning: unsure } of expected) {
     await context.test(photo, async () => {
       const got = await page.evaluate((name) => self.detect(name), photo);
       assert.deepEqual(got.views, views);
+      assert.equal(got.warning, unsure);
       assert.equal(got.faces.length, faces.length);
       for (const [n, { box, score, view, landmarks }] of faces.entries()) {
         const mine = got.faces[n];

@@ -140,3 +140,23 @@ def test_without_yunet_the_scene_comes_first_until_faces_are_asked_for(
         page.get_by_role("radio", name="Faces first").check(force=True)
     page.wait_for_selector("#alert:not([hidden])")
     page.complaints[:] = [text for text in page.complaints if "Failed to load" not in text]
+
+
+def test_where_it_is_too_dark_to_be_sure_the_page_says_so(
+    yunet: None, page: Any, against_the_light: bytes
+) -> None:
+    page.set_default_timeout(60_000)
+    rng = np.random.default_rng(1)
+    black = rng.integers(0, 8, (200, 300, 3)).astype(np.uint8)
+    drop(page, "black.png", packed(Pil.fromarray(black), "PNG"))
+    wait_for_result(page, CHEAP)
+    page.locator("#faces").check()
+    summary = "document.getElementById('faces-summary').textContent"
+    page.wait_for_function(
+        f"() => {summary} === 'No faces foundToo dark to be sure: in photographs like this half of"
+        " the faces or more stay hidden.'"
+    )
+    keep(page, "too-dark-to-be-sure")
+    drop(page, "bright.png", against_the_light)
+    page.wait_for_function(f"() => {summary}.startsWith('1 face')")
+    assert "Too dark" not in page.evaluate(summary)

@@ -2,15 +2,12 @@
 // machine views, as the package's faces/ has it (views, fusion).
 
 import { machineView } from "./enhance.js";
-import { areaResizeImage, crop, luma, meanLevel, subsample, toImage } from "./image.js";
-import { boxFilter, clamp, roundEven } from "./planes.js";
+import { areaResizeImage, toImage } from "./image.js";
+import { clamp, roundEven } from "./planes.js";
+import { hiddenShare, isDark, isNearlyBlack, warning } from "./quality.js";
 import { iou, scaled, search } from "./yunet.js";
 
-const [DARK_BELOW, NOISY_DARK_BELOW, NOISY_FROM] = [0.2, 0.25, 0.15];
-const NOISE_PIXELS = 250_000;
-const MAD_OF_NORMAL = 0.6745;
 const [VIEW_PIXELS, LEAST_SCALE] = [500_000, 0.5];
-const BLACK_BELOW = 0.05;
 const LOOK_AGAIN = [
   { name: "machine:brightness=0.45", brightness: 0.45 }, { name: "machine@mirrored", mirrored: true }, { name: "machine@0.5", scale: 0.5 },
 ];
@@ -20,7 +17,8 @@ const [SLID_IOU, SLID_DISTANCE, SLID_SIZE, SLID_SCORE] = [0.15, 0.65, 0.6, 0.1];
 const MOVES_BOX_IOU = 0.5;
 const [AGREES, ALONE] = [0.2, 0.1];
 
-// { views, faces: [{ box: { x0, y0, x1, y1 }, score, view, landmarks }] }, best score first.
+// { views, faces: [{ box: { x0, y0, x1, y1 }, score, view, landmarks }] }, best score first; and a
+// `warning` where it is too dark to be sure that there are no others.
 export async function detect(photo, { threshold, views }, networks) {
   if (!networks.sessions.faces) throw new Error("Faces cannot be searched here: this site was built without YuNet.");
   const image = toImage(photo);
@@ -44,7 +42,8 @@ export async function detect(photo, { threshold, views }, networks) {
     }
   }
   const faces = byScore(merged(found, threshold).filter(({ score }) => score >= threshold));
-  return { views: names, faces: faces.map((face) => told(face, photo)) };
+  const unsure = warning(hiddenShare(image));
+  return { views: names, ...(unsure && { warning: unsure }), faces: faces.map((face) => told(face, photo)) };
 }
 
 const resized = (image, scale) => (scale === 1 ? image
@@ -71,44 +70,6 @@ function told({ box: [x0, y0, x1, y1], score, view, landmarks }, { width, height
   const box = { x0: tenths(x0, width), y0: tenths(y0, height), x1: tenths(x1, width), y1: tenths(y1, height) };
   return { box, score: Math.round(score * 1000) / 1000, view, landmarks: landmarks.map((point) => point.map((value) => tenths(value))) };
 }
-
-// Whether a photograph may hide faces: it is dark, or half dark and noisy.
-function isDark(image) {
-  const level = meanLevel(image);
-  if (level < DARK_BELOW || level >= NOISY_DARK_BELOW) return level < DARK_BELOW;
-  return relativeNoise(image) > NOISY_FROM;
-}
-
-// Whether half of a photograph or more is so dark that a single view may miss a face.
-const isNearlyBlack = (image) => median(subsample(luma(image), NOISE_PIXELS).data) < BLACK_BELOW;
-
-function median(values) {
-  const sorted = values.slice().sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
-// Immerkaer's mask over the grey level around it: the median of both, in the picture's middle.
-function relativeNoise(image) {
-  const share = Math.min(1, Math.sqrt(NOISE_PIXELS / (image.height * image.width)));
-  const [top, left] = [image.height, image.width].map((side) => Math.trunc((side * (1 - share)) / 2));
-  const grey = luma(crop(image, left, top, image.width - left, image.height - top));
-  const { width, height, data } = grey;
-  const around = boxFilter(grey, 1);
-  const at = (x, y) => data[folded(y, height) * width + folded(x, width)];
-  const values = new Float32Array(data.length);
-  for (let y = 0, i = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1, i += 1) {
-      const corners = at(x - 1, y - 1) + at(x + 1, y - 1) + at(x - 1, y + 1) + at(x + 1, y + 1);
-      const edges = at(x, y - 1) + at(x, y + 1) + at(x - 1, y) + at(x + 1, y);
-      values[i] = Math.abs(corners - 2 * edges + 4 * data[i]) / 6 / Math.max(around.data[i], 1 / 255);
-    }
-  }
-  return median(values) / MAD_OF_NORMAL;
-}
-
-// 2 1 | 0 1 2 | 1 0: OpenCV's filter2D does not repeat the border.
-const folded = (at, size) => (size === 1 ? 0 : at < 0 ? -at : at >= size ? 2 * size - 2 - at : at);
 
 const byScore = (faces) => [...faces].sort((a, b) => b.score - a.score || a.box.reduce((d, v, n) => d || v - b.box[n], 0));
 

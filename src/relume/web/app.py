@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
+from pydantic.json_schema import SkipJsonSchema
 from starlette.exceptions import HTTPException
 
 from relume import __version__
@@ -73,6 +74,15 @@ class BoxAnswer(BaseModel):
     y1: float
 
 
+class QualityAnswer(BaseModel):
+    """How well the photo shows a face; the error is over the distance of the outer eye corners."""
+
+    level: float
+    noise: float
+    clarity: float
+    expected_nme: float
+
+
 class FaceAnswer(BaseModel):
     """A face, and the views that showed it, joined by +."""
 
@@ -80,10 +90,11 @@ class FaceAnswer(BaseModel):
     score: float
     view: str
     landmarks: list[tuple[float, float]] | None
+    quality: QualityAnswer | SkipJsonSchema[None] = None
 
 
 class DetectAnswer(BaseModel):
-    """The faces of a picture, best score first."""
+    """The faces of a picture, best score first; a warning where it is too dark to be sure."""
 
     photo: str
     width: int
@@ -92,6 +103,7 @@ class DetectAnswer(BaseModel):
     threshold: float
     views: list[str]
     version: str
+    warning: str | SkipJsonSchema[None] = None
     faces: list[FaceAnswer]
 
 
