@@ -4,6 +4,12 @@ const text = (bytes, from, length) => String.fromCharCode(...bytes.subarray(from
 const isTiff = (bytes) => ["II*\0", "MM\0*"].includes(text(bytes, 0, 4));
 const brand = (bytes) => (text(bytes, 4, 4) === "ftyp" ? text(bytes, 8, 4).trim() : "");
 const HEIF = ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1", "heif"];
+const isAnimated = {
+  gif: hasSecondPicture,
+  webp: (bytes) => text(bytes, 12, 4) === "VP8X" && Boolean(bytes[20] & 2),
+  png: hasFrames,
+  avif: (bytes) => brand(bytes) === "avis",
+};
 const ONLY_THERE = "relume on a computer reads it (pip install relume)";
 
 // { name, type } of what the browser may read, with a sentence for when it cannot (`unreadable`);
@@ -22,9 +28,42 @@ export function fileKind(bytes, { name, type }) {
     const unreadable = `this browser cannot read HEIC; save it as JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or ${ONLY_THERE}`;
     return { name: "heif", type: "image/heic", unreadable };
   }
-  if (isVideo(bytes, type)) return { refusal: `a clip, and this page relights photographs; on a computer: relume enhance ${quoted(name)}` };
+  if (isVideo(bytes, type)) return { refusal: `a clip, and this page relights photos; for clips, on a computer: pip install "relume[video]", then relume enhance ${quoted(name)}` };
   if (isTiff(bytes)) return { refusal: `TIFF and camera raw are not read in a browser; ${ONLY_THERE}` };
   return { refusal: "not a picture that a browser reads (JPEG, PNG, WebP, AVIF, GIF or BMP)" };
+}
+
+// What there is to say about a file that was read, or null.
+export const noteOf = (bytes, kind) => (isAnimated[kind]?.(bytes)
+  ? "this is an animation: its first picture was relit, and the others were left out" : null);
+
+// Whether a GIF goes on after its first picture: by its blocks, each a chain of lengths and bytes.
+function hasSecondPicture(bytes) {
+  const table = (flags) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
+  const afterChain = (at) => {
+    while (bytes[at]) at += bytes[at] + 1;
+    return at + 1;
+  };
+  let pictures = 0;
+  for (let at = 13 + table(bytes[10]); at < bytes.length;) {
+    if (bytes[at] === 0x2c) {
+      pictures += 1;
+      if (pictures > 1) return true;
+      at = afterChain(at + 11 + table(bytes[at + 9]));
+    } else if (bytes[at] === 0x21) {
+      at = afterChain(at + 2);
+    } else return false;
+  }
+  return false;
+}
+
+// Whether a PNG tells of more than one frame, before its pixels.
+function hasFrames(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 8; at + 12 <= bytes.length && text(bytes, at + 4, 4) !== "IDAT"; at += 12 + view.getUint32(at)) {
+    if (text(bytes, at + 4, 4) === "acTL") return view.getUint32(at + 8) > 1;
+  }
+  return false;
 }
 
 const quoted = (name) => (/[^\w.-]/.test(name) ? `"${name}"` : name);

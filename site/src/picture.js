@@ -3,7 +3,7 @@
 
 import { alphaPixels, alphaPng, pngChunks, withPngChunks } from "./png.js";
 import { jpegParts, withJpegSegments } from "./jpeg.js";
-import { fileKind, headerSize } from "./kinds.js";
+import { fileKind, headerSize, noteOf } from "./kinds.js";
 
 const EXACT = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
 const DEFAULT_QUALITY = 95;
@@ -17,7 +17,7 @@ export class Refused extends Error {
   }
 }
 
-// { width, height, rgba, alpha, file, format, jpeg (segments, quality), chunks }.
+// { width, height, rgba, alpha, bytes, format, note, jpeg (segments, quality), chunks }.
 export async function decode(file, most) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kind = fileKind(bytes, file);
@@ -40,7 +40,7 @@ export async function decode(file, most) {
   if (alpha && kind.name === "png") rgba = (await alphaPixels(bytes)) ?? rgba;
   return {
     width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : kind.name === "heif" ? "jpeg" : "png",
-    bytes: bytes.length,
+    bytes: bytes.length, note: noteOf(bytes, kind.name),
     jpeg: kind.name === "jpeg" ? jpegParts(bytes) : null,
     chunks: kind.name === "png" ? pngChunks(bytes) : null,
   };

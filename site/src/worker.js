@@ -32,7 +32,7 @@ const TASKS = {
     const relit = await enhance(photo, options, await networks);
     const after = meanLevelOf(relit);
     const blob = await encode(relit, format, quality);
-    return { blob, seconds: (performance.now() - began) / 1000, before: meanLevelOf(photo), after };
+    return { blob, seconds: (performance.now() - began) / 1000, before: meanLevelOf(photo), after, note: photo.note };
   },
 
   async detect({ file, threshold, views, most }) {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { DESKTOP, PHONE, isRelit, launch, openPage, servePython, serveSite, skip, skipPython } from "./browser.js";
-import { jpegWithExif, pngHeader, SAMPLE } from "./files.js";
+import { ANIMATIONS, jpegWithExif, pngHeader, SAMPLE } from "./files.js";
 
 const AXE = join(import.meta.dirname, "..", "node_modules", "axe-core", "axe.min.js");
 let [site, browser] = [];
@@ -287,7 +287,7 @@ const HOSTILE = {
   "huge.png": [pngHeader(20000, 20000), /^huge\.png: 20000 × 20000 are 400 megapixels, too large for this device/],
   "scan.tif": [Buffer.from("II*\0........"), /^scan\.tif: TIFF and camera raw are not read in a browser/],
   "phone.heic": [Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic"), /^phone\.heic: this browser cannot read HEIC; save it as JPEG/],
-  "clip.jpg": [Buffer.from("\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), /^clip\.jpg: a clip, .* relume enhance clip\.jpg/],
+  "clip.jpg": [Buffer.from("\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), /^clip\.jpg: a clip, and this page relights photos; .* relume enhance clip\.jpg/],
 };
 
 test("what cannot be relit says why, and leaves the photo before it where it is", { skip }, async (context) => {
@@ -306,8 +306,29 @@ test("what cannot be relit says why, and leaves the photo before it where it is"
   await give(page, "cut.jpg", SAMPLE.subarray(0, SAMPLE.length >> 1)); // the browser shows its upper half
   assert.match(await alertText(page), /^cut\.jpg: the file is damaged, or cut off/);
   await page.keyboard.press("Escape");
-  await give(page, "clip.mp4", Buffer.from("...."), "video/mp4");
-  assert.match(await alertText(page), /is a clip, .* relume enhance "clip\.mp4"/);
+  for (const [name, kind] of [["our clip.mp4", "video/mp4"], ["our clip.webm", "video/webm"], ["our clip.mkv", ""]]) {
+    await give(page, name, Buffer.from("...."), kind);
+    assert.equal(await alertText(page), `${name} is a clip, and this page relights photos. `
+      + `For clips, on a computer: pip install "relume[video]", then relume enhance "${name}"`);
+    await page.keyboard.press("Escape");
+  }
+  await isQuiet(opened);
+});
+
+test("of an animation the first picture is relit, and the page says so", { skip }, async (context) => {
+  const opened = await openPage(browser, site.url);
+  const { page } = opened;
+  for (const [name, { mimeType, moving, still }] of Object.entries(ANIMATIONS)) {
+    await context.test(name, async () => {
+      await give(page, name, moving, mimeType);
+      await page.waitForFunction(() => document.getElementById("note").textContent
+        === "This is an animation: its first picture was relit, and the others were left out.");
+      await isRelit(page);
+      await give(page, `still ${name}`, still, mimeType);
+      await page.waitForFunction((file) => document.getElementById("facts").textContent.startsWith(`${file} ·`), `still ${name}`);
+      assert.equal(await page.textContent("#note"), "");
+    });
+  }
   await isQuiet(opened);
 });
 

@@ -28,6 +28,7 @@ from .conftest import (
     drop,
     keep,
     opened,
+    packed,
     picture,
     wait_for_result,
 )
@@ -146,6 +147,27 @@ def test_what_the_browser_cannot_show_and_what_is_no_picture(page: Any, tmp_path
         page.click("#download")
     assert coming.value.suggested_filename == "scan.relume.tif"
     assert opened(Path(coming.value.path()).read_bytes()).format == "TIFF"
+
+
+def test_of_an_animation_the_first_picture_is_relit_and_the_page_says_so(page: Any) -> None:
+    others = [picture(90, 60, level=level) for level in (60, 90)]
+    moving = packed(picture(90, 60), "GIF", save_all=True, append_images=others)
+    page.locator("#file").set_input_files(
+        {"name": "dance.gif", "mimeType": "image/gif", "buffer": moving}
+    )
+    wait_for_result(page, CHEAP)
+    told = "the file holds 3 pictures (frames, pages or previews); only the first was used"
+    assert page.locator("#note").inner_text() == f"{told[0].upper()}{told[1:]}."
+    keep(page, "animation")
+    still = page.evaluate(  # what moves cannot be compared with a picture that does not
+        "async () => (await (await fetch(document.getElementById('before').src)).blob()).type"
+    )
+    assert still == "image/png"
+    page.locator("#file").set_input_files(
+        {"name": "n.png", "mimeType": "image/png", "buffer": packed(picture(90, 60), "PNG")}
+    )
+    page.wait_for_function("() => document.getElementById('facts').textContent.includes('n.png ·')")
+    assert page.locator("#note").is_hidden()
 
 
 def test_pages_fit_their_screens_and_speak(

@@ -35,7 +35,7 @@ from relume.web.upload import FIELD, ClientDisconnect, Upload, read_uploads, wai
 STATIC = Path(__file__).with_name("static")
 FRESH = {"Cache-Control": "no-cache"}
 EXPOSED = ["Content-Disposition", "Server-Timing", "Retry-After", "X-Relume-Left-Out"]
-EXPOSED += ["X-Relume-Brightness-Before", "X-Relume-Brightness-After"]
+EXPOSED += ["X-Relume-Brightness-Before", "X-Relume-Brightness-After", "X-Relume-Note"]
 
 SUMMARY = """Relights photographs taken in the dark, and finds faces in them.
 
@@ -235,8 +235,9 @@ def _add_pictures(app: FastAPI, settings: Settings, limiter: Limiter) -> None:
         """The picture relit, of the type that `format` asks for, else its own.
 
         Size, bit depth, alpha, EXIF, ICC and XMP are kept. X-Relume-Brightness-Before and -After
-        say its mean grey level, 0 to 1. A form may also hold a map of light to add or to take,
-        `exposure`.
+        say its mean grey level, 0 to 1; X-Relume-Note, what reading had to change or leave out, as
+        all but the first picture of an animation. A form may also hold a map of light to add or to
+        take, `exposure`.
         """
         work = partial(
             enhance_upload,

@@ -1,12 +1,12 @@
 // The page: a photo, its relit version, and the views of both.
 
 import { Album } from "./album.js";
-import { Clip, isClip } from "./clip.js";
+import { Clip } from "./clip.js";
 import { Compare } from "./compare.js";
-import { byId, make } from "./dom.js";
+import { byId, capital, make } from "./dom.js";
 import { engine } from "./engine.js";
 import { tally } from "./faces.js";
-import { isPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
+import { isClip, isPicture, noPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
 import { Levels } from "./levels.js";
 import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
@@ -91,10 +91,6 @@ async function take(files, intoAlbum = false) {
   }
 }
 
-const noPicture = ({ name, type }) => (type.startsWith("video/")
-  ? `${name} is a clip, and this page relights photographs. On a computer: relume enhance "${name}"`
-  : `${name} is not a picture.`);
-
 // The page with its tools, or the welcome.
 function atWork(on) {
   byId("welcome").hidden = on;
@@ -112,6 +108,7 @@ async function open(file, failed = fail) {
     photo = next;
     levels.forget();
     byId("facts").textContent = file.name;
+    byId("note").textContent = "";
     byId("title").textContent = file.name;
     document.title = `${file.name} · relume`;
     await viewer.showBefore(photo.url);
@@ -131,7 +128,8 @@ async function read(file, signal) {
   const next = { file, url: URL.createObjectURL(file), results: new Map(), faces: new Map(), previews: new Map() };
   next.native = SHOWN.includes(file.type);
   try {
-    await loaded(next.url).catch(async () => {
+    const still = file.type === "image/gif" ? Promise.reject() : loaded(next.url); // a GIF may move
+    await still.catch(async () => {
       // TIFF, HEIC, camera raw: the engine shows the browser what it cannot read
       URL.revokeObjectURL(next.url);
       const { blob } = await engine.enhance(file, [["method", "original"], ["format", "png"]], { signal });
@@ -237,7 +235,8 @@ function cancel() {
   }
 }
 
-function showFacts({ seconds, before, after }) {
+function showFacts({ seconds, before, after, note }) {
+  byId("note").textContent = note ? `${capital(note)}.` : "";
   const { width, height } = viewer.size;
   const facts = after >= 0 ? [`brightness ${before.toFixed(2)} → ${after.toFixed(2)}`] : [];
   facts.push(`${settings.method} in ${seconds.toFixed(2)} s`);

@@ -6,9 +6,6 @@ import { relitName, save } from "./files.js";
 const ASK_MS = 400;
 const DRIFT_S = 0.06; // from which the two clips are put in step again
 const MOST_MERGED = 16;
-const ENDINGS = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?2?ts|3gp|wmv|flv|ogv)$/i;
-
-export const isClip = ({ type, name }) => type.startsWith("video/") || ENDINGS.test(name);
 
 const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 

@@ -17,6 +17,14 @@ export function useFormats({ readable_suffixes, formats }) {
 export const isPicture = ({ type, name }) =>
   type.startsWith("image/") || readable.some((suffix) => name.toLowerCase().endsWith(suffix));
 
+const CLIPS = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?2?ts|3gp|wmv|flv|ogv)$/i;
+export const isClip = ({ type, name }) => type.startsWith("video/") || CLIPS.test(name);
+
+// Why a file is not taken, and what to do.
+export const noPicture = (file) => (isClip(file)
+  ? `${file.name} is a clip, and this page relights photos. For clips, on a computer: pip install "relume[video]", then relume enhance "${file.name}"`
+  : `${file.name} is not a picture.`);
+
 // night.jpg -> night.relume.png: the original's name, as the command line writes it
 export function relitName(name, blob) {
   const stem = name.replace(/\.[^.]+$/, "") || "photo";

@@ -92,7 +92,8 @@ export const engine = {
     return (await call("/v1/methods")).json();
   },
 
-  // { blob, seconds, before, after }: the picture relit, how long that took, the mean grey levels.
+  // { blob, seconds, before, after, note }: the picture relit, how long that took, the mean grey
+  // levels, and what there is to say about its file, if anything.
   // exposure: a map { width, height, stops } of light to add or to take, row by row, or null.
   async enhance(file, query, { signal, exposure } = {}) {
     const response = await call("/v1/enhance", { query, body: form(file, exposure), signal });
@@ -100,7 +101,7 @@ export const engine = {
     const steps = [...timing.matchAll(/(\w+);dur=([\d.]+)/g)].filter((step) => step[1] !== "queue");
     const seconds = steps.reduce((sum, step) => sum + Number(step[2]) / 1000, 0);
     const [before, after] = [level(response, "Before"), level(response, "After")];
-    return { blob: await response.blob(), seconds, before, after };
+    return { blob: await response.blob(), seconds, before, after, note: response.headers.get("X-Relume-Note") };
   },
 
   // { width, height, faces: [{ box, score, view, landmarks }] }
