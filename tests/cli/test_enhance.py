@@ -49,6 +49,18 @@ def test_one_photo_is_relit_beside_itself(relume: Relume, night: Path) -> None:
     assert names(night.parent) == ["night.jpg", relit.name]
 
 
+def test_a_format_whose_package_is_missing_does_not_stop_the_others(
+    relume: Relume, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(picture()).save(album / "a.heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    result = relume("enhance", album, "-o", album.parent / "out", *GAMMA)
+    assert result.code == 1
+    assert "a.heic: the package 'pillow-heif' is not installed" in result.err
+    assert names(album.parent / "out") == ["2018/c.jpg", "a.jpg", "b.png"]
+
+
 def test_quiet_says_nothing(relume: Relume, night: Path) -> None:
     result = relume("enhance", night, *GAMMA, "--quiet")
     assert (result.code, result.out, result.err) == (0, "", "")

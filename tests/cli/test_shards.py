@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def test_one_shard_to_one_file_in_another_format(relume: Relume, shards: Path) -
     made = contents((shards / "night.tar").read_bytes())
     assert list(made) == ["003.png", "003.txt"]
     assert io_.read(made["003.png"]).meta.format == "png"
+
+
+def test_a_picture_whose_package_is_missing_does_not_stop_the_others(
+    relume: Relume, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    heif.from_pillow(Pil.open(io.BytesIO(jpeg(20)))).save(file)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    Path("mixed.tar").write_bytes(shard({"0.heic": file.getvalue(), "1.jpg": jpeg(20)}))
+    done = relume("enhance", "mixed.tar", "-o", "out/", "-m", "gamma")
+    assert done.code == 1
+    assert "0.heic: the package 'pillow-heif' is not installed" in done.err
+    assert list(contents(Path("out/mixed.tar").read_bytes())) == ["1.jpg"]

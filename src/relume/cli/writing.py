@@ -121,7 +121,10 @@ class Writer:
         try:
             if job.is_shard:
                 return self._shard(job, overwrite=overwrite)
-            photo = read(job.source, max_megapixels=self.max_megapixels)
+            try:
+                photo = read(job.source, max_megapixels=self.max_megapixels)
+            except MissingExtra as error:  # for its format: photos of others can be done
+                return failed(error)
             result, row = self._relit(photo, format_of(job.target.name))
             del photo  # 600 MB at 50 MP, while the result is written
             if result is not None:
@@ -147,7 +150,11 @@ class Writer:
             own = sniff(data, name) or named_format(name)
             format = self.format or result_format(own)
             try:
-                photo = decode(data, name=name, max_megapixels=self.max_megapixels)
+                try:
+                    photo = decode(data, name=name, max_megapixels=self.max_megapixels)
+                except MissingExtra as error:
+                    rows.append((name, failed(error)))
+                    return None
                 result, row = self._relit(photo, format)
                 if result is not None:
                     result_name = str(PurePosixPath(name).with_suffix(ending(name, format)))
