@@ -6,7 +6,8 @@
     ├── InputError               a file or array that cannot be used
     │   ├── UnreadableInput      missing, no permission, empty, truncated, not a picture
     │   └── TooLarge             more pixels than the limit allows
-    ├── OutputError              the result cannot be written (exists, read-only, disk full)
+    ├── OutputError              the result cannot be written (read-only, disk full)
+    │   └── OutputExists         something is there already, and may not be replaced
     ├── ParameterError           an option outside its range or of the wrong type; exit code 2
     │   └── UnknownName          no such method, detector, ...; names the nearest one
     ├── RecipeError              a training or study recipe that does not hold together
@@ -42,6 +43,13 @@ class OutputError(RelumeError):
     """The result cannot be written where it was asked for."""
 
 
+class OutputExists(OutputError):
+    """There is a file already, and it may not be replaced; its path is the only argument."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} exists already: name another output, or allow overwriting"
+
+
 class ParameterError(RelumeError, ValueError):
     """An option outside its range, or of the wrong type."""
 
@@ -66,7 +74,7 @@ class DeviceError(RelumeError):
     """A device or precision that this machine cannot give."""
 
 
-CPU_ONLY = " --extra-index-url https://download.pytorch.org/whl/cpu (torch without CUDA, 5 GB less)"
+CPU_ONLY = " (without a GPU, --extra-index-url https://download.pytorch.org/whl/cpu saves 5 GB)"
 
 
 class MissingExtra(RelumeError):

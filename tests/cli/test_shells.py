@@ -84,7 +84,11 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     ("error", "code", "said"),
     [
         (RecipeError("r.toml: unknown key 'bath'"), 2, "error: r.toml: unknown key 'bath'\n"),
-        (MissingExtra("training", "train", "torch"), 1, "'relume[train]' --extra-index-url https:"),
+        (
+            MissingExtra("training", "train", "torch"),
+            1,
+            "'relume[train]' (without a GPU, --extra-index",
+        ),
         (KeyboardInterrupt(), 130, "stopped: nothing was saved"),
         (Interrupted("stopped; x holds step 3", signal.SIGINT), 130, "stopped; x holds step 3\n"),
         (Interrupted("stopped; x holds step 3", signal.SIGTERM), 143, "stopped; x holds step 3\n"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -260,3 +261,18 @@ def test_a_cache_that_cannot_be_written_is_done_without(scaler: Path, tmp_path: 
     command = [sys.executable, "-c", script, str(scaler)]
     result = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert "doubled" in result.stdout
+
+
+def test_openvino_does_not_call_home(tmp_path: Path) -> None:
+    code = (
+        "import sys, relume, numpy as np\n"
+        "relume.enhance(np.full((32, 32, 3), 9, np.uint8))\n"
+        "import openvino.tools.ovc as ovc\n"
+        "print(ovc.telemetry.__module__, 'openvino_telemetry' in sys.modules)"
+    )
+    environment = os.environ | {"HOME": str(tmp_path), "RELUME_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "openvino.tools.ovc.telemetry_stub False\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["cache"]  # its client's id, say

@@ -178,3 +178,13 @@ def test_a_verified_file_is_hashed_once(
     weights.path("net", folder=folder)
     monkeypatch.setattr("relume.weights.store.sha256_of", lambda path: pytest.fail("hashed again"))
     weights.path("net", folder=folder)
+
+
+def test_a_cache_folder_that_cannot_be_is_said(
+    folder: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"no folder")
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path / "file" / "cache"))
+    declare(folder, f"{server}/net.onnx")
+    with pytest.raises(WeightsError, match=r"cannot be kept in .*; name another .* RELUME_CACHE"):
+        weights.path("net", folder=folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
@@ -60,12 +59,13 @@ class Run:
 
     def preview(self, jobs: Sequence[Job]) -> None:
         """Say what :meth:`go` would do, as far as that shows without reading a picture."""
+        from relume.io import why_unreadable
+
         for job in self._allowed(jobs):
-            if not isinstance(job.source, Path) or os.access(job.source, os.R_OK):
-                console.out(console.one_line(f"{job.source} -> {job.target}"))
+            if isinstance(job.source, Path) and (why := why_unreadable(job.source)):
+                self._fail(job, why)
             else:
-                there = os.path.lexists(job.source)
-                self._fail(job, "may not be read" if there else "does not exist")
+                console.out(console.one_line(f"{job.source} -> {job.target}"))
         self._report_existing()
         self._report_left_out()
 
@@ -114,7 +114,8 @@ class Run:
             raise typer.Exit(1) from None
         self._report_existing()
         if not self.quiet:
-            console.say(self._summary(time.monotonic() - began))
+            if several or not self.failed:  # of one photo its error says all
+                console.say(self._summary(time.monotonic() - began))
             self._report_left_out()
 
     @contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from relume.cli import console
+from relume.cli.console import PIPE
 from relume.cli.jobs import MARK, is_folder
 from relume.errors import OutputError, ParameterError, RelumeError
 
@@ -109,12 +110,20 @@ class ClipRun:
         span = {"start_s": seconds(self.start) or 0.0, "end_s": seconds(self.end)}
         if any(span.values()) and any(_is_sequence(Path(name)) for name in inputs):
             raise ParameterError("--from and --to are for clips: numbered pictures have no times")
+        if self.output == PIPE:
+            raise ParameterError("a clip is written to a file: name one with -o")
+        from relume.io import why_unreadable
+
         failed = 0
         for name in inputs:
             source, target = Path(name), self._target(Path(name), relighting, len(inputs) > 1)
             if skip_existing and target.exists():
                 continue
             if dry_run:
+                if not _is_sequence(source) and (why := why_unreadable(source)):
+                    failed += 1
+                    console.fail(why, about=source)
+                    continue
                 console.out(console.one_line(f"{source} -> {target}"))
                 continue
             try:

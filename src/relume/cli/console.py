@@ -9,14 +9,21 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from relume.errors import RelumeError
+from relume.errors import InputError, OutputError, OutputExists, RelumeError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+PIPE = "-"
+"""What stands for stdin or stdout among names."""
+
+STDIN = "standard input"
+"""The name of a photo that comes from there."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 + SIGINT, as shells have it."""
@@ -28,6 +35,36 @@ PATIENCE_S = 2.0
 def out(text: str) -> None:
     """A line of result, on stdout."""
     typer.echo(text)
+
+
+def out_bytes(data: bytes) -> None:
+    """A picture, on stdout.
+
+    Raises:
+        OutputError: it is closed, or the disk behind it is full.
+    """
+    from relume.io.atomic import refused
+
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # who reads has enough
+    except OSError as error:
+        raise refused(Path("standard output"), error) from error
+
+
+def in_bytes() -> bytes:
+    """All of stdin.
+
+    Raises:
+        InputError: it is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def say(text: str) -> None:
@@ -44,6 +81,8 @@ def fail(error: BaseException | str, *, about: object = None) -> None:
 
 def reason(error: Exception | str) -> str:
     """A failure in words: relume's own errors as they are, others with what they are."""
+    if isinstance(error, OutputExists):
+        return f"{error.args[0]} exists already; give --overwrite to replace it"
     if isinstance(error, str | RelumeError):
         return str(error)
     if isinstance(error, MemoryError):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console, options, tracks
-from relume.cli.search import PIPE, DrawOn, Outcome, Search, Tally, Target
+from relume.cli.console import PIPE
+from relume.cli.search import DrawOn, Outcome, Search, Tally, Target
 from relume.cli.tables import FACES, Rows
 from relume.errors import InputError, OutputError, ParameterError
 from relume.executor import Executor, Local
@@ -98,7 +99,14 @@ def detect(
     """Find faces in photographs and clips, also dark ones; a clip's have track numbers."""
     console.be_verbose(verbose)
     if tracks.takes(inputs, every):
-        tracks.refuse(output, {"--json": as_json, "--views": views, "--on": on != "local"})
+        for_photos = {
+            "--json": as_json,
+            "--views": views,
+            "--on": on != "local",
+            "--jobs": processes,
+            "--skip-existing": skip_existing,
+        }
+        tracks.refuse(output, for_photos)
         tracks.track(
             Path(inputs[0]),
             output=output,
@@ -121,7 +129,8 @@ def detect(
         raise ParameterError("--skip-existing goes on with a file of -o, without --overwrite")
     if PIPE in inputs and on != "local":
         raise ParameterError("a pipe is read here: --on takes files")
-    targets = _targets(inputs, draw)
+    # going on, a drawing may be there already whose row was not written
+    targets, unlisted = _targets(inputs, draw, overwrite=overwrite or skip_existing)
     far = all(is_address(one.name) for one in targets) and (draw is None or is_address(draw))
     where = options.parse_on(on, processes, far=far) or Local()
     search = Search(
@@ -150,8 +159,8 @@ def detect(
             write_atomic(Path(document), data, overwrite=overwrite)
     if not quiet:
         _summarise(tally, document, drawn=draw is not None)
-    if code:
-        raise typer.Exit(code)
+    if code or unlisted:
+        raise typer.Exit(code or 1)
 
 
 @functools.wraps(detect)
@@ -213,8 +222,14 @@ def _into_rows(
     return tally, code
 
 
-def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
-    """Each photo (or -), and where its drawing goes."""
+def _targets(
+    inputs: Sequence[str], draw: str | None, *, overwrite: bool
+) -> tuple[list[Target], int]:
+    """Each photo (or -), and where its drawing goes; how many folders could not be listed.
+
+    Raises:
+        OutputError: a drawing may not be written; said before any photo is searched.
+    """
     from relume.cli import jobs, lists
 
     if not all(inputs):
@@ -222,15 +237,18 @@ def _targets(inputs: Sequence[str], draw: str | None) -> list[Target]:
     if PIPE in inputs:
         if len(inputs) > 1:
             raise ParameterError("- stands for one photo: name no other input beside it")
-        return [Target(PIPE, None if draw is None else place(draw))]
+        return [Target(PIPE, None if draw is None else place(draw))], 0
     found, _, several = lists.find(inputs, but=draw)
-    if found.problems:
-        problem = found.problems[0]
-        raise InputError(f"cannot list {problem.filename}: {problem.strerror}")
+    for problem in found.problems:
+        console.fail(f"cannot list {problem.filename}: {problem.strerror}")
     if draw is None:
-        return [Target(str(picture.source)) for picture in found.pictures]
+        return [Target(str(picture.source)) for picture in found.pictures], len(found.problems)
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
-    return [Target(str(job.source), job.target) for job in planned]
+    refusals = [said for job in planned if (said := job.refusal(overwrite=overwrite))]
+    if refusals:
+        more = f" ({len(refusals) - 1} more like this)" if len(refusals) > 1 else ""
+        raise OutputError(refusals[0] + more)
+    return [Target(str(job.source), job.target) for job in planned], len(found.problems)
 
 
 def _summarise(tally: Tally, document: str | None, *, drawn: bool) -> None:

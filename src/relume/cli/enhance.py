@@ -14,11 +14,12 @@ import typer
 from relume.cli import console, options
 from relume.cli.batch import Run
 from relume.cli.clips import ClipRun, CompareOption, FromOption, ToOption
+from relume.cli.console import PIPE, STDIN
 from relume.cli.tables import PHOTOS, Rows
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
 from relume.errors import OutputError, ParameterError
 from relume.executor import Local
-from relume.io.formats import MAX_MEGAPIXELS, QUALITY
+from relume.io.formats import MAX_MEGAPIXELS, QUALITY, ending, format_of, result_format
 from relume.io.places import Place
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from relume.engine import Runtime
     from relume.photo import Image, Photo
 
-PIPE = "-"
 STRIP_PX = 480
 """Height of the pictures in a strip to choose from."""
 
@@ -121,13 +121,19 @@ def enhance(
         max_megapixels=max_megapixels,
     )
     if asked.takes(inputs):
+        alone = {"--rows": rows, "--on": on != "local", "--jobs": processes, "--format": format}
+        options.refuse(alone, "is for photos: clips are relit here, one after the other")
         asked.go(inputs, work, dry_run=dry_run, skip_existing=skip_existing)
         return
     if PIPE in (*inputs, output):
-        if dry_run:
-            raise ParameterError("--dry-run has nothing to tell about a pipe")
-        if on != "local":
-            raise ParameterError("a pipe is read here: --on takes files")
+        for_files = {
+            "--dry-run": dry_run,
+            "--on": on != "local",
+            "--jobs": processes,
+            "--rows": rows,
+            "--skip-existing": skip_existing,
+        }
+        options.refuse(for_files, "is for files: a pipe is one photo")
         _pipe(
             inputs,
             output,
@@ -136,6 +142,7 @@ def enhance(
             quality=quality,
             overwrite=overwrite,
             max_megapixels=max_megapixels,
+            quiet=quiet,
         )
         return
     from relume.cli import jobs, lists
@@ -354,34 +361,36 @@ def _pipe(
     quality: int | None,
     overwrite: bool,
     max_megapixels: float,
+    quiet: bool,
 ) -> None:
     """One photo, read from standard input, written to standard output, or both."""
     from relume.cli import jobs
-    from relume.io import decode, encode, read, write
+    from relume.io import decode, encode, losses, read, write
 
     if len(inputs) != 1:
         raise ParameterError("- stands for one photo: name no other input beside it")
     to_stdout = output in (None, PIPE)
-    if to_stdout and sys.stdout.isatty():
+    if to_stdout and sys.stdout is not None and sys.stdout.isatty():
         raise OutputError("a picture is not written to a terminal: name -o FILE, or pipe it on")
     work.prepare()
     if inputs[0] == PIPE:
-        photo = decode(
-            sys.stdin.buffer.read(), name="standard input", max_megapixels=max_megapixels
-        )
-        named = Path(f"stdin.{photo.meta.format.lower()}")
+        photo = decode(console.in_bytes(), name=STDIN, max_megapixels=max_megapixels)
+        named = Path("stdin" + ending("stdin", photo.meta.format))
     else:
         named = Path(inputs[0])
         photo = read(named, max_megapixels=max_megapixels)
-    if to_stdout:
-        data = encode(work(photo), jobs.written_format(named, format), quality=quality)
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    job = None
+    if not to_stdout:
+        picture = jobs.Picture(named, Path(named.name))
+        (job,) = jobs.plan([picture], output=output, format=format, several=False)
+        if (refusal := job.refusal(overwrite=overwrite)) is not None:
+            raise OutputError(refusal)
+    written = format_of(job.target.name) if job else format or result_format(photo.meta.format)
+    if not quiet:
+        for note in (*photo.meta.notes, *losses(photo, written)):
+            console.say(console.one_line(f"note: {STDIN if inputs[0] == PIPE else named}: {note}"))
+    if job is None:
+        console.out_bytes(encode(work(photo), written, quality=quality))
         return
-    picture = jobs.Picture(named, Path(named.name))
-    (job,) = jobs.plan([picture], output=output, format=format, several=False)
-    refusal = job.refusal(overwrite=overwrite)
-    if refusal is not None:
-        raise OutputError(refusal)
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write(work(photo), job.target, overwrite=overwrite, quality=quality)

@@ -67,8 +67,13 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
         code = app(given, prog_name="relume", standalone_mode=False)
     except RelumeError as error:
-        console.fail(error)
+        console.trace(error)
+        console.fail(console.reason(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk behind stdout, say; a closed pipe is typer's
+        console.trace(error)
+        console.fail(console.reason(error), about=error.filename)
+        sys.exit(1)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(console.INTERRUPTED)
     except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -87,9 +87,11 @@ ParamOption = Annotated[
 
 
 def _known_format(text: str) -> str:
-    if text not in WRITABLE:
-        raise typer.BadParameter(f"{text!r} is not one of {', '.join(WRITABLE)}")
-    return text
+    name = text.lower().removeprefix(".")
+    for format in WRITABLE.values():
+        if name == format.name or f".{name}" in format.suffixes:
+            return format.name
+    raise typer.BadParameter(f"{text!r} is not one of {', '.join(WRITABLE)}")
 
 
 FormatOption = Annotated[
@@ -249,6 +251,13 @@ def parse_on(on: str, processes: int | None, *, far: bool = False) -> Executor |
 def parse_list(text: str | None) -> tuple[str, ...]:
     """``"a,b"`` as ``("a", "b")``."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def refuse(given: Mapping[str, object], why: str) -> None:
+    """Raise ParameterError if an option that has no effect here was given: ``why`` says why."""
+    for option, value in given.items():
+        if value not in (None, False):
+            raise ParameterError(f"{option} {why}")
 
 
 def check_range(option: str, value: float | None, low: float, high: float) -> None:

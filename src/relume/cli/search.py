@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relume.cli import console
+from relume.cli.console import PIPE, STDIN
 from relume.cli.writing import CONCERNS_ALL, begin_work, shared_mark
 from relume.executor import Executor
 from relume.io.places import Location
@@ -19,9 +19,6 @@ from relume.io.places import Location
 if TYPE_CHECKING:
     from relume.faces import Detection
     from relume.photo import Photo
-
-PIPE = "-"
-STDIN = "standard input"
 
 
 class DrawOn(StrEnum):
@@ -146,7 +143,7 @@ class Search:
         ends_the_run: tuple[type[Exception], ...] = ()
         try:
             if source == PIPE:
-                data = sys.stdin.buffer.read()
+                data = console.in_bytes()
                 photo = decode(data, name=STDIN, max_megapixels=self.max_megapixels)
             else:
                 photo = read(source, max_megapixels=self.max_megapixels)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relume.errors import InputError, MissingExtra, OutputError
-from relume.io.atomic import write_atomic
+from relume.errors import InputError, MissingExtra, OutputError, ParameterError
+from relume.io.atomic import refused, write_atomic
 from relume.io.places import Place, place
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Rows:
     ``go_on`` keeps the rows that are there, also those of a run that was broken off.
 
     Raises:
+        ParameterError: the name of a file of another kind.
         OutputError: there are rows already, and neither ``overwrite`` nor ``go_on``.
         MissingExtra: a table without pyarrow.
     """
@@ -104,6 +106,8 @@ class Rows:
         self.target = place(name)
         self._kind, self._go_on = kind, go_on
         self._is_table = is_table(name)
+        if self.target.suffix.lower() == ".csv":
+            raise ParameterError(f"{name}: rows are JSON lines (.jsonl) or .parquet, not CSV")
         if self._is_table:
             check_tables()
         # beside a local file; of one in an object store, here
@@ -117,19 +121,30 @@ class Rows:
         try:
             self._file = self.partial.open("a", encoding="utf-8", errors="surrogateescape")
         except OSError as error:
-            raise OutputError(f"cannot write {self.partial}: {error.strerror}") from error
+            raise refused(self.partial, error) from error
         if self._file.tell():
             self._file.write("\n")  # a line that was torn off ends here, and is passed over
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written has been said
+            self._file.close()
+        with suppress(OSError):
+            if not self.partial.stat().st_size:
+                self.partial.unlink()
 
     def add(self, *lines: Line) -> None:
-        """Write a line for each photo, at once."""
+        """Write a line for each photo, at once.
+
+        Raises:
+            OutputError: the disk is full.
+        """
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        self._file.write(text)
-        self._file.flush()
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            raise refused(self.partial, error) from error
 
     def done(self) -> set[str]:
         """The photos that have rows without an error, and the shards of which some have."""
@@ -234,7 +249,7 @@ def check_tables() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError:
-        raise MissingExtra("writing .parquet files", "ray", "pyarrow") from None
+        raise MissingExtra(".parquet files", "parquet", "pyarrow") from None
 
 
 def _shard(photo: str) -> str:

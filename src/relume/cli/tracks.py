@@ -12,13 +12,13 @@ from typing import IO, TYPE_CHECKING
 
 import typer
 
-from relume.cli import console
+from relume.cli import console, options
+from relume.cli.console import PIPE
 from relume.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.frames import FrameFaces
 
-PIPE = "-"
 NAMES = ("detector", "landmarks", "threshold", "every")
 
 
@@ -76,10 +76,9 @@ def takes(inputs: Sequence[str], every: int | None) -> bool:
 
 def refuse(output: str | None, for_photos: Mapping[str, object]) -> None:
     """Raise ParameterError if an option was given that a clip does not take."""
-    table = output is not None and Path(output).suffix.lower() == ".parquet"
-    for option, given in {**for_photos, "a table": table}.items():
-        if given:
-            raise ParameterError(f"{option} is for photos: a clip's faces go to -o faces.jsonl")
+    table = output is not None and Path(output).suffix.lower() in (".parquet", ".csv")
+    given = {**for_photos, "a table": table}
+    options.refuse(given, "is for photos: a clip's faces go to -o faces.jsonl")
 
 
 def track(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
 from relume.engine.base import PRECISION_VARIABLE, Array, Runtime, check_inputs, contiguous
 from relume.engine.cpu import cpu_flags, cpu_model, has_amx_bf16, thread_limit
@@ -26,6 +27,25 @@ from relume.errors import DeviceError, InputError, WeightsError
 from relume.image.parallel import free_memory
 from relume.weights import cache_folder
 from relume.weights.manifest import sha256_of
+
+_TELEMETRY = "openvino_telemetry"
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Have OpenVINO find its telemetry missing: else every import calls Google Analytics."""
+    before = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[_TELEMETRY]
+        if before is not None:
+            sys.modules[_TELEMETRY] = before
+
+
+with _without_telemetry():
+    import openvino
 
 HINTS = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16}
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
-from relume.errors import InputError, OutputError, RelumeError, UnreadableInput
+from relume.errors import InputError, OutputError, ParameterError, RelumeError, UnreadableInput
 from relume.io.atomic import check_writable, write_atomic
 from relume.io.formats import (
     FORMATS,
@@ -40,6 +40,7 @@ __all__ = [
     "losses",
     "read",
     "special_file",
+    "why_unreadable",
     "write",
 ]
 HEAD_BYTES = 512
@@ -54,7 +55,7 @@ def read(
     Raises:
         UnreadableInput: missing, a folder, a pipe or device named by its path, no permission,
             empty, truncated, or no picture.
-        InputError: as :func:`decode`.
+        RelumeError: as :func:`decode`.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(bytes(source), max_megapixels=max_megapixels)
@@ -139,10 +140,13 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGA
 
     Raises:
         UnreadableInput: empty, truncated, damaged, or no picture.
+        ParameterError: ``max_megapixels`` is not above 0.
         TooLarge: more pixels than ``max_megapixels`` million; found before any is decoded.
         InputError: floating point pixels that are not finite or outside [0, 1].
         MissingExtra: HEIC or camera raw without the package that reads it.
     """
+    if not max_megapixels > 0:
+        raise ParameterError(f"max_megapixels must be above 0, got {max_megapixels:g}")
     if not data:
         raise UnreadableInput(f"{name} is empty (0 bytes)")
     try:
@@ -203,6 +207,15 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def why_unreadable(path: Path) -> str | None:
+    """Why a file will not be read, as far as that shows without opening it; None if it may be."""
+    if os.access(path, os.R_OK):
+        return None
+    if not os.path.lexists(path):
+        return "does not exist"
+    return "may not be read" if path.exists() else "is a link to nothing"
+
+
 def _read_file(path: Path) -> tuple[bytes, int]:
     """A regular file's bytes and permissions."""
     if re.match(r"https?:[/\\]", str(path)):
@@ -213,7 +226,7 @@ def _read_file(path: Path) -> tuple[bytes, int]:
             return path.read_bytes(), path.stat().st_mode & 0o777
         reason = f"is {special}; expected a picture's file (- reads standard input)"
     except FileNotFoundError:
-        reason = "does not exist"
+        reason = why_unreadable(path) or "does not exist"
     except IsADirectoryError:
         reason = "is a folder; expected a picture"
     except PermissionError:

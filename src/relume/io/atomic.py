@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from relume.errors import OutputError
+from relume.errors import OutputError, OutputExists
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -50,9 +50,9 @@ def write_atomic(path: Path, data: bytes, *, overwrite: bool, mode: int | None =
         else:
             _write_beside(path, data, overwrite=overwrite, mode=mode)
     except FileExistsError:
-        raise _exists(path) from None
+        raise OutputExists(path) from None
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:
@@ -69,9 +69,9 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         if not os.path.lexists(path):
             return
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     if not overwrite:
-        raise _exists(path)
+        raise OutputExists(path)
     if path.exists() and not path.is_symlink() and not os.access(path, os.W_OK):
         raise OutputError(f"cannot write {path}: the file is read-only")
 
@@ -98,9 +98,9 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
             else:
                 _claim(partial, path)
         except FileExistsError:
-            raise _exists(path) from None
+            raise OutputExists(path) from None
         except OSError as error:
-            raise _refused(path, error) from error
+            raise refused(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -162,10 +162,7 @@ def _claim(partial: Path, path: Path) -> None:
             raise
 
 
-def _refused(path: Path, error: OSError) -> OutputError:
+def refused(path: Path, error: OSError) -> OutputError:
+    """What the system's error means for who wanted to write ``path``."""
     reason = REASONS.get(error.errno or 0) or error.strerror or error
     return OutputError(f"cannot write {path}: {reason}")
-
-
-def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path} exists already: name another output, or allow overwriting")

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from relume.errors import MissingExtra, OutputError, UnreadableInput
+from relume.errors import MissingExtra, OutputError, OutputExists, UnreadableInput
 
 STORES = {"s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """What begins the names of a store's files, and the package that talks to it."""
@@ -231,9 +231,7 @@ def _told(place: Place, verb: str, kind: type[UnreadableInput | OutputError]) ->
     except Exception as error:  # stores raise anything
         name, words = type(error).__name__, " ".join(str(error).split())
         if isinstance(error, FileExistsError):
-            raise OutputError(
-                f"{place} exists already: name another output, or allow overwriting"
-            ) from None
+            raise OutputExists(place) from None
         if isinstance(error, FileNotFoundError):
             reason = "the bucket does not exist" if "bucket" in words else "it does not exist"
         elif name in NO_CREDENTIALS:

@@ -122,7 +122,8 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
     if megapixels > max_megapixels:
         raise TooLarge(
             f"{width} x {height} is {megapixels:.1f} megapixels, more than the limit of "
-            f"{max_megapixels:g}; if the file is to be trusted, raise it with --max-megapixels"
+            f"{max_megapixels:g}; if the file is to be trusted, raise it (max_megapixels, "
+            "--max-megapixels)"
         )
 
 

@@ -92,6 +92,13 @@ def _fetch(entry: Entry, target: Path) -> Path:
     """Download from the first address that works; the file appears whole and checked, or not."""
     import pooch
 
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"the weights {entry.name} cannot be kept in {target.parent}: {error.strerror}; "
+            f"name another folder in {CACHE_VARIABLE}"
+        ) from error
     pooch.get_logger().setLevel("WARNING")  # its notes go to stderr, where only the CLI writes
     failures = []
     for url in entry.urls:
