@@ -16,7 +16,7 @@ from relume.enhancers.metering import (
 )
 from relume.errors import ParameterError
 from relume.image.color import luma
-from relume.image.darken import darken, render, scene_light
+from relume.image.darken import Camera, darken, render, scene_light
 from relume.image.exposure import mean_level
 from relume.photo import Image
 
@@ -118,6 +118,19 @@ def test_a_frame_that_shows_nothing_is_left(level: int) -> None:
 def test_noise_alone_is_no_picture() -> None:
     noise = np.random.default_rng(0).integers(0, 4, (200, 300, 3)).astype(np.uint8)
     assert relume.enhance(noise).max() <= 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_deep_noise_hides_no_picture(seed: int) -> None:
+    """What both halves of a frame show is the picture, however noisy; noise shows nothing."""
+    rng = np.random.default_rng(seed)
+    camera = Camera.draw_real(rng)
+    dark = darken(scene(480, 640), 0.003, rng, camera=camera)
+    nothing = darken(np.zeros((480, 640, 3), np.float32), 0.003, rng, camera=camera)
+    assert meter(dark).evidence > 0.95
+    assert meter(nothing).evidence < 0.2
+    dark[200:206, 300:306] = 1.0  # a lamp as small as one square
+    assert meter(dark).evidence > 0.95
 
 
 def test_a_black_sky_stays_black_beside_the_moon() -> None:

@@ -22,7 +22,8 @@ const ROOM = 0.98;
 const TEXTURE_PX = 9;
 export const MOST_GAIN = 48.0;
 const MOST_ASKED = 1000.0;
-const EVIDENCE = [0.03, 0.1];
+const EVIDENCE = [0.3, 0.6];
+const [SQUARE_PX, SMOOTH_PX, LAMP] = [4, 6, 3.0];
 export const UNTOUCHED_STOPS = 0.05;
 const GAIN_STEP = 5e-4;
 const TOLERANCE = 0.01;
@@ -218,18 +219,17 @@ export function meter(image) {
     return new Metering({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, content: [0, 0, 1, 1], evidence: 0 });
   }
   const bare = new Metering(seen);
-  const level = bare.mean((_, light) => light);
-  const spread = Math.sqrt(bare.mean((_, light) => (light - level) ** 2));
+  const level = bare.mean((x) => x);
   const least = 0.05 * most(weight.data);
   const counted = base.data.filter((_, i) => weight.data[i] > least).sort();
   return new Metering({
     ...seen,
-    level: bare.mean((x) => x),
+    level,
     power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
     brightest: percentile(counted, 98),
     lamps: percentile(counted, 99.5),
     content: content(weight, least),
-    evidence: smoothstep(spread / Math.max(level, 1e-4), ...EVIDENCE),
+    evidence: evidence(bare, level),
   });
 }
 
@@ -268,6 +268,25 @@ function flatShare(image, size) {
     }
   }
   return areaResize(flat, ...size);
+}
+
+// How sure it is, in [0, 1], that the cells show something: that two halves of them tell the same.
+function evidence(reading, level) {
+  const { grey, weight } = reading;
+  const { width } = grey;
+  const on = (i) => (Math.floor(i / width / SQUARE_PX) + Math.floor((i % width) / SQUARE_PX)) % 2;
+  const smoothed = (parity) => {
+    const part = plane(width, grey.height);
+    part.data.set(weight.data.map((x, i) => (on(i) === parity ? x : 0)));
+    const light = map2(part, grey, (x, y) => x * Math.min(y, LAMP * level));
+    const half = map2(boxFilter(light, SMOOTH_PX), boxFilter(part, SMOOTH_PX), (x, share) => x / Math.max(share, 1e-6));
+    const mean = weightedMean(weight, (i) => half.data[i]);
+    return half.data.map((x) => x - mean);
+  };
+  const [one, other] = [smoothed(1), smoothed(0)];
+  const together = (a, b) => weightedMean(weight, (i) => a[i] * b[i]);
+  const spread = Math.sqrt(together(one, one) * together(other, other));
+  return smoothstep(together(one, other) / Math.max(spread, 1e-12), ...EVIDENCE);
 }
 
 function content({ width, height, data }, least) {

@@ -61,9 +61,14 @@ MOST_GAIN = 48.0
 """The most that shadows are lifted by: what lies lower is noise in any 8-bit photograph."""
 MOST_ASKED = 1000.0
 """The same where somebody asked for the brightness."""
-EVIDENCE = (0.03, 0.1)
-"""Spread of the base light, relative to its mean, up to which a frame shows nothing (noise has
-none), and from which it is a picture."""
+EVIDENCE = (0.3, 0.6)
+"""Correlation of the two halves of a frame's cells up to which it shows nothing (what they have in
+common is the picture, noise is not), and from which it is a picture."""
+SQUARE_PX, SMOOTH_PX = 4, 6
+"""Side of the squares of the chequerboard that parts the cells, larger than what a camera's noise
+is correlated over; and the radius over which each half is smoothed."""
+LAMP = 3.0
+"""Light over the mean from which more does not count as evidence: a lamp fills one square."""
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The content of a photo without bars, in shares of its sides."""
@@ -312,24 +317,21 @@ def meter(image: Image) -> Metering:
     base, total = root * root, float(weight.sum())
     if total <= 0:
         return Metering(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, WHOLE, 0.0)
-    # evidence is judged on the smoothed light: single cells are as noisy as the photo is
-    level = float((weight * base).sum()) / total
-    spread = (float((weight * np.square(base - level)).sum()) / total) ** 0.5
-    evidence = smoothstep(spread / max(level, 1e-4), *EVIDENCE)
     counted = base[weight > 0.05 * weight.max()]
     brightest, lamps = (float(v) for v in np.percentile(counted, (98, 99.5)))
+    level = float((weight * grey).sum()) / total
     return Metering(
         base,
         grey,
         weight,
         slope,
         offset,
-        level=float((weight * grey).sum()) / total,
+        level=level,
         power=(float((weight * np.sqrt(np.maximum(grey, 0))).sum()) / total) ** 2,
         brightest=brightest,
         lamps=lamps,
         content=_content(weight),
-        evidence=evidence,
+        evidence=_evidence(grey, weight, level),
     )
 
 
@@ -360,6 +362,25 @@ def _flat_share(image: Image, size: tuple[int, int]) -> Image:
     difference = np.maximum(cv2.absdiff(here, sampled(0, 1)), cv2.absdiff(here, sampled(1, 0)))
     flat = (difference < FLAT_STEP).astype(np.float32)
     return np.asarray(cv2.resize(flat, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _evidence(grey: Image, weight: Image, level: float) -> float:
+    """How sure it is, in [0, 1], that cells of this luma (h, w) and mean level show something."""
+    total = float(weight.sum())
+    light = np.minimum(grey, np.float32(LAMP * level))
+    rows, columns = np.indices(grey.shape) // SQUARE_PX
+    board = ((rows + columns) % 2).astype(np.float32)
+
+    def smoothed(part: Image) -> Image:
+        share = np.maximum(box_filter(part, SMOOTH_PX), np.float32(1e-6))
+        half = box_filter(light * part, SMOOTH_PX) / share
+        return np.asarray(half - float((weight * half).sum()) / total, np.float32)
+
+    one, other = smoothed(weight * board), smoothed(weight * (1 - board))
+    together, *alone = (
+        float((weight * x).sum()) / total for x in (one * other, one * one, other * other)
+    )
+    return smoothstep(together / max(math.sqrt(alone[0] * alone[1]), 1e-12), *EVIDENCE)
 
 
 def _content(weight: Image) -> tuple[float, float, float, float]:
