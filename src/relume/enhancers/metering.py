@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import largest, luma
+from relume.image.color import largest, luma, times
 from relume.image.exposure import bend, bend_to, gain_for, scale_to, smoothstep, smoothsteps
 from relume.image.filters import box_filter, downscale, guided_filter
 from relume.nets.sizes import GAMMA
@@ -150,8 +150,9 @@ class Metering:
         """
         if not self.weight.any() or self.evidence <= 0:
             return 1.0
+        lift = ratios(self.base, softness)
         high = gain_for(
-            lambda gain: self.mean_at(gain, softness),
+            lambda gain: self._mean(self.grey * lift(gain)),
             brightness,
             most=MOST_ASKED if asked else MOST_GAIN,
         )
@@ -289,13 +290,25 @@ def fit_stops(stops: Image, image: Image) -> Image:
 
 def ratio(base: Image, gain: float, softness: float) -> Image:
     """f(B) / B of base light in [0, 1]."""
+    return ratios(base, softness)(gain)
+
+
+def ratios(base: Image, softness: float) -> Callable[[float], Image]:
+    """The same for any gain: what does not depend on it is computed once."""
     power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER)
-    bend = 1 + np.float32(gain**power - 1) * np.power(base, np.float32(power))
-    lift = np.float32(gain) * np.power(bend, np.float32(-1 / power))
-    if gain <= 1:
-        return np.asarray(lift, np.float32)
-    lift *= 1 - np.float32(HEADROOM * softness) * (1 - base)
-    return np.asarray(1 + (lift - 1) * (base / (base + np.float32(TOE))), np.float32)
+    bent = np.power(base, np.float32(power))
+    dimmed = 1 - np.float32(HEADROOM * softness) * (1 - base)
+    signal = base / (base + np.float32(TOE))
+
+    def at(gain: float) -> Image:
+        lift = np.power(1 + np.float32(gain**power - 1) * bent, np.float32(-1 / power))
+        lift *= np.float32(gain)
+        if gain <= 1:
+            return lift
+        lift *= dimmed
+        return np.asarray(1 + (lift - 1) * signal, np.float32)
+
+    return at
 
 
 def meter(image: Image) -> Metering:
@@ -345,7 +358,7 @@ def expose_directly(image: Image, factor: Image) -> Image:
     """The photo times the factor (H, W), limited where a channel would clip, so that hues stay."""
     brightest = np.maximum(largest(image), np.float32(1e-6))
     limited = np.minimum(factor, np.maximum(1 / brightest, np.minimum(factor, 1)))
-    return np.asarray(image * limited[:, :, None], np.float32)
+    return times(image, limited)
 
 
 def _flat_share(image: Image, size: tuple[int, int]) -> Image:
@@ -354,9 +367,10 @@ def _flat_share(image: Image, size: tuple[int, int]) -> Image:
     rows, columns = ((side - 1) // step for side in image.shape[:2])
     if rows < 1 or columns < 1:
         return np.zeros((size[1], size[0]), np.float32)
+    green = cv2.extractChannel(image, 1)
 
     def sampled(y: int, x: int) -> Image:
-        return np.ascontiguousarray(image[y::step, x::step, 1][:rows, :columns])
+        return np.ascontiguousarray(green[y::step, x::step][:rows, :columns])
 
     here = sampled(0, 0)
     difference = np.maximum(cv2.absdiff(here, sampled(0, 1)), cv2.absdiff(here, sampled(1, 0)))

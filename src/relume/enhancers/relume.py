@@ -28,7 +28,7 @@ from relume.enhancers.metering import (
     network_share,
 )
 from relume.enhancers.priority import Find, priority_stops
-from relume.image.color import luma
+from relume.image.color import luma, times
 from relume.image.detail import keep_lit_detail, relight_halved
 from relume.image.exposure import mean_level, scale_to, subsample
 from relume.image.filters import downscale
@@ -223,7 +223,7 @@ class RelumeEnhancer:
 
         def blend(rows: slice) -> None:
             direct = expose_directly(image[rows], factor[rows])
-            direct += share(factor[rows])[:, :, None] * (relit[rows] - direct)
+            direct += times(relit[rows] - direct, share(factor[rows]))
             relit[rows] = direct
 
         for_row_blocks(blend, relit)
@@ -246,29 +246,33 @@ class RelumeEnhancer:
         multiplied with beside what the brightness asks for; None is 1 everywhere.
         """
         network = None if self.picture else self._network()
-        infer = self.picture or self._network()
+        infer = self.picture or network
+        assert infer is not None
         target = np.array([[brightness]], np.float32)
         tile_px = self.tile_px // STRIDE_PX * STRIDE_PX
         tiled = max(image.shape[:2]) > tile_px
         if tiled:
             tile_px = tile_px // 2 // STRIDE_PX * STRIDE_PX
 
-        def relight_turned(tile: Image, turn: int) -> Image:
-            planes = _batch(_turned(tile, turn))
-            local = planes[:, 3:] if gain is not None else np.ones_like(planes[:, :1])
-            local = local * np.float32(scale)
-            context = _batch(_turned(small, turn))
-            inputs = {"image": planes[:, :3], "thumbnail": context, "brightness": target}
-            relit = infer({**inputs, "gain": local})["photo"][0]
-            del planes, inputs, local
+        def relight_turned(tile: Image, local: Image, turn: int) -> Image:
+            inputs = {
+                "image": _batch(_turned(tile, turn)),
+                "thumbnail": _batch(_turned(small, turn)),
+                "brightness": target,
+                "gain": np.ascontiguousarray(_turned(local, turn))[None, None],
+            }
+            relit = infer(inputs)["photo"][0]
+            del inputs
             if tiled and network is not None:
                 network.release_memory()  # up to 200 bytes a pixel, and more for each new size
             return _turned_back(np.asarray(cv2.merge(list(relit))), turn)
 
-        def relight(tile: Image) -> Image:
-            relit = relight_turned(tile, 0)
+        def relight(tile: Image, local: Image | None = None) -> Image:
+            local = np.ones(tile.shape[:2], np.float32) if local is None else local
+            local = local * np.float32(scale)
+            relit = relight_turned(tile, local, 0)
             for turn in range(1, self.ensemble):
-                relit = relit + relight_turned(tile, turn)
+                relit = relit + relight_turned(tile, local, turn)
             return relit / np.float32(self.ensemble) if self.ensemble > 1 else relit
 
         relit = run_tiled(

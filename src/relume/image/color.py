@@ -35,7 +35,10 @@ def linear_to_srgb(image: Image) -> Image:
 
 def is_grey(image: Image) -> bool:
     """Whether all three channels are equal everywhere."""
-    return all((image[rows, :, :1] == image[rows, :, 1:]).all() for rows in row_blocks(image))
+    # one row tells of nearly all photos that they are not
+    return all(
+        (image[rows, :, :1] == image[rows, :, 1:]).all() for rows in (slice(1), *row_blocks(image))
+    )
 
 
 def luma(image: Image) -> Image:
@@ -48,6 +51,13 @@ def largest(image: Image) -> Image:
     # cv2.split takes ten times as long: three new planes, and their page faults
     most = np.maximum(image[:, :, 0], image[:, :, 1])
     return np.asarray(np.maximum(most, image[:, :, 2], out=most), np.float32)
+
+
+def times(image: Image, plane: Image) -> Image:
+    """``image`` (H, W, 3), each pixel's channels times the value of ``plane`` (H, W)."""
+    # a fourth of the time that NumPy takes to spread the plane over the channels
+    spread = cv2.cvtColor(plane, cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.multiply(image, spread, dst=spread), np.float32)
 
 
 def rgb_to_ycbcr(image: Image) -> Image:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from relume.image.color import largest, luma
+from relume.image.color import largest, luma, times
 from relume.image.exposure import smoothsteps, subsample_step
 from relume.image.filters import box_filter, gaussian_blur
 from relume.image.parallel import for_row_blocks, free_memory, row_blocks
@@ -201,7 +201,7 @@ def keep_lit_detail(before: Image, after: Image, strength: float) -> Image:
             ratios[rows] = ratio[top - around.start :][: bottom - top]
 
     def apply(rows: slice) -> None:
-        after[rows] *= ratios[rows][:, :, None]
+        after[rows] = times(after[rows], ratios[rows])
 
     for_row_blocks(measure, before)
     for_row_blocks(apply, before)

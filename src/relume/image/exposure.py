@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import REC601, largest, linear_to_srgb, luma, srgb_to_linear
+from relume.image.color import REC601, largest, linear_to_srgb, luma, srgb_to_linear, times
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks, map_row_blocks
 from relume.photo import Image
@@ -118,7 +118,7 @@ def bend_to(picture: Image, level: float, mean_at: Callable[[float], float]) -> 
     gain = gain_for(mean_at, level, most=MOST_ODDS)
 
     def draw(rows: slice) -> None:
-        picture[rows] *= bend(largest(picture[rows]), gain)[:, :, None]
+        picture[rows] = times(picture[rows], bend(largest(picture[rows]), gain))
 
     for_row_blocks(draw, picture)
     return picture

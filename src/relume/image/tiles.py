@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import product
 
+import cv2
 import numpy as np
-import numpy.typing as npt
 
 from relume.errors import ParameterError
 from relume.photo import Image
@@ -17,7 +17,7 @@ on_tile: ContextVar[Callable[[int, int], None] | None] = ContextVar("on_tile", d
 
 
 def run_tiled(
-    fn: Callable[[Image], Image],
+    fn: Callable[..., Image],
     image: Image,
     *,
     plane: Image | None = None,
@@ -31,8 +31,8 @@ def run_tiled(
     image is mirrored past its right and lower border as far as that needs. Tiles start at
     multiples of it too and are handed over with ``halo_px`` around them (rounded up likewise),
     so a network's strides fall on the same pixels. The result equals that of one go whenever
-    ``fn`` sees no farther than the halo. A ``plane`` (H, W) is handed over with the image, tile by
-    tile, as its last channel. An image no larger than a tile is done in one go.
+    ``fn`` sees no farther than the halo. The tile of a ``plane`` (H, W) is its second argument, if
+    there is one. An image no larger than a tile is done in one go.
 
     Raises:
         ParameterError: ``tile_px`` is not a positive multiple of ``multiple``, or a negative halo.
@@ -41,10 +41,11 @@ def run_tiled(
         raise ParameterError(f"expected tiles of a multiple of {multiple} px, got {tile_px} px")
     if halo_px < 0:
         raise ParameterError(f"a halo must be 0 px or more, got {halo_px}")
+    given = [image] if plane is None else [image, plane]
     height, width = image.shape[:2]
     full_height, full_width = _up(height, multiple), _up(width, multiple)
     if max(full_height, full_width) <= tile_px:
-        result = fn(_part(image, plane, 0, full_height, 0, full_width))
+        result = fn(*(_part(whole, 0, full_height, 0, full_width) for whole in given))
         return np.ascontiguousarray(result[:height, :width])
     halo = _up(halo_px, multiple)
     out: Image | None = None
@@ -53,7 +54,7 @@ def run_tiled(
         top, left = max(0, y0 - halo), max(0, x0 - halo)
         bottom = min(full_height, y0 + tile_px + halo)
         right = min(full_width, x0 + tile_px + halo)
-        result = fn(_part(image, plane, top, bottom, left, right))
+        result = fn(*(_part(whole, top, bottom, left, right) for whole in given))
         if out is None:
             out = np.empty((height, width, result.shape[2]), result.dtype)
         y1, x1 = min(y0 + tile_px, height), min(x0 + tile_px, width)
@@ -64,25 +65,17 @@ def run_tiled(
     return out
 
 
-def _part(image: Image, plane: Image | None, top: int, bottom: int, left: int, right: int) -> Image:
-    """A window of the image as mirrored past its lower and right border, contiguous."""
-    height, width = image.shape[:2]
-    # only windows that reach past the border are gathered: the picture itself is never copied
-    rows, columns = _mirrored(height, bottom), _mirrored(width, right)
-
-    def window(whole: Image) -> Image:
-        part = whole[top:bottom] if bottom <= height else whole[rows[top:]]
-        return part[:, left:right] if right <= width else part[:, columns[left:]]
-
-    if plane is None:
-        return np.ascontiguousarray(window(image))
-    return np.dstack([window(image), window(plane)])
-
-
-def _mirrored(size_px: int, stop_px: int) -> npt.NDArray[np.intp]:
-    """Indices 0 ... stop - 1, mirrored at the end, as often as it takes: 0 1 2 2 1 0 0 1."""
-    phase = np.arange(stop_px) % (2 * size_px)
-    return np.minimum(phase, 2 * size_px - 1 - phase)
+def _part(whole: Image, top: int, bottom: int, left: int, right: int) -> Image:
+    """A window of an image or a plane as mirrored past its lower and right border, contiguous."""
+    height, width = whole.shape[:2]
+    below, beside = max(0, bottom - height), max(0, right - width)
+    # from where on there is enough of it to be mirrored; the picture itself is never copied
+    first, start = min(top, max(0, height - below)), min(left, max(0, width - beside))
+    part = whole[first:bottom, start:right]
+    if below or beside:
+        part = cv2.copyMakeBorder(part, 0, below, 0, beside, cv2.BORDER_REFLECT)
+        part = part.reshape(*part.shape[:2], *whole.shape[2:])
+    return np.ascontiguousarray(part[top - first :, left - start :])
 
 
 def _up(value: int, multiple: int) -> int:

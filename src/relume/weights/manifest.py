@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tomllib
 from collections.abc import Mapping
@@ -47,10 +48,18 @@ def read_manifest(folder: Path = FOLDER) -> dict[str, Entry]:
     """
     path = folder / MANIFEST
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
-        return {name: _entry(name, table) for name, table in tables.items()}
+        stat = path.stat()
+        return dict(_entries(path, stat.st_mtime_ns, stat.st_size))
     except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
         raise WeightsError(f"the manifest {path} cannot be used: {error}") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _entries(path: Path, stamp_ns: int, size: int) -> dict[str, Entry]:
+    """What the file says, parsed once as long as it stays what it is: every photo asks for it."""
+    del stamp_ns, size
+    tables = tomllib.loads(path.read_text("utf-8"))
+    return {name: _entry(name, table) for name, table in tables.items()}
 
 
 def sha256_of(path: Path) -> str:
