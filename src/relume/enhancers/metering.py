@@ -356,9 +356,11 @@ def network_share(factor: Image) -> Image:
 
 def expose_directly(image: Image, factor: Image) -> Image:
     """The photo times the factor (H, W), limited where a channel would clip, so that hues stay."""
-    brightest = np.maximum(largest(image), np.float32(1e-6))
-    limited = np.minimum(factor, np.maximum(1 / brightest, np.minimum(factor, 1)))
-    return times(image, limited)
+    room = largest(image)
+    np.maximum(room, np.float32(1e-6), out=room)
+    np.divide(1, room, out=room)
+    np.maximum(room, np.minimum(factor, 1), out=room)
+    return times(image, np.minimum(factor, room, out=room))
 
 
 def _flat_share(image: Image, size: tuple[int, int]) -> Image:
@@ -370,7 +372,7 @@ def _flat_share(image: Image, size: tuple[int, int]) -> Image:
     green = cv2.extractChannel(image, 1)
 
     def sampled(y: int, x: int) -> Image:
-        return np.ascontiguousarray(green[y::step, x::step][:rows, :columns])
+        return np.asarray(green[y::step, x::step][:rows, :columns])
 
     here = sampled(0, 0)
     difference = np.maximum(cv2.absdiff(here, sampled(0, 1)), cv2.absdiff(here, sampled(1, 0)))

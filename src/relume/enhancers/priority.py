@@ -31,7 +31,7 @@ from relume.enhancers.metering import (
     expose_directly,
     ratio,
 )
-from relume.image.color import luma
+from relume.image.color import luma, times
 from relume.image.filters import downscale
 from relume.nets.sizes import GAMMA
 from relume.photo import Image
@@ -107,10 +107,10 @@ def priority_stops(
         expose_directly(downscale(image, *size), cv2.resize(factor, size)),
         cv2.resize(exposed, size),
     )
-    shown = lit * ratio(light, SEARCH_GAIN, 1.0)[:, :, None]
+    shown = times(lit, ratio(light, SEARCH_GAIN, 1.0))
     stops = np.zeros_like(exposed)
     grey = luma(lit)
-    for region in find(np.asarray(shown, np.float32)):
+    for region in find(shown):
         inside = _inside(region, grey.shape)
         if not inside.any():
             continue

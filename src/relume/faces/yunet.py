@@ -63,7 +63,8 @@ class YuNet:
     def _find(self, image: Image) -> RawDetections:
         height, width = image.shape[:2]
         padded = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
-        padded[0, :, :height, :width] = image[:, :, ::-1].transpose(2, 0, 1) * np.float32(255)
+        inner = padded[0, :, :height, :width]
+        np.multiply(image[:, :, ::-1].transpose(2, 0, 1), np.float32(255), out=inner)
         out = self.network({self.network.inputs[0]: padded})
         columns = padded.shape[3]
         return RawDetections.joined(

@@ -256,5 +256,10 @@ def smoothstep(x: float, low: float, high: float) -> float:
 
 def smoothsteps(x: Image, low: float, high: float) -> Image:
     """0 up to ``low``, 1 from ``high`` on, smooth between, of every value."""
-    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    t = x - np.float32(low)
+    t /= np.float32(high - low)
+    np.clip(t, 0, 1, out=t)
+    square = t * t
+    t *= -2
+    t += 3
+    return np.asarray(np.multiply(square, t, out=t))
