@@ -61,10 +61,25 @@ def test_names_values_and_any_size(scaler: Path, size: tuple[int, int]) -> None:
 
 def test_outputs_belong_to_the_caller(scaler: Path) -> None:
     network = engine.load(scaler)
-    first = network({"image": picture(4, 4)})["doubled"]
+    image = picture(4, 4)
+    first = network({"image": image})["doubled"]
     kept = first.copy()
     network({"image": np.zeros((1, 3, 4, 4), np.float32)})
     np.testing.assert_array_equal(first, kept)
+    first[:] = 0
+    np.testing.assert_array_equal(image, picture(4, 4))
+    np.testing.assert_array_equal(network({"image": image})["doubled"], kept)
+
+
+def test_inputs_stay_what_they_are(scaler: Path) -> None:
+    network = engine.load(scaler)
+    image = picture(4, 4)
+    network({"image": image})
+    image[:] = 7  # nothing of the network's is written to
+    np.testing.assert_allclose(network({"image": picture(4, 4)})["doubled"], 2 * picture(4, 4))
+    image = picture(4, 4)
+    image.flags.writeable = False
+    np.testing.assert_allclose(network({"image": image})["doubled"], 2 * image)
 
 
 def test_views_and_float64_are_taken(scaler: Path) -> None:

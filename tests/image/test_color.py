@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from relume.image.color import (
+    is_grey,
     linear_to_srgb,
     luma,
     rgb_to_ycbcr,
     srgb_to_linear,
+    times,
     ycbcr_to_rgb,
 )
 from relume.photo import Image
@@ -57,3 +59,21 @@ def test_luma_and_chroma_of_one_colour() -> None:
     cb, cr = rgb_to_ycbcr(red)[0, 0, 1:]
     assert cr == pytest.approx(1.0, abs=1e-3)  # (R - Y) 0.713 + 0.5
     assert cb == pytest.approx(0.5 - 0.564 * 0.299, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_grey_is_grey_everywhere(size: tuple[int, int]) -> None:
+    grey = np.repeat(picture(*size)[:, :, :1], 3, axis=2)
+    assert is_grey(grey)
+    for y, x, channel in ((0, 0, 1), (-1, -1, 2), (size[0] // 2, size[1] // 2, 0)):
+        coloured = grey.copy()
+        coloured[y, x, channel] += 0.25
+        assert not is_grey(coloured)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_times_a_plane(size: tuple[int, int]) -> None:
+    image, plane = picture(*size), picture(*size)[:, :, 2].copy()
+    before = image.copy()
+    np.testing.assert_array_equal(times(image, plane), image * plane[:, :, None])
+    np.testing.assert_array_equal(image, before)

@@ -49,6 +49,41 @@ def test_tiled_is_whole(height, width, radius_px, extra_px, multiple, tiles, bor
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    tiles=st.integers(1, 3),
+    halo_px=st.integers(0, 20),
+)
+def test_past_the_border_lies_the_mirror_picture(height, width, tiles, halo_px) -> None:
+    """0 1 2 2 1 0 0 1 ..., also of pictures smaller than what is added; of the plane, too."""
+    multiple = 16
+    image = picture(height, width)
+    plane = np.ascontiguousarray(image[:, :, 1])
+    sizes = (-(-side // multiple) * multiple for side in (height, width))
+    y, x = (
+        np.minimum(np.arange(full) % (2 * side), 2 * side - 1 - np.arange(full) % (2 * side))
+        for full, side in zip(sizes, (height, width), strict=True)
+    )
+    mirrored = image[np.ix_(y, x)]
+    seen = []
+
+    def fn(tile: Image, part: Image) -> Image:
+        np.testing.assert_array_equal(tile[:, :, 1], part)
+        assert part.flags.c_contiguous
+        seen.append(tile)
+        return tile
+
+    run_tiled(fn, image, plane=plane, tile_px=1024, halo_px=halo_px, multiple=multiple)
+    np.testing.assert_array_equal(seen.pop(), mirrored)
+    out = run_tiled(
+        fn, image, plane=plane, tile_px=tiles * multiple, halo_px=halo_px, multiple=multiple
+    )
+    np.testing.assert_array_equal(out, image)
+    np.testing.assert_array_equal(seen[-1], mirrored[-seen[-1].shape[0] :, -seen[-1].shape[1] :])
+
+
 def test_strides_fall_on_the_same_pixels() -> None:
     """Every eighth pixel, repeated: right only if tiles begin at multiples of eight."""
 

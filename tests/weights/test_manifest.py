@@ -44,3 +44,10 @@ def test_a_broken_manifest_is_a_clear_error(tmp_path: Path, text: str) -> None:
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"manifest\.toml cannot be used"):
         read_manifest(tmp_path)
+
+
+def test_a_changed_manifest_is_read_again(tmp_path: Path) -> None:
+    first = read_manifest(write(tmp_path, f"[one]{TABLE}"))
+    first.clear()  # the caller's own
+    assert list(read_manifest(tmp_path)) == ["one"]
+    assert list(read_manifest(write(tmp_path, f"[one]{TABLE}[two]{TABLE}"))) == ["one", "two"]

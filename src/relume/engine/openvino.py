@@ -92,11 +92,11 @@ class OpenVinoNetwork:
                 )
         with self._lock:
             try:
-                results = self._request.infer(arrays)
+                # inputs are read where they are, outputs are copied: the request overwrites its own
+                results = self._request.infer(arrays, share_inputs=True, share_outputs=False)
             except RuntimeError as error:
                 raise DeviceError(f"{self.name} failed on the CPU: {_reason(error)}") from error
-            # the request overwrites its tensors in the next call
-            return {name: np.array(results[name]) for name in self.outputs}
+            return {name: np.asarray(results[name]) for name in self.outputs}
 
     def describe(self) -> str:
         """One line, such as ``net.onnx: OpenVINO 2026.4 on CPU, f32, 2 threads (avx2)``."""
