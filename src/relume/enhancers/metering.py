@@ -193,10 +193,12 @@ class Metering:
         )
         root *= slope
         root += offset
+        del slope, offset  # planes of many megabytes, as below
         np.maximum(root, 0, out=root)
         base = np.multiply(root, root, out=root)
-        envelope = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, TEXTURE)
         lift = self.curve(base, gain, softness, overall=overall, local=local)
+        del root, base
+        envelope = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, TEXTURE)
         room = ROOM / np.maximum(envelope, np.float32(1e-3))
         limit = lift + np.float32(local) * (np.maximum(room, np.minimum(lift, 1)) - lift)
         return np.asarray(np.minimum(lift, limit), np.float32)
