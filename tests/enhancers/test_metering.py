@@ -7,13 +7,12 @@ import pytest
 import relume
 from relume.enhancers.metering import (
     MOST_GAIN,
-    check_stops,
     expose_directly,
-    fit_stops,
     meter,
     network_share,
     ratio,
 )
+from relume.enhancers.stops import check_stops, fit_stops
 from relume.errors import ParameterError
 from relume.image.color import luma
 from relume.image.darken import Camera, darken, render, scene_light

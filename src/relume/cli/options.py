@@ -199,7 +199,7 @@ def read_exposure(path: Path) -> Image:
     """
     import numpy as np
 
-    from relume.enhancers.metering import check_stops
+    from relume.enhancers.stops import check_stops
     from relume.io import special_file
 
     expected = "expected a NumPy file of stops, as numpy.save writes it"

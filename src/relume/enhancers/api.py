@@ -21,11 +21,11 @@ from relume.enhancers.base import (
     TakesBrightness,
     TakesLocal,
 )
-from relume.enhancers.metering import check_stops
 from relume.enhancers.options import DEFAULT_METHOD, check_options
 from relume.enhancers.priority import Find
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
+from relume.enhancers.stops import check_stops
 from relume.errors import DeviceError, ParameterError, RelumeError
 from relume.image.color import is_grey, luma
 from relume.image.exposure import LitProtection

@@ -26,12 +26,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from relume.errors import ParameterError
 from relume.image.color import largest, luma, times
 from relume.image.exposure import bend, bend_to, gain_for, scale_to, smoothstep, smoothsteps
-from relume.image.filters import box_filter, downscale, guided_filter
+from relume.image.filters import box_filter, downscale
 from relume.nets.sizes import GAMMA
-from relume.photo import Array, Image
+from relume.photo import Image
 
 SIDE_PX = 128
 """Longer side of the copy that is metered."""
@@ -72,9 +71,6 @@ LAMP = 3.0
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The content of a photo without bars, in shares of its sides."""
-
-MOST_STOPS = 8.0
-"""What an exposure map may ask for, up or down."""
 
 UNTOUCHED_STOPS = 0.05
 """What an exposure map may ask for where the photo's own exposure still holds."""
@@ -256,38 +252,6 @@ class Metering:
     def _mean(self, grey: Image) -> float:
         total = float(self.weight.sum())
         return float((self.weight * grey).sum()) / total if total > 0 else float(grey.mean())
-
-
-def check_stops(exposure: Array) -> Image:
-    """An exposure map as float32 (h, w).
-
-    Raises:
-        ParameterError: not a plane of finite stops between -8 and 8.
-    """
-    if not isinstance(exposure, np.ndarray) or exposure.ndim != 2 or not exposure.size:
-        what = getattr(exposure, "shape", type(exposure).__name__)
-        raise ParameterError(f"exposure must be an array (h, w) of stops, got {what}")
-    if exposure.dtype.kind not in "fiu":
-        raise ParameterError(f"exposure must be numbers of stops, got {exposure.dtype}")
-    stops = exposure.astype(np.float32)
-    if not (np.abs(stops) <= MOST_STOPS).all():
-        raise ParameterError(f"exposure must be stops from -{MOST_STOPS:g} to {MOST_STOPS:g}")
-    return stops
-
-
-def fit_stops(stops: Image, image: Image) -> Image:
-    """An exposure map (h, w) at the size of ``image``; a smaller one follows the photo's edges."""
-    height, width = image.shape[:2]
-    if stops.shape == (height, width):
-        return stops
-    if stops.shape[0] > height and stops.shape[1] > width:
-        return downscale(stops, width, height)
-    large = cv2.resize(stops, (width, height), interpolation=cv2.INTER_LINEAR)
-    radius = round(max(height / stops.shape[0], width / stops.shape[1]))
-    if radius < 2 or min(height, width) < 8:
-        return np.asarray(large, np.float32)
-    root = np.sqrt(luma(image))
-    return guided_filter(root, large, radius_px=radius, eps=EPS, subsample=max(1, radius // 4))
 
 
 def ratio(base: Image, gain: float, softness: float) -> Image:

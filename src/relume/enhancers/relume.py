@@ -23,11 +23,11 @@ from relume.enhancers.metering import (
     WHOLE,
     Metering,
     expose_directly,
-    fit_stops,
     meter,
     network_share,
 )
 from relume.enhancers.priority import Find, priority_stops
+from relume.enhancers.stops import fit_stops
 from relume.image.color import luma, times
 from relume.image.detail import keep_lit_detail, relight_halved
 from relume.image.exposure import mean_level, scale_to, subsample

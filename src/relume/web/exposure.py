@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from relume.enhancers.metering import MOST_STOPS
+from relume.enhancers.stops import MOST_STOPS
 from relume.errors import ParameterError
 from relume.photo import Image
 from relume.web.errors import HttpError

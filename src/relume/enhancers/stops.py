@@ -1,0 +1,47 @@
+"""Exposure maps that a user gives: planes of stops, of any size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from relume.enhancers.metering import EPS
+from relume.errors import ParameterError
+from relume.image.color import luma
+from relume.image.filters import downscale, guided_filter
+from relume.photo import Array, Image
+
+MOST_STOPS = 8.0
+"""What an exposure map may ask for, up or down."""
+
+
+def check_stops(exposure: Array) -> Image:
+    """An exposure map as float32 (h, w).
+
+    Raises:
+        ParameterError: not a plane of finite stops between -8 and 8.
+    """
+    if not isinstance(exposure, np.ndarray) or exposure.ndim != 2 or not exposure.size:
+        what = getattr(exposure, "shape", type(exposure).__name__)
+        raise ParameterError(f"exposure must be an array (h, w) of stops, got {what}")
+    if exposure.dtype.kind not in "fiu":
+        raise ParameterError(f"exposure must be numbers of stops, got {exposure.dtype}")
+    stops = exposure.astype(np.float32)
+    if not (np.abs(stops) <= MOST_STOPS).all():
+        raise ParameterError(f"exposure must be stops from -{MOST_STOPS:g} to {MOST_STOPS:g}")
+    return stops
+
+
+def fit_stops(stops: Image, image: Image) -> Image:
+    """An exposure map (h, w) at the size of ``image``; a smaller one follows the photo's edges."""
+    height, width = image.shape[:2]
+    if stops.shape == (height, width):
+        return stops
+    if stops.shape[0] > height and stops.shape[1] > width:
+        return downscale(stops, width, height)
+    large = cv2.resize(stops, (width, height), interpolation=cv2.INTER_LINEAR)
+    radius = round(max(height / stops.shape[0], width / stops.shape[1]))
+    if radius < 2 or min(height, width) < 8:
+        return np.asarray(large, np.float32)
+    root = np.sqrt(luma(image))
+    return guided_filter(root, large, radius_px=radius, eps=EPS, subsample=max(1, radius // 4))
