@@ -86,7 +86,7 @@ class Parameter:
         whole = isinstance(self.default, int)
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise ParameterError(f"{self.name} must be {self.allowed()}, got {value!r}") from None
         low = -math.inf if self.low is None else self.low
         high = math.inf if self.high is None else self.high
@@ -195,6 +195,12 @@ class Catalog(Generic[T]):
     def __iter__(self) -> Iterator[Info]:
         return (info for info, _ in self._entries.values())
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"<Catalog of {self.kind}s: {', '.join(self._entries)}>"
+
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
@@ -238,6 +244,8 @@ class Catalog(Generic[T]):
         return name, self.info(name).check_given(given)
 
     def _split(self, spec: str) -> tuple[str, dict[str, Value]]:
+        if not isinstance(spec, str):
+            raise ParameterError(f"expected the name of a {self.kind}, got {spec!r}")
         name, _, rest = spec.partition(":")
         info = self.info(name)
         given: dict[str, Value] = {}

@@ -47,7 +47,7 @@ class OutputExists(OutputError):
     """There is a file already, and it may not be replaced; its path is the only argument."""
 
     def __str__(self) -> str:
-        return f"{self.args[0]} exists already: name another output, or allow overwriting"
+        return f"{self.args[0]} exists already: name another output, or pass overwrite=True"
 
 
 class ParameterError(RelumeError, ValueError):

@@ -108,8 +108,8 @@ def check_image(image: Array) -> Image:
 def to_image(array: Array) -> Image:
     """Bring a user's array to the contract; the range follows the dtype, never the content.
 
-    Takes uint8, uint16, float32 or float64 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-    (a fourth channel is dropped here; :func:`from_image` brings it back).
+    Takes uint8, uint16, float32 or float64, in any byte order, of shape (H, W), (H, W, 1),
+    (H, W, 3) or (H, W, 4) (a fourth channel is dropped here; :func:`from_image` brings it back).
 
     Raises:
         InputError: another dtype or shape, values that are not finite, floats outside [0, 1].
@@ -122,9 +122,19 @@ def to_image(array: Array) -> Image:
             f"expected an image of shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}"
         )
     colour = array[:, :, :3] if array.shape[2] != 1 else np.repeat(array, 3, axis=2)
-    if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+    if array.dtype.newbyteorder("=") not in (np.uint8, np.uint16, np.float32, np.float64):
         raise InputError(f"expected dtype uint8, uint16, float32 or float64, got {array.dtype}")
     return as_float(colour)
+
+
+def check_several(pictures: object) -> None:
+    """Nothing, unless it is one picture where several are expected.
+
+    Raises:
+        InputError: it is one Photo, or one array that would be taken for a row of pictures.
+    """
+    if isinstance(pictures, Photo) or (isinstance(pictures, np.ndarray) and pictures.ndim < 4):
+        raise InputError("expected several pictures, got one: put it in a list")
 
 
 def _check_array(given: object) -> None:
@@ -148,8 +158,8 @@ def as_float(values: Array) -> Image:
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1:
         raise InputError(
-            f"expected floating point values in [0, 1], got {low:.3g} to {high:.3g}; "
-            "divide by the largest value of the original dtype"
+            f"expected floating point values in [0, 1], got {low:.7g} to {high:.7g}; "
+            "clip them, or divide by the largest value of the original dtype"
         )
     return np.ascontiguousarray(values, np.float32)
 
@@ -173,4 +183,4 @@ def quantise(values: Array, dtype: npt.DTypeLike) -> Array:
     # it saturates and rounds as it converts: one pass, where NumPy takes five
     depth = {1: cv2.CV_8U, 2: cv2.CV_16U}[dtype.itemsize]
     out = cv2.addWeighted(values, float(np.iinfo(dtype).max), values, 0, 0, dtype=depth)
-    return np.asarray(out).reshape(values.shape)
+    return np.asarray(out).reshape(values.shape).astype(dtype, copy=False)

@@ -45,7 +45,7 @@ def test_a_face_lacks_nothing_above_the_floor_and_more_the_darker_it_is() -> Non
 
 def test_a_dark_head_is_lifted_and_the_wall_behind_it_stays() -> None:
     photo = against_the_light()
-    scene, face = enhance(photo), enhance(photo, find=lambda image: [REGION])
+    scene, face = enhance(photo), enhance(photo, finder=lambda _: lambda image: [REGION])
     assert level(face, HEAD) > 1.5 * level(scene, HEAD)
     far, near = (slice(0, 200), slice(0, 60)), (slice(70, 110), slice(184, 196))
     assert np.abs(face - scene)[far].mean() < 1.5 / 255
@@ -54,26 +54,30 @@ def test_a_dark_head_is_lifted_and_the_wall_behind_it_stays() -> None:
 
 def test_no_region_is_the_same_picture() -> None:
     photo = against_the_light()
-    np.testing.assert_array_equal(enhance(photo, find=lambda image: []), enhance(photo))
+    np.testing.assert_array_equal(enhance(photo, finder=lambda _: lambda image: []), enhance(photo))
     unsure = [Region(REGION.box, 0.0)]
-    np.testing.assert_array_equal(enhance(photo, find=lambda image: unsure), enhance(photo))
+    np.testing.assert_array_equal(
+        enhance(photo, finder=lambda _: lambda image: unsure), enhance(photo)
+    )
 
 
 def test_a_lit_photo_is_not_searched() -> None:
     rng = np.random.default_rng(0)
     lit = np.clip(0.6 + rng.normal(0, 0.05, (200, 300, 3)), 0, 1).astype(np.float32)
-    enhance(lit, find=lambda image: pytest.fail("searched"))
+    enhance(lit, finder=lambda _: lambda image: pytest.fail("searched"))
 
 
 def test_a_well_lit_region_is_left() -> None:
     photo = against_the_light()
     photo[HEAD] = [0.7, 0.6, 0.5]
-    np.testing.assert_array_equal(enhance(photo, find=lambda image: [REGION]), enhance(photo))
+    np.testing.assert_array_equal(
+        enhance(photo, finder=lambda _: lambda image: [REGION]), enhance(photo)
+    )
 
 
 def test_one_exposure_for_all_lifts_no_place() -> None:
     photo = against_the_light()
-    even = enhance(photo, local=0, find=lambda image: [REGION])
+    even = enhance(photo, local=0, finder=lambda _: lambda image: [REGION])
     np.testing.assert_array_equal(even, enhance(photo, local=0))
 
 
@@ -85,7 +89,7 @@ def test_the_search_sees_the_dark_face() -> None:
         return []
 
     photo = against_the_light()
-    enhance(photo, find=find)
+    enhance(photo, finder=lambda _: find)
     assert max(seen[0].shape) <= 256
     assert level(seen[0], HEAD) > 2.5 * level(photo, HEAD)
 
@@ -111,5 +115,5 @@ def test_no_order_changes_between_neighbours() -> None:
 
 
 def test_the_brightness_that_is_asked_for_is_kept() -> None:
-    result = enhance(against_the_light(), brightness=0.4, find=lambda image: [REGION])
+    result = enhance(against_the_light(), brightness=0.4, finder=lambda _: lambda image: [REGION])
     assert level(result, (slice(None), slice(None))) == pytest.approx(0.4, rel=0.03)

@@ -21,8 +21,8 @@ from relume.enhancers.base import (
     TakesBrightness,
     TakesLocal,
 )
-from relume.enhancers.options import DEFAULT_METHOD, check_options
-from relume.enhancers.priority import Find
+from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH, check_options
+from relume.enhancers.priority import ExposeFor, Finder
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.enhancers.stops import check_stops
@@ -42,23 +42,31 @@ def enhance(
     strength: float = 1.0,
     brightness: Brightness | None = None,
     local: float | None = None,
+    expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
-    find: Find | None = None,
+    finder: Finder | None = None,
 ) -> Picture:
     """The picture enhanced, as :func:`relume.enhance` says, whose options these are.
 
-    ``find`` finds faces, or whatever else comes first, if any are to be exposed for.
+    ``finder`` gives what finds the faces, or whatever else comes first; without it none are.
 
     Raises:
         RelumeError: as :func:`relume.enhance`.
     """
     enhancer = build(method, parameters=parameters, runtime=runtime)
-    given = {"strength": strength, "brightness": brightness, "local": local}
-    given["protect_lit"] = protect_lit
+    given = {
+        "strength": STRENGTH.default if strength is None else strength,
+        "brightness": brightness,
+        "local": local,
+        "expose_for": expose_for,
+        "protect_lit": PROTECT_LIT.default if protect_lit is None else protect_lit,
+    }
     options = check_options(enhancer.info, given)
+    if finder is None and options.get("expose_for") == "faces":
+        raise ParameterError("expose_for='faces' is for single photos: take 'scene' here")
     if exposure is not None and not enhancer.info.takes_local:
         raise ParameterError(f"{enhancer.info.name} takes no exposure map")
     if "brightness" in options:
@@ -74,7 +82,7 @@ def enhance(
             local=options.get("local"),
             exposure=None if exposure is None else check_stops(exposure),
             protect_lit=options["protect_lit"],
-            find=find,
+            find=finder and finder(options.get("expose_for", "auto")),
         )
     result = _run(enhancer, image, protect=protect, strength=options["strength"])
     if isinstance(picture, Photo):
@@ -163,6 +171,8 @@ def build(
     enhancer = methods().create(method, parameters)
     if runtime is None:
         return enhancer
+    if not isinstance(runtime, Runtime):
+        raise ParameterError(f"expected a relume.engine.Runtime, got {runtime!r}")
     if isinstance(enhancer, RunsNetwork):
         return enhancer.with_runtime(runtime)
     if not runtime.on_cpu:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -78,6 +79,10 @@ class Region:
 
 Find = Callable[[Image], Sequence[Region]]
 """Finds the regions on a small copy of the photo, exposed so that its shadows can be seen."""
+
+ExposeFor = Literal["auto", "scene", "faces"]
+Finder = Callable[[ExposeFor], Find | None]
+"""What finds the faces that an exposure is to serve; None: none are to be found."""
 
 
 def priority_stops(

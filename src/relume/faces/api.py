@@ -15,7 +15,7 @@ from relume.faces.fusion import AGREES, clusters
 from relume.faces.quality import hidden_share, quality, warning
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
-from relume.faces.views import View, parse_views, render_views, select_views
+from relume.faces.views import View, is_nearly_black, parse_views, render_views, select_views
 from relume.photo import Array, Photo, check_image, to_image
 
 DEFAULT_DETECTOR = "yunet"
@@ -128,7 +128,9 @@ def detect(
     landmarker: Landmarker | None = None
     if landmarks is not None:
         landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
-    rendered = list(render_views(select_views(specs, image), image, runtime=runtime))
+    black = is_nearly_black(image)
+    selected = select_views(specs, image, nearly_black=black)
+    rendered = list(render_views(selected, image, runtime=runtime))
     if any(view.further for view in rendered):  # a second view may be less sure
         parameters = {**parameters, "threshold": max(0.0, least - AGREES)}
     find: Detector = _built(detectors(), name, parameters)
@@ -142,7 +144,7 @@ def detect(
         detector=detector,
         threshold=least,
         views=tuple(view.name for view in rendered),
-        hidden=hidden_share(image),
+        hidden=hidden_share(image, nearly_black=black),
     )
 
 

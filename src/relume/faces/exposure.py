@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from relume import enhancers, weights
 from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers import Brightness
-from relume.enhancers.options import DEFAULT_METHOD, EXPOSE_FOR, check_options
-from relume.enhancers.priority import Find, Region
+from relume.enhancers.options import DEFAULT_METHOD
+from relume.enhancers.priority import ExposeFor, Find, Region
 from relume.errors import WeightsError
 from relume.faces.yunet import INFO, YuNet
 from relume.image.exposure import smoothstep
 from relume.photo import Array, Image, Photo
 
 Picture = TypeVar("Picture", bound=Photo | Array)
-ExposeFor = Literal["auto", "scene", "faces"]
 
 SURE = (0.6, 0.8)
 """YuNet's score from which a face counts, and from which it counts in full."""
@@ -66,19 +65,18 @@ def enhance(
         WeightsError: the method's weights are missing or damaged; to expose for faces, YuNet's.
         DeviceError: the runtime's device or precision is not there.
     """
-    info = enhancers.methods().info(enhancers.methods().parse(method)[0])
-    wanted = check_options(info, {EXPOSE_FOR.name: expose_for}).get(EXPOSE_FOR.name, "auto")
     return enhancers.enhance(
         picture,
         method=method,
         strength=strength,
         brightness=brightness,
         local=local,
+        expose_for=expose_for,
         exposure=exposure,
         protect_lit=protect_lit,
         parameters=parameters,
         runtime=runtime,
-        find=face_finder(wanted) if info.takes_local else None,
+        finder=face_finder,
     )
 
 

@@ -62,9 +62,12 @@ def clarity(image: Image) -> float:
     return _clarity(np.asarray(small, np.float32), cells)
 
 
-def hidden_share(image: Image) -> float:
-    """The share of faces that may be expected to stay hidden in a photograph: 0 in a good one."""
-    if not is_nearly_black(image):
+def hidden_share(image: Image, *, nearly_black: bool | None = None) -> float:
+    """The share of faces that may be expected to stay hidden in a photograph: 0 in a good one.
+
+    ``nearly_black`` is :func:`is_nearly_black`, where that is known.
+    """
+    if not (is_nearly_black(image) if nearly_black is None else nearly_black):
         return 0.0
     clear = clarity(image)
     return next((share for below, share in HIDDEN if clear < below), 0.0)

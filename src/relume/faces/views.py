@@ -166,18 +166,22 @@ def parse_views(names: Sequence[str]) -> list[ViewSpec]:
     return specs
 
 
-def select_views(specs: Sequence[ViewSpec], image: Image) -> list[ViewSpec]:
+def select_views(
+    specs: Sequence[ViewSpec], image: Image, *, nearly_black: bool | None = None
+) -> list[ViewSpec]:
     """The views worth looking at: of a bright photograph its own, if that is asked for at all.
 
     Of a nearly black photograph the plain machine view comes with further ones (``LOOK_AGAIN``). Of
     those that show the same at this photograph's size (``machine`` and ``machine@1`` of a small
-    one), the first.
+    one), the first. ``nearly_black`` is :func:`is_nearly_black`, where that is known.
     """
     own = [spec for spec in specs if spec.is_photograph]
     if own and len(specs) > 1 and not is_dark(image):
         return own
     machine = next((spec for spec in specs if spec.is_plain_machine), None)
-    if machine is not None and is_nearly_black(image):
+    if nearly_black is None:
+        nearly_black = machine is not None and is_nearly_black(image)
+    if machine is not None and nearly_black:
         again = (_parse(_renamed(machine.method, how)) for how in LOOK_AGAIN)
         specs = [*specs, *(replace(spec, further=True) for spec in again)]
     different: dict[tuple[object, ...], ViewSpec] = {}

@@ -6,7 +6,7 @@ Averaging dark frames first would harm: clipped noise leaves a pedestal that no 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -20,7 +20,7 @@ from relume.frames.align import Motion, align_globally, fit, reduced, refine
 from relume.frames.average import DarkMean, shares, take_over
 from relume.frames.merge import disagreement, match_exposure
 from relume.image.exposure import mean_level
-from relume.photo import Array, Image, Photo, check_image, from_image, to_image
+from relume.photo import Array, Image, Photo, check_image, check_several, from_image, to_image
 
 Picture = TypeVar("Picture", bound=Photo | Array)
 
@@ -52,7 +52,7 @@ class Burst(Generic[Picture]):
 
 
 def enhance_burst(
-    pictures: Sequence[Picture],
+    pictures: Iterable[Picture],
     *,
     brightness: Brightness | None = None,
     reference: int | None = None,
@@ -78,7 +78,7 @@ def enhance_burst(
 
 
 def merge_burst(
-    pictures: Sequence[Picture],
+    pictures: Iterable[Picture],
     *,
     brightness: Brightness | None = None,
     reference: int | None = None,
@@ -89,6 +89,8 @@ def merge_burst(
     Raises:
         RelumeError: as :func:`enhance_burst`.
     """
+    check_several(pictures)
+    pictures = list(pictures)
     images = [check_image(p.pixels) if isinstance(p, Photo) else to_image(p) for p in pictures]
     _check_sizes(images)
     if reference is None:

@@ -27,7 +27,7 @@ from relume.frames.merge import disagreement
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipReport, Progress, convert_clip
-from relume.photo import Array, Image, Photo, from_image, to_image
+from relume.photo import Array, Image, Photo, check_several, from_image, to_image
 
 METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
@@ -67,9 +67,10 @@ def enhance_frames(
     is, and none is kept but the last: a camera and a clip of hours need the same memory.
 
     Raises:
-        InputError: a frame that is no picture; it is named.
+        InputError: one array instead of several, or a frame that is no picture; it is named.
         RelumeError: as :func:`relume.enhance`.
     """
+    check_several(frames)
     relighter = ClipRelighter(brightness=brightness, **options)
     for number, frame in enumerate(frames, 1):
         try:

@@ -67,6 +67,9 @@ def read(
         data, mode = _read_file(Path(source))
         photo = decode(data, name=str(source), max_megapixels=max_megapixels)
         return replace(photo, meta=replace(photo.meta, file_mode=mode))
+    if not hasattr(source, "read"):
+        got = type(source).__name__
+        raise InputError(f"expected a path, an address, bytes or an open file, got {got}")
     name = getattr(source, "name", None)
     name = name if isinstance(name, str) else "input"
     try:

@@ -15,8 +15,8 @@ import numpy as np
 
 from relume.metrics.groups import difference_of_shares, fisher_exact, stratified_difference
 from relume.metrics.skin import NAMES
-from relume.metrics.statistics import Estimate, holm, paired_bootstrap, wilson_interval
-from relume.study.results import Bools, Floats, Results
+from relume.metrics.statistics import Estimate, holm, paired_bootstrap
+from relume.study.results import Bools, Floats, FoundShare, Results, counted
 
 FEW = 30
 """Faces below which a group is called small: its interval is wider than a quarter."""
@@ -24,8 +24,8 @@ LIGHT_EDGES = (0.0, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 32.0, 256.0)
 """Edges of the bins of a face's mean level, in steps of 255."""
 
 
-@dataclass(frozen=True)
-class GroupCell:
+@dataclass(frozen=True, kw_only=True)
+class GroupCell(FoundShare):
     """One group of one grouping, in one arm at one level, found by one detector.
 
     ``difference`` is its share less that of all others with its 95 % interval (Newcombe), ``p`` of
@@ -35,14 +35,7 @@ class GroupCell:
 
     grouping: str
     group: str
-    detector: str
     level: float | None
-    arm: str
-    n: int
-    found: int
-    rate: float
-    low: float
-    high: float
     difference: Estimate | None = None
     p: float | None = None
     p_holm: float | None = None
@@ -71,8 +64,8 @@ class Gap:
     gap: Estimate
 
 
-@dataclass(frozen=True)
-class LightCell:
+@dataclass(frozen=True, kw_only=True)
+class LightCell(FoundShare):
     """One group among the faces of about one light, over all levels together.
 
     ``low_level`` and ``high_level`` bound the face's own mean level, in steps of 255.
@@ -80,15 +73,8 @@ class LightCell:
 
     grouping: str
     group: str
-    detector: str
-    arm: str
     low_level: float
     high_level: float
-    n: int
-    found: int
-    rate: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -206,17 +192,21 @@ def _cells(
     cells = []
     for group in order:
         mine = faces.of(group)
-        n, count = int(mine.sum()), int(hits[mine].sum())
         rest = grouped & ~mine
         m, others = int(rest.sum()), int(hits[rest].sum())
         cell = GroupCell(
-            grouping, group, detector, level, arm, n, count, count / n, *wilson_interval(count, n)
+            grouping=grouping,
+            group=group,
+            detector=detector,
+            level=level,
+            arm=arm,
+            **counted(hits[mine]),
         )
         if m:
             cell = replace(
                 cell,
-                difference=difference_of_shares(count, n, others, m),
-                p=fisher_exact(count, n, others, m),
+                difference=difference_of_shares(cell.found, cell.n, others, m),
+                p=fisher_exact(cell.found, cell.n, others, m),
             )
         cells.append(cell)
     adjusted = holm([cell.p if cell.p is not None else 1.0 for cell in cells])
@@ -279,12 +269,16 @@ def _at_light(
         mine = np.tile(faces.of(group), len(levels))
         for i in np.unique(bins[mine]):
             here = mine & (bins == i)
-            n, count = int(here.sum()), int(hits[here].sum())
-            edges = (LIGHT_EDGES[i], LIGHT_EDGES[i + 1])
-            interval = wilson_interval(count, n)
-            cells.append(
-                LightCell(grouping, group, detector, arm, *edges, n, count, count / n, *interval)
+            cell = LightCell(
+                grouping=grouping,
+                group=group,
+                detector=detector,
+                arm=arm,
+                low_level=LIGHT_EDGES[i],
+                high_level=LIGHT_EDGES[i + 1],
+                **counted(hits[here]),
             )
+            cells.append(cell)
         difference = None
         if faces.of(group).sum() >= FEW:
             rows = (values[grouped] for values in (hits, mine, bins, pictures))

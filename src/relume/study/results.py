@@ -8,19 +8,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from relume.metrics.detection import Matches, ellipse_box_iou, iou_matrix, match_detections
 from relume.metrics.landmarks import nme
+from relume.metrics.statistics import wilson_interval
 from relume.study.dataset import Labels, TrueFace
 from relume.study.plan import ORIGINAL, Plan, arm_name
 from relume.study.rows import REFERENCE, Found, Points, Row
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundShare:
+    """``found`` of ``n`` faces that a detector found in an arm.
+
+    ``rate`` has its Wilson 95 % interval ``low``, ``high``.
+    """
+
+    detector: str
+    arm: str
+    n: int
+    found: int
+    rate: float
+    low: float
+    high: float
+
+
+def counted(found: Bools) -> dict[str, Any]:
+    """The figures of a :class:`FoundShare`, from whether each face was found."""
+    n, count = len(found), int(found.sum())
+    low, high = wilson_interval(count, n)
+    return {"n": n, "found": count, "rate": count / n if n else 0.0, "low": low, "high": high}
 
 
 class Results:

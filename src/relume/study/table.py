@@ -20,13 +20,12 @@ from relume.metrics.statistics import (
     holm,
     mcnemar_exact,
     paired_bootstrap_mean,
-    wilson_interval,
 )
 from relume.study import by_group, wording
 from relume.study.by_group import ByGroup
 from relume.study.dataset import Labels
 from relume.study.plan import ORIGINAL, Plan
-from relume.study.results import Bools, Floats, Results
+from relume.study.results import Bools, Floats, FoundShare, Results, counted
 from relume.study.rows import Row
 from relume.study.wording import Verdict, judge_counts, judge_difference
 
@@ -46,24 +45,16 @@ class Versus:
     verdict: Verdict
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One detector at one level in one arm.
+@dataclass(frozen=True, kw_only=True)
+class Cell(FoundShare):
+    """One detector at one level in one arm; pictures, where there are no true faces.
 
-    ``found`` of ``n`` true faces (pictures, where there is no truth), ``rate`` with its Wilson
-    95 % interval ``low``, ``high``. ``score`` is the mean best score where something was found.
+    ``score`` is the mean best score where something was found.
     The rest needs true faces: ``precision`` and false alarms a picture at the threshold, average
     precision, and its difference to ``original`` with a bootstrap interval.
     """
 
-    detector: str
     level: float | None
-    arm: str
-    n: int
-    found: int
-    rate: float
-    low: float
-    high: float
     score: float | None = None
     precision: float | None = None
     fp_per_image: float | None = None
@@ -241,14 +232,12 @@ def _cell(
     found: Bools,
     versus: Versus | None = None,
 ) -> Cell:
-    n, count = len(found), int(found.sum())
-    low, high = wilson_interval(count, n)
     score = results.scores(level, arm, detector)
     values: dict[str, Any] = {"score": float(score.mean()) if len(score) else None}
     if results.has_truth:
         values |= _with_truth(results, detector, level, arm)
-    rate = count / n if n else 0.0
-    return Cell(detector, level, arm, n, count, rate, low, high, versus=versus, **values)
+    values |= counted(found)
+    return Cell(detector=detector, level=level, arm=arm, versus=versus, **values)
 
 
 def _with_truth(results: Results, detector: str, level: float | None, arm: str) -> dict[str, Any]:
