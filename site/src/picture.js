@@ -50,7 +50,7 @@ function refuseLarge(file, { width, height }, most) {
   const megapixels = (width * height) / 1e6;
   if (megapixels <= most * 1.02) return;
   const told = megapixels < 10 ? megapixels.toFixed(1) : Math.round(megapixels);
-  throw new Refused(`${file.name}: ${width} × ${height} are ${told} megapixels, too large for this device.`,
+  throw new Refused(`${file.name}: ${width} × ${height} are ${told} megapixels, too large for this device, which takes up to ${Number(most.toFixed(1))}.`,
     { smaller: megapixels < 4 * most ? (most > 2 ? Math.floor(0.9 * most) : most / 2) : null });
 }
 

@@ -287,7 +287,7 @@ const HOSTILE = {
   "huge.png": [pngHeader(20000, 20000), /^huge\.png: 20000 × 20000 are 400 megapixels, too large for this device/],
   "scan.tif": [Buffer.from("II*\0........"), /^scan\.tif: TIFF and camera raw are not read in a browser/],
   "phone.heic": [Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic"), /^phone\.heic: this browser cannot read HEIC; save it as JPEG/],
-  "clip.jpg": [Buffer.from("\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), /^clip\.jpg: a clip, and this page relights photos; .* relume enhance clip\.jpg/],
+  "clip.jpg": [Buffer.from("\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), /^clip\.jpg: a clip, and this page takes photos; .* relume enhance clip\.jpg/],
 };
 
 test("what cannot be relit says why, and leaves the photo before it where it is", { skip }, async (context) => {
@@ -308,8 +308,8 @@ test("what cannot be relit says why, and leaves the photo before it where it is"
   await page.keyboard.press("Escape");
   for (const [name, kind] of [["our clip.mp4", "video/mp4"], ["our clip.webm", "video/webm"], ["our clip.mkv", ""]]) {
     await give(page, name, Buffer.from("...."), kind);
-    assert.equal(await alertText(page), `${name} is a clip, and this page relights photos. `
-      + `For clips, on a computer: pip install "relume[video]", then relume enhance "${name}"`);
+    assert.equal(await alertText(page), `${name} is a clip, and this page takes photos. `
+      + `On a computer: pip install "relume[video]", then relume enhance "${name}"`);
     await page.keyboard.press("Escape");
   }
   await isQuiet(opened);

@@ -117,6 +117,9 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     )
     assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
     assert page.locator("#alert").is_hidden()
+    broken = page.locator("#album-list li.failed")
+    assert broken.locator(".state").inner_text() == "Truncated JPEG: the end is missing"
+    assert page.locator("#download").is_hidden()  # in its row, or all together
     keep(page, "album")
     with page.expect_download() as coming:
         page.click("#album-save")
@@ -127,6 +130,8 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     page.click("#album-list button.look >> text=b.png")
     wait_for_result(page, CHEAP)
     assert page.locator("#facts").inner_text().startswith("b.png · brightness ")
+    page.evaluate("document.getElementById('paint').hidden = false")  # as most methods have it
+    keep(page, "album-photo")
     # the broken picture's answer is an error on the network, and none of the page's
     page.complaints[:] = [text for text in page.complaints if "status of 4" not in text]
 

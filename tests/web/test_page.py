@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import CHEAP, drop, keep, wait_for_result
+from .conftest import CHEAP, drop, keep, packed, picture, wait_for_result
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,11 @@ def test_a_broken_photo_changes_nothing(page: Any, portrait: bytes) -> None:
     assert page.locator("#welcome").is_visible()
     assert page.locator("#panel").is_hidden()
     keep(page, "error")
+    assert page.evaluate("document.getElementById('main').dataset.tab") is None
+    drop(page, "empty.jpg", b"")
+    page.wait_for_function(
+        "() => document.getElementById('alert-text').textContent === 'empty.jpg is empty (0 bytes)'"
+    )
     drop(page, "a.jpg", portrait)
     wait_for_result(page, CHEAP)
     assert page.locator("#alert").is_hidden()
@@ -94,6 +99,27 @@ def test_the_label_does_not_promise_what_is_not_there(page: Any, portrait: bytes
     wait_for_result(page, CHEAP)
     assert label.inner_text() == "After"
     only_the_network_complained(page)
+
+
+def test_a_large_photo_shows_a_small_copy_first(page: Any) -> None:
+    held: list[Any] = []
+
+    def hold_the_photo(route: Any) -> None:
+        body = route.request.post_data_buffer or b""
+        held.append(route) if b'filename="large.jpg"' in body else route.continue_()
+
+    page.route("**/v1/enhance*", hold_the_photo)
+    drop(page, "large.jpg", packed(picture(2600, 1600)))
+    page.wait_for_function(
+        "() => document.getElementById('after').getAttribute('src')"
+        " && document.getElementById('after-label').textContent === 'Relighting …'"
+    )
+    width = "document.getElementById('after').naturalWidth"
+    page.wait_for_function(f"() => {width} === 800")
+    until(page, lambda: held)
+    held.pop().continue_()
+    wait_for_result(page, CHEAP)
+    page.wait_for_function(f"() => {width} === 2600")
 
 
 FACES = {

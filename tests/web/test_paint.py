@@ -137,6 +137,11 @@ def test_by_keyboard(painted: Any, sent: Any) -> None:
     y, x = np.unravel_index(grid.argmax(), grid.shape)
     assert (int(x), int(y)) in {(15, 21), (16, 21)}
     assert grid.max() == pytest.approx(0.5, abs=0.02)
+    painted.keyboard.press("Escape")
+    focused = "[document.activeElement.id, document.getElementById('paint-layer').hidden]"
+    assert painted.evaluate(focused) == ["paint", True]
+    painted.keyboard.press("Enter")
+    assert painted.evaluate(focused) == ["paint-layer", False]
 
 
 def test_on_the_zoomed_photo(painted: Any, sent: Any) -> None:
@@ -173,7 +178,7 @@ def test_two_fingers_zoom_and_paint_nothing(painted: Any, sent: Any) -> None:
         }"""
     )
     assert painted.locator("#frame.zoomed").count() == 1
-    assert painted.locator("#paint-status").text_content() == ""
+    assert "stroke" not in painted.locator("#paint-status").text_content()
     assert painted.locator("#paint-undo").is_disabled()
 
 

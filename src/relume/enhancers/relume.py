@@ -46,7 +46,7 @@ NETWORK_BRIGHTNESS = (0.01, 0.95)
 
 HALF_ABOVE = Parameter(
     "half_above_mp",
-    "megapixels above which the network sees half the size and fine detail is carried over",
+    "megapixels above which a photo is worked on at half its size, its fine detail kept",
     4.0,
     0.1,
     1000.0,

@@ -1,6 +1,6 @@
 // A folder of pictures: a list, a progress bar, an archive at the end.
 
-import { byId, make } from "./dom.js";
+import { byId, capital, make } from "./dom.js";
 import { relitName, save, smaller } from "./files.js";
 import { loaded } from "./viewer.js";
 import { zip } from "./zip.js";
@@ -116,7 +116,8 @@ export class Album extends EventTarget {
     } catch (error) {
       item.failed = error.name !== "AbortError";
       item.asked = "";
-      item.state.textContent = item.failed ? error.message : "stopped";
+      const said = error.message.replace(`${item.file.name}: `, ""); // the row has its name
+      item.state.textContent = item.failed ? capital(said) : "stopped";
     }
     item.row.classList.toggle("failed", item.failed);
   }
@@ -129,7 +130,7 @@ export class Album extends EventTarget {
     byId("album-progress").value = done + failed;
     byId("album-status").textContent = count
       ? `${done} of ${count} relit${failed ? `, ${failed} failed` : ""}`
-      : "Drop a folder, or several pictures at once.";
+      : "Add several photos, or a whole folder: all are relit with the same settings.";
     byId("album-skipped").hidden = this.skipped.length === 0;
     const [named, rest] = [this.skipped.slice(0, NAMED).join(", "), this.skipped.length - NAMED];
     byId("album-skipped").textContent = `Not pictures, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`;

@@ -6,7 +6,7 @@ import { Compare } from "./compare.js";
 import { byId, capital, make } from "./dom.js";
 import { engine } from "./engine.js";
 import { tally } from "./faces.js";
-import { isClip, isPicture, noPicture, relitName, save, smaller, takePictures, useFormats } from "./files.js";
+import { isClip, isPicture, noPicture, relitName, sameBytes, save, smaller, takePictures, useFormats } from "./files.js";
 import { Levels } from "./levels.js";
 import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
@@ -15,8 +15,9 @@ import { Viewer, loaded } from "./viewer.js";
 const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
 const LEVEL_PX = 320;
-const SKETCH_PX = 800; // of the answer to a stroke, where the whole photo takes too long
-const PATIENCE_S = 0.6;
+const SKETCH_PX = 800; // of the first answer, where the whole photo takes too long:
+const PATIENCE_S = { stroke: 0.6, other: 1.5 };
+const LARGE = 4e6; // pixels from which it does, as long as nobody knows
 const KEPT = 12;
 const SHOWN = ["image/jpeg", "image/png", "image/webp", "image/avif"];
 
@@ -95,7 +96,9 @@ async function take(files, intoAlbum = false) {
 function atWork(on) {
   byId("welcome").hidden = on;
   byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = byId("title").hidden = !on;
-  if (!on) for (const name of TABS) byId(`view-${name}`).hidden = true;
+  if (on) return;
+  for (const name of TABS) byId(`view-${name}`).hidden = true;
+  delete byId("main").dataset.tab;
 }
 
 // A photo that cannot be read leaves the one before it where it is.
@@ -177,7 +180,7 @@ async function refresh() {
   viewer.name("Relighting …");
   try {
     const exposure = paint.exposure();
-    if (exposure) await sketch(exposure, signal);
+    if (isSlow(exposure)) await sketch(exposure, signal);
     const result = await relit(forLooking(settings.query()), signal, photo.file, exposure);
     await viewer.showAfter(result.url, settings.strength);
     paint.answered();
@@ -204,14 +207,14 @@ async function refresh() {
 // Whether faces first and the whole scene gave the same file; while only one is known, nobody knows.
 async function isSameForFaces({ blob }, exposure) {
   const other = photo.results.get(keyOf(forLooking(settings.query({ exposeFor: settings.otherExposure })), photo.file, exposure));
-  if (other?.blob.size !== blob.size) return false;
-  const [one, two] = await Promise.all([blob, other.blob].map(async (each) => new Uint8Array(await each.arrayBuffer())));
-  return one.every((value, at) => value === two[at]);
+  return Boolean(other) && sameBytes(blob, other.blob);
 }
 
-// A stroke is answered at once: on a small copy, if the photo itself takes long.
+const isSlow = (exposure) => (photo.seconds === undefined ? viewer.size.width * viewer.size.height > LARGE
+  : photo.seconds > (exposure ? PATIENCE_S.stroke : PATIENCE_S.other));
+
+// What the photo will look like, at once, by a small copy; the photo itself comes after it.
 async function sketch(exposure, signal) {
-  if (photo.seconds < PATIENCE_S) return;
   const file = await preview(SKETCH_PX);
   if (file === photo.file) return;
   const { url } = await relit([...settings.query(), ["format", "jpeg"]], signal, file, exposure);

@@ -22,7 +22,7 @@ export const isClip = ({ type, name }) => type.startsWith("video/") || CLIPS.tes
 
 // Why a file is not taken, and what to do.
 export const noPicture = (file) => (isClip(file)
-  ? `${file.name} is a clip, and this page relights photos. For clips, on a computer: pip install "relume[video]", then relume enhance "${file.name}"`
+  ? `${file.name} is a clip, and this page takes photos. On a computer: pip install "relume[video]", then relume enhance "${file.name}"`
   : `${file.name} is not a picture.`);
 
 // night.jpg -> night.relume.png: the original's name, as the command line writes it
@@ -135,6 +135,12 @@ function listenForCamera(take) {
       take(new File([blob], `camera ${stamp}.png`, { type: "image/png" }));
     }, "image/png");
   });
+}
+
+export async function sameBytes(one, other) {
+  if (one.size !== other.size) return false;
+  const [a, b] = await Promise.all([one, other].map(async (blob) => new Uint8Array(await blob.arrayBuffer())));
+  return a.every((value, at) => value === b[at]);
 }
 
 // A copy no longer than side_px, for looking at many results at once.

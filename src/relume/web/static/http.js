@@ -49,8 +49,8 @@ async function call(path, { query = [], body, signal, method = body ? "POST" : "
   }
 }
 
-// A file's name keeps its case: "our night.jpg: damaged".
-const sentence = (text) => (/^[^:;]*\.\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
+// A file's name keeps its case: "our night.jpg: damaged", "our night.jpg is empty".
+const sentence = (text) => (/^[^:;]*\.\w{2,5}(:| is )/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function pause(ms, signal) {
   return new Promise((resolve, reject) => {

@@ -9,6 +9,7 @@ const MOST = 4; // stops that many strokes come to
 const PAUSE_MS = 200; // several quick strokes are one question
 const SOFT = 1.3; // times the ring's radius a stroke reaches, fading
 const STEP = 1 / 32; // of the photo's longer side, for an arrow key
+const HINT = "Stroke over the photo; by keyboard: arrows, Space, Esc";
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const [LIGHTER, DARKER] = [[255, 190, 96], [52, 64, 150]];
 
@@ -63,6 +64,7 @@ export class Paint extends EventTarget {
     if (on && byId("peek").getAttribute("aria-pressed") === "true") byId("peek").click();
     this.cancel();
     this.showRing();
+    if (on) this.layer.focus({ preventScroll: true });
   }
 
   sign(takes) {
@@ -130,7 +132,7 @@ export class Paint extends EventTarget {
     const count = this.done.length;
     byId("paint-undo").disabled = byId("paint-clear").disabled = count === 0;
     byId("paint-redo").disabled = this.undone.length === 0;
-    byId("paint-status").textContent = count ? `${count} stroke${count === 1 ? "" : "s"}` : "";
+    byId("paint-status").textContent = count ? `${count} stroke${count === 1 ? "" : "s"}` : HINT;
     this.draw();
   }
 
@@ -178,8 +180,12 @@ export class Paint extends EventTarget {
     for (const [name, share] of Object.entries(percent)) this.ring.style[name] = `${100 * share}%`;
   }
 
-  // By keyboard: arrows move the brush, Space is a stroke.
+  // By keyboard: arrows move the brush, Space is a stroke, Escape ends it.
   key(event) {
+    if (event.key === "Escape") {
+      this.turn(false);
+      byId("paint").focus();
+    }
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (arrow) {
       this.at.x = clamp(this.at.x + (arrow[0] * STEP) / this.share.x, 0, 1);

@@ -113,6 +113,7 @@ export class Settings extends EventTarget {
     const searchable = usable(menu.detectors).length > 0;
     byId("faces").disabled = !searchable;
     byId("no-faces").hidden = searchable;
+    byId("detector-part").hidden = menu.detectors.length < 2;
     byId("second-look").closest("label").hidden = menu.default_views.length < 2;
     byId("strength").value = option("strength").default;
     byId("local").value = option("local").default;
