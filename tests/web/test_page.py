@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import CHEAP, drop, keep, packed, picture, wait_for_result
+from relume.web.settings import Settings
+
+from .conftest import CHEAP, PHONE, drop, keep, packed, picture, running, wait_for_result
 
 pytestmark = pytest.mark.slow
 
@@ -120,6 +122,31 @@ def test_a_large_photo_shows_a_small_copy_first(page: Any) -> None:
     held.pop().continue_()
     wait_for_result(page, CHEAP)
     page.wait_for_function(f"() => {width} === 2600")
+
+
+def test_a_photo_too_large_for_the_service_is_offered_smaller(chromium: Any) -> None:
+    with running(Settings(max_megapixels=3.0)) as small:
+        context = chromium.new_context(viewport=PHONE)
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.goto(small.url)
+        page.wait_for_selector("html[data-ready=true]")
+        drop(page, "large.jpg", packed(picture(2400, 1500)))
+        page.wait_for_selector("#alert-smaller:not([hidden])")
+        assert page.locator("#alert-smaller").inner_text() == "Use a copy of 2 megapixels"
+        assert (
+            page.locator("#alert-text")
+            .inner_text()
+            .endswith("the limit of 3; send a smaller picture")
+        )
+        keep(page, "too-large")
+        page.click("#alert-smaller")
+        page.wait_for_function(
+            "() => document.getElementById('facts').textContent.includes('2.0 MP')"
+            " && document.getElementById('after-label').textContent === 'After'"
+        )
+        assert page.locator("#facts").inner_text().startswith("large.jpg · ")
+        context.close()
 
 
 FACES = {

@@ -3,7 +3,7 @@
 // A query is a list of [name, value]. Every failure is an Error whose message a person can read; one
 // whose `smaller` is a number of megapixels offers a copy of that size, by smaller(file, megapixels).
 
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 
 let token = sessionStorage.getItem("relume-token") ?? "";
 const given = new URLSearchParams(location.hash.slice(1)).get("token"); // relume serve's own link
@@ -12,6 +12,8 @@ if (given) {
   sessionStorage.setItem("relume-token", token);
   history.replaceState(null, "", location.pathname);
 }
+
+let megapixels = 0; // the most of a photo, once the service has said so
 
 class Refused extends Error {
   constructor(status, message, retryAfterS) {
@@ -45,7 +47,9 @@ async function call(path, { query = [], body, signal, method = body ? "POST" : "
       await pause(Math.max(wait, 0.5) * 1000, signal);
       continue;
     }
-    throw new Refused(response.status, sentence(answer.detail ?? `Error ${response.status}`), wait);
+    const refused = new Refused(response.status, sentence(answer.detail ?? `Error ${response.status}`), wait);
+    if (response.status === 413) refused.smaller = megapixels && Math.floor(0.9 * megapixels);
+    throw refused;
   }
 }
 
@@ -89,7 +93,9 @@ const level = (response, name) => Number(response.headers.get(`X-Relume-Brightne
 export const engine = {
   // What can be asked for: entries with their parameters, options, formats, limits.
   async methods() {
-    return (await call("/v1/methods")).json();
+    const menu = await (await call("/v1/methods")).json();
+    megapixels = menu.limits.megapixels;
+    return menu;
   },
 
   // { blob, seconds, before, after, note }: the picture relit, how long that took, the mean grey
@@ -104,9 +110,24 @@ export const engine = {
     return { blob: await response.blob(), seconds, before, after, note: response.headers.get("X-Relume-Note") };
   },
 
-  // { width, height, faces: [{ box, score, view, landmarks }] }
+  // { width, height, faces: [{ box, score, view, landmarks }], warning }
   async detect(file, query, signal) {
     return (await call("/v1/detect", { query, body: form(file), signal })).json();
+  },
+
+  // A copy of a photo that is too large, as a JPEG of the same name.
+  async smaller(file, most) {
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (!bitmap) throw new Error(`${file.name}: this browser cannot make a smaller copy of it.`);
+    const scale = Math.min(1, Math.sqrt((most * 1e6) / (bitmap.width * bitmap.height)));
+    const board = make("canvas", { width: Math.floor(bitmap.width * scale), height: Math.floor(bitmap.height * scale) });
+    const context = board.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, 0, 0, board.width, board.height);
+    bitmap.close();
+    const blob = await new Promise((resolve) => { board.toBlob(resolve, "image/jpeg", 0.95); });
+    if (!blob) throw new Error(`${file.name}: this browser cannot make a smaller copy of it.`);
+    return new File([blob], `${file.name.replace(/\.[^.]+$/, "")}.jpg`, { type: "image/jpeg" });
   },
 
   // { blob, leftOut }: photos of one scene as one; leftOut are the numbers, from 1, that do not fit.
