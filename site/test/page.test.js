@@ -81,6 +81,12 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     await give(page, "a.jpg", SAMPLE);
     await isRelit(page);
     await check("photo");
+    await page.click("#tuning summary");
+    if (await page.isEnabled("#faces")) {
+      await page.check("#faces");
+      await page.waitForFunction(() => /face/.test(document.getElementById("faces-summary").textContent) && document.getElementById("working").hidden);
+    }
+    await check("fine tuning and faces");
     await page.click("#theme");
     await check("light theme");
     await isQuiet(opened);
