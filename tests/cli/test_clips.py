@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -172,3 +175,26 @@ def test_what_numbered_pictures_cannot_be(relume: Relume, tmp_path: Path) -> Non
         assert words in result.err
         assert result.err.count("\n") == 1
     assert (tmp_path / "f" / "000001.png").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("command", ["enhance", "detect"])
+def test_sigterm_leaves_no_half_clip(
+    relume: Relume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    source = make_clip(tmp_path / "clip.mp4", frames=4)
+
+    def ended(_: object, frame: Array) -> object:
+        if len(names(tmp_path)) > 1:  # something is being written
+            os.kill(os.getpid(), signal.SIGTERM)
+        return frame if command == "enhance" else []
+
+    monkeypatch.setattr("relume.frames.ClipRelighter.__call__", ended)
+    monkeypatch.setattr("relume.frames.FaceTracker.__call__", ended)
+    words = {
+        "enhance": ("-m", "gamma:0.5", "-o", tmp_path / "out.mp4"),
+        "detect": ("-d", "haar", "-o", tmp_path / "out.jsonl", "--draw", tmp_path / "out.mp4"),
+    }
+    assert relume(command, source, *words[command]).code == 128 + signal.SIGTERM
+    assert names(tmp_path) == ["clip.mp4"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

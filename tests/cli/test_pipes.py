@@ -180,6 +180,29 @@ def test_what_exists_is_said_in_the_command_lines_words(
     assert there.read_bytes() == b"mine"
 
 
+def test_panels_and_drawings_never_replace_their_photo(
+    relume: Relume, album: Path, night: Path
+) -> None:
+    before = night.read_bytes()
+    for words in (
+        ("decompose", night, "-o", night),
+        ("detect", night, "--draw", night, "-d", "haar"),
+        ("detect", night.parent / "album", "--draw", night.parent / "album", "-d", "haar"),
+    ):
+        result = relume(*words, "--overwrite")
+        assert result.code == 1
+        assert "would replace the input" in result.err
+    assert night.read_bytes() == before
+
+
+def test_inputs_of_a_study_that_are_there_are_named(relume: Relume, album: Path) -> None:
+    words = ("study", album, "--darken", "0.1", "--write-inputs", album.parent / "dark")
+    assert relume(*words).code == 0
+    again = relume(*words)
+    assert again.code == 1
+    assert again.err.endswith("exists already; name another folder\n")
+
+
 def test_a_limit_of_no_pixels_is_refused(relume: Relume, night: Path) -> None:
     for limit in (0, -1, "nan"):
         result = relume("enhance", night, *GAMMA, "--max-megapixels", limit)

@@ -37,6 +37,11 @@ def test_a_port_in_use_is_told() -> None:
             serve(port=port, browser=False)
 
 
+def test_a_host_that_is_none_is_told() -> None:
+    with pytest.raises(RelumeError, match=r"cannot listen on 999\.1\.1\.1 .*with --host"):
+        serve(host="999.1.1.1", browser=False)
+
+
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtra, match=r"relume\[web\]"):

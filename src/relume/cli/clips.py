@@ -171,7 +171,10 @@ class ClipRun:
         try:
             if not sequence and not target.parent.is_dir():
                 target.parent.mkdir(parents=True)
-            with console.progress_bar("relighting", quiet=self.quiet) as bar:
+            with (
+                console.ending_in_order(),
+                console.progress_bar("relighting", quiet=self.quiet) as bar,
+            ):
 
                 def show(done: int, total: int | None) -> None:
                     speed = done / max(time.monotonic() - began, 1e-3)

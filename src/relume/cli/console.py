@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import threading
 import traceback
@@ -133,6 +134,24 @@ def be_verbose(verbose: bool) -> None:
 def is_verbose() -> bool:
     """Whether ``-v`` was given, before or after the command's name."""
     return any(isinstance(h, _ToStderr) for h in logging.getLogger("relume").handlers)
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """SIGTERM ends the block as an error does, so that no half file stays.
+
+    A handler that somebody has set is left alone, as are other threads than the main one.
+    """
+    number = signal.SIGTERM
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(number) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(number, lambda *_: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Bar:

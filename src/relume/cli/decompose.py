@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from relume.cli import console, options
+from relume.errors import OutputError
 from relume.io.formats import MAX_MEGAPIXELS
 
 METHOD = "retinexnet"
@@ -39,13 +40,18 @@ def decompose(
     """
     console.be_verbose(verbose)
     _, parameters = options.parse_method(METHOD, param)
+    from relume.cli.jobs import is_same
     from relume.enhancers import decompose as take_apart
     from relume.image import draw
     from relume.io import format_of, read, write
+    from relume.io.atomic import check_writable
     from relume.photo import Photo
 
     target = output or photo.with_name(f"{photo.stem}{MARK}.png")
     format_of(target)
+    if is_same(photo, target):
+        raise OutputError(f"the result would replace the input {photo}; name another -o")
+    check_writable(target, overwrite=overwrite)
     image = read(photo, max_megapixels=max_megapixels)
     parts = take_apart(
         image, parameters=parameters, runtime=options.parse_runtime(device, precision)

@@ -244,6 +244,9 @@ def _targets(
     if draw is None:
         return [Target(str(picture.source)) for picture in found.pictures], len(found.problems)
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
+    for job in planned:
+        if job.replaces_input:
+            raise OutputError(f"the drawing would replace the input {job.source}; name another")
     refusals = [said for job in planned if (said := job.refusal(overwrite=overwrite))]
     if refusals:
         more = f" ({len(refusals) - 1} more like this)" if len(refusals) > 1 else ""

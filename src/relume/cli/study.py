@@ -170,6 +170,7 @@ def _fill_in(given: dict[str, Any], *, quiet: bool) -> None:
 
 def _write_inputs(plan: Plan, folder: Path) -> None:
     """The darkened photographs, with a line for each that cannot be read, and exit code 1 then."""
+    from relume.errors import OutputError, OutputExists
     from relume.study import write_inputs
 
     failed: list[str] = []
@@ -178,7 +179,10 @@ def _write_inputs(plan: Plan, folder: Path) -> None:
         failed.append(name)
         console.fail(error, about=name)
 
-    written = write_inputs(plan, folder, failed=fail)
+    try:
+        written = write_inputs(plan, folder, failed=fail)
+    except OutputExists as error:
+        raise OutputError(f"{error.args[0]} exists already; name another folder") from error
     console.out(console.one_line(f"{console.count(len(written), 'picture')} in {folder.resolve()}"))
     if failed:
         raise typer.Exit(1)

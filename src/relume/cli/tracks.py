@@ -109,6 +109,7 @@ def track(
     if output is not None and is_same(source, Path(output)):
         raise OutputError(f"the result would replace the input {source}; name another output")
     with ExitStack() as opened:
+        opened.enter_context(console.ending_in_order())
         file: IO[str] | None = None
         if output == PIPE:
             file = typer.get_text_stream("stdout")

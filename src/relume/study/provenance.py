@@ -97,11 +97,14 @@ def _identity(lock: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refusal(folder: Path, held: Mapping[str, Any] | None, lock: Mapping[str, Any]) -> str:
     if held is None:
-        return f"{folder} is not empty and holds no study; give another folder, or force it"
+        return (
+            f"{folder} is not empty and holds no study; "
+            "give another folder, or --force (force=True)"
+        )
     differ = [key for key, value in _identity(lock).items() if held.get(key) != value]
     return (
         f"{folder} holds another study (other {', '.join(differ)}); give another folder, "
-        "or force it to be replaced"
+        "or --force (force=True)"
     )
 
 

@@ -139,8 +139,9 @@ def _listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
+        another = "--host" if isinstance(error, socket.gaierror) else "--port"
         raise RelumeError(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port"
+            f"cannot listen on {host} port {port}: {reason}; choose another with {another}"
         ) from error
     return listener
 
