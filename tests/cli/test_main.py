@@ -52,6 +52,20 @@ def test_every_command_has_help(relume: Relume, command: str) -> None:
     assert "Usage: relume" in result.out
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_in_a_users_words(relume: Relume, command: str) -> None:
+    options = relume(command, "--help").out.partition("Options:")[2]
+    for kind in ("<str>", "<path>", "<int", "<float", "<list"):
+        assert kind not in options
+    assert "yunet's" not in options  # a name keeps its capitals
+
+
+def test_summaries_are_whole_sentences(relume: Relume) -> None:
+    commands = relume("--help").out.partition("Commands:")[2]
+    assert all(line.endswith(".") for line in commands.splitlines() if line)
+    assert "..." not in commands
+
+
 def test_version(relume: Relume) -> None:
     result = relume("--version")
     assert (result.code, result.out) == (0, f"relume {package.__version__}\n")

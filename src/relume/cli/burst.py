@@ -30,7 +30,13 @@ def burst(
     ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help="A file; for several bursts a folder."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help="Where the result goes; of several bursts, a folder.",
+            show_default="beside the first photo",
+        ),
     ] = None,
     method: options.MethodOption = None,
     param: options.ParamOption = None,
@@ -52,7 +58,7 @@ def burst(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Merge photos taken one after the other in the dark into one with less noise.
+    """Merge dark photos of one scene into one with less noise.
 
     Each is relit, aligned to the reference and merged where it agrees; what moved is taken from
     the reference alone. Photos that do not fit are left out and named.

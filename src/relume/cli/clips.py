@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="Of a clip: where to begin, as 10, 0:10, 1:02:03."),
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Of a clip: where to begin, as 90 (seconds), 1:30 or 0:01:30.",
+    ),
 ]
 ToOption = Annotated[
     str | None, typer.Option("--to", metavar="TIME", help="Of a clip: where to end.")

@@ -17,16 +17,20 @@ MARK = ".panels"
 
 
 def decompose(
-    photo: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.", show_default=False)],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The picture to write.", show_default="PHOTO.panels.png"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The picture to write.",
+            show_default="PHOTO.panels.png",
         ),
     ] = None,
     param: options.ParamOption = None,
     height_px: Annotated[
-        int, typer.Option("--height", min=32, help="Of the panels, pixels.")
+        int, typer.Option("--height", min=32, metavar="PX", help="Height of the panels in pixels.")
     ] = 400,
     overwrite: options.OverwriteOption = False,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,

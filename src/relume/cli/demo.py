@@ -15,13 +15,14 @@ DEFAULT_OUTPUT = Path("relume-demo.png")
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The before/after picture to write.")
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The before/after picture to write."),
     ] = DEFAULT_OUTPUT,
     method: options.MethodOption = None,
     param: options.ParamOption = None,
     overwrite: options.OverwriteOption = False,
 ) -> None:
-    """Relight a dark sample portrait, show both.
+    """Relight a dark sample portrait and show both.
 
     Writes a before/after picture and names it.
     """

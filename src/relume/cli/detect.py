@@ -32,20 +32,29 @@ def detect(
         list[str],
         typer.Argument(
             metavar="PHOTO|DIR|CLIP|-",
-            help="Photos or folders, or one clip; - is stdin.",
+            help="Photos or folders, or one clip; - is standard input.",
             show_default=False,
         ),
     ],
     detector: Annotated[
         str | None,
         typer.Option(
-            "--detector", "-d", metavar="NAME[:PARAMS]", help="'relume methods' lists them [yunet]."
+            "--detector",
+            "-d",
+            metavar="NAME[:PARAMS]",
+            help="What finds faces; 'relume methods' lists them.",
+            show_default="yunet",
         ),
     ] = None,
     landmarker: Annotated[
         str | None,
         typer.Option(
-            "--landmarks", "--landmarker", "-l", metavar="NAME", help="Also find 68 points [peppa]."
+            "--landmarks",
+            "--landmarker",
+            "-l",
+            metavar="NAME",
+            help="Also find 68 points in every face, by peppa or fan.",
+            show_default=False,
         ),
     ] = None,
     threshold: options.ThresholdOption = None,
@@ -54,7 +63,8 @@ def detect(
         typer.Option(
             "--views",
             metavar="NAME,...",
-            help="What is searched [original,machine, and more where it is nearly black].",
+            help="What is searched: the photo as it is (original), relit by a method, or both.",
+            show_default="original,machine; more where it is nearly black",
         ),
     ] = None,
     draw: Annotated[
@@ -62,16 +72,26 @@ def detect(
         typer.Option(
             "--draw",
             metavar="FILE|DIR",
-            help="Write the photos or the clip with boxes.",
+            help="Write the photos, or the clip, with boxes drawn around the faces.",
+            show_default=False,
         ),
     ] = None,
     draw_on: Annotated[
         DrawOn | None,
-        typer.Option("--draw-on", help="Draw on this picture [relit if the photo is dark]."),
+        typer.Option(
+            "--draw-on",
+            help="Draw on the photo as it is, or relit.",
+            show_default="relit if the photo is dark",
+        ),
     ] = None,
     as_json: Annotated[
         str | None,
-        typer.Option("--json", metavar="FILE|-", help="Write one JSON document; - is stdout."),
+        typer.Option(
+            "--json",
+            metavar="FILE|-",
+            help="Write one JSON document; - is standard output.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -79,24 +99,31 @@ def detect(
             "--output",
             "-o",
             metavar="FILE|-",
-            help="Write JSON lines, one a photo or frame, or .parquet, a row a face.",
+            help="Write JSON lines, one a photo or frame, or a .parquet table, a row a face.",
+            show_default=False,
         ),
     ] = None,
     every: Annotated[
         int | None,
-        typer.Option("--every", metavar="N", help="Of a clip: frames from search to search [5]."),
+        typer.Option(
+            "--every",
+            metavar="N",
+            help="Of a clip: search every Nth frame, follow faces between.",
+            show_default="5",
+        ),
     ] = None,
     on: options.OnOption = "local",
     processes: options.ProcessesOption = None,
     overwrite: options.OverwriteOption = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out what is in -o already, to go on.")
-    ] = False,
+    skip_existing: options.SkipExistingOption = False,
     max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Find faces in photographs and clips, also dark ones; a clip's have track numbers."""
+    """Find faces in photographs and clips, also dark ones.
+
+    Dark photographs are searched as they are and relit. In a clip, faces have track numbers.
+    """
     console.be_verbose(verbose)
     if tracks.takes(inputs, every):
         for_photos = {

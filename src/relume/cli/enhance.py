@@ -43,7 +43,11 @@ def enhance(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="A file, a folder, or - for standard output.", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE|DIR|-",
+            help="Where results go; - is standard output.",
+            show_default="beside the photos",
         ),
     ] = None,
     method: options.MethodOption = None,
@@ -60,15 +64,13 @@ def enhance(
     format: options.FormatOption = None,
     quality: options.QualityOption = None,
     overwrite: options.OverwriteOption = False,
-    skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out what is done already, to go on.")
-    ] = False,
+    skip_existing: options.SkipExistingOption = False,
     rows: Annotated[
         str | None,
         typer.Option(
             "--rows",
             metavar="FILE",
-            help="Write what came of each photo: .parquet, else JSON lines.",
+            help="Also write what came of each photo: a .parquet table, else JSON lines.",
             show_default=False,
         ),
     ] = None,
@@ -82,7 +84,7 @@ def enhance(
     on: options.OnOption = "local",
     processes: options.ProcessesOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only tell what would be written.")
+        bool, typer.Option("--dry-run", "-n", help="Only say what would be written.")
     ] = False,
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,

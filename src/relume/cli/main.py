@@ -32,12 +32,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (enhance, burst, demo, decompose, methods, detect, study, train):
+for _command in (enhance, burst, detect):
     app.command()(_command)
-app.command(epilog=EPILOG)(serve)
 app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
     landmarks
 )
+app.command(epilog=EPILOG)(serve)
+for _other in (methods, demo, decompose, study, train):
+    app.command()(_other)
 
 
 def _print_version(given: bool) -> None:

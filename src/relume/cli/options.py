@@ -54,9 +54,8 @@ class ExposeFor(StrEnum):
 
 def _words(option: Parameter) -> str:
     """The option's summary and range, as help has it."""
-    if isinstance(option.default, bool):
-        return f"{option.summary.capitalize()}."
-    return f"{option.summary.capitalize()}: {option.allowed()}."
+    words = option.summary[:1].upper() + option.summary[1:]
+    return f"{words}." if isinstance(option.default, bool) else f"{words}: {option.allowed()}."
 
 
 DeviceOption = Annotated[
@@ -82,7 +81,9 @@ MethodOption = Annotated[
 ]
 ParamOption = Annotated[
     list[str] | None,
-    typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter of the method."),
+    typer.Option(
+        "--param", "-p", metavar="NAME=VALUE", help="A parameter of the method; may be repeated."
+    ),
 ]
 
 
@@ -104,7 +105,9 @@ FormatOption = Annotated[
         help="Write this format instead of the photo's own.",
     ),
 ]
-StrengthOption = Annotated[float, typer.Option("--strength", "-s", help=_words(STRENGTH))]
+StrengthOption = Annotated[
+    float, typer.Option("--strength", "-s", metavar="SHARE", help=_words(STRENGTH))
+]
 
 
 def _brightness(more: str = "") -> Any:
@@ -123,7 +126,7 @@ BrightnessesOption = Annotated[
 ]
 LocalOption = Annotated[
     float | None,
-    typer.Option("--local", help=_words(LOCAL), show_default="the method's own"),
+    typer.Option("--local", metavar="SHARE", help=_words(LOCAL), show_default="the method's own"),
 ]
 ExposeForOption = Annotated[
     ExposeFor | None,
@@ -141,10 +144,25 @@ ExposureOption = Annotated[
 ]
 ProtectLitOption = Annotated[bool, typer.Option(help=_words(PROTECT_LIT))]
 QualityOption = Annotated[
-    int | None, typer.Option("--quality", help=_words(QUALITY), show_default="like the photo's")
+    int | None,
+    typer.Option(
+        "--quality",
+        metavar="N",
+        help=f"Of JPEG, WebP and other lossy formats: {QUALITY.allowed()}.",
+        show_default="like the photo's",
+    ),
 ]
 MegapixelsOption = Annotated[
-    float, typer.Option("--max-megapixels", help="Refuse pictures with more pixels than this.")
+    float,
+    typer.Option(
+        "--max-megapixels", metavar="N", help="Refuse pictures of more than N megapixels."
+    ),
+]
+SkipExistingOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing", help="Leave out photos that are done already: goes on after a break."
+    ),
 ]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace files that exist already.")
@@ -163,11 +181,23 @@ OnOption = Annotated[
 ]
 ProcessesOption = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, help="Processes; on Ray, actors.", show_default=False),
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="How many processes do it (on Ray: actors).",
+        show_default="1; on Ray, one a core",
+    ),
 ]
 ThresholdOption = Annotated[
     float | None,
-    typer.Option("--threshold", help="Lowest score of a face that is reported, 0 to 1."),
+    typer.Option(
+        "--threshold",
+        metavar="SCORE",
+        help="Lowest score of a face that is reported: 0 to 1.",
+        show_default="the detector's own, 0.6",
+    ),
 ]
 
 

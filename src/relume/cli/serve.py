@@ -19,7 +19,7 @@ EPILOG = "\b\n" + "\n".join(["From the environment:", *(f"  {line}" for line in 
 def serve(
     site: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="With --on-device: the folder of the built site."),
+        typer.Argument(metavar="DIR", help="With --on-device: the folder of the built site."),
     ] = None,
     on_device: Annotated[
         bool,
@@ -33,15 +33,18 @@ def serve(
         str,
         typer.Option(
             "--host",
+            metavar="ADDRESS",
             help="The address to listen on; the default is this machine only, 0.0.0.0 lets in "
             "the others of its network.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")
     ] = 7860,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Photos relit at once.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=1, help="Photos relit at once.")
+    ] = 1,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(

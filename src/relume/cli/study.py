@@ -10,7 +10,6 @@ import typer
 from relume.cli import console
 from relume.cli.options import (
     OnOption,
-    ProcessesOption,
     QuietOption,
     VerboseOption,
     parse_list,
@@ -25,11 +24,17 @@ if TYPE_CHECKING:
 def study(
     pictures: Annotated[
         Path,
-        typer.Argument(help="A folder of photographs, or a recipe (TOML).", show_default=False),
+        typer.Argument(
+            metavar="DIR|RECIPE",
+            help="A folder of photographs, or a recipe (TOML).",
+            show_default=False,
+        ),
     ],
     report: Annotated[
         Path | None,
-        typer.Option("--report", "-o", help="The report's folder.", show_default="report"),
+        typer.Option(
+            "--report", "-o", metavar="DIR", help="The report's folder.", show_default="report"
+        ),
     ] = None,
     arms: Annotated[
         str | None,
@@ -52,6 +57,7 @@ def study(
     labels: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE|DIR",
             help="The true faces: a CSV file of boxes (image,x0,y0,x1,y1) or ellipses "
             "(image,major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px), a row a "
             "face, with group:NAME columns if any, or a folder of 68-point files (x,y) named "
@@ -67,40 +73,69 @@ def study(
         ),
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="Normal-light photographs of the same names.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The same photographs in good light, under the same names."
+        ),
     ] = None,
     darken: Annotated[
-        str | None, typer.Option(metavar="K,...", help="Exposures to darken to: 1,0.1,0.03.")
+        str | None,
+        typer.Option(metavar="K,...", help="Shares of their light to darken to, as in 1,0.1,0.03."),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Lowest score of a face that counts.", show_default="0.6")
+        float | None,
+        typer.Option(
+            metavar="SCORE", help="Lowest score of a face that counts: 0 to 1.", show_default="0.6"
+        ),
     ] = None,
     iou: Annotated[
-        float | None, typer.Option(help="Lowest overlap with the label.", show_default="0.5")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Lowest overlap (IoU) of a found face with a true one.",
+            show_default="0.5",
+        ),
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(help="Won and lost faces shown for each arm; 0: none.", show_default="3"),
+        typer.Option(
+            metavar="N", help="Won and lost faces shown for each arm; 0: none.", show_default="3"
+        ),
     ] = None,
     gt_mean: Annotated[
         bool | None,
-        typer.Option("--gt-mean", help="Also PSNR at the reference's brightness."),
+        typer.Option("--gt-mean", help="Also PSNR at the brightness of --reference."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the darkening.", show_default="0")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Seed of the darkening's noise.", show_default="0"),
+    ] = None,
     on: OnOption = "local",
-    jobs: ProcessesOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="How many processes do it (on Ray: actors).",
+            show_default="one a core",
+        ),
+    ] = None,
     write_inputs: Annotated[
-        Path | None, typer.Option(help="Only write the darkened photographs here.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Only write the darkened photographs, into this folder."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write over the report of another study.")
+        bool, typer.Option("--force", help="Replace the report of another study.")
     ] = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Measure whether relighting helps.
 
-    Detectors and landmarks on your own photographs, with statistics and a report.
+    Every photograph goes through every arm (a method, or several views) and every detector; the
+    report says what helps, with statistics.
 
     The same command goes on where a study was interrupted.
     """

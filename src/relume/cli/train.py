@@ -18,20 +18,31 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[
-        Path, typer.Argument(help="A TOML file, as in recipes/.", show_default=False)
+        Path,
+        typer.Argument(metavar="RECIPE", help="A TOML file, as in recipes/.", show_default=False),
     ],
     pairs: Annotated[
         list[Path],
-        typer.Option("--pairs", help="A folder with low/ and high/.", show_default=False),
+        typer.Option(
+            "--pairs",
+            metavar="DIR",
+            help="A folder with low/ and high/; may be repeated.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Where the run is kept.", show_default="runs/RECIPE"),
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/RECIPE"
+        ),
     ] = None,
     bright: Annotated[
         list[Path] | None,
         typer.Option(
-            "--bright", help="A folder of bright photographs to darken.", show_default=False
+            "--bright",
+            metavar="DIR",
+            help="A folder of bright photographs to darken; may be repeated.",
+            show_default=False,
         ),
     ] = None,
     resume: Annotated[
@@ -40,7 +51,10 @@ def train(
     start: Annotated[
         Path | None,
         typer.Option(
-            "--start", help="Begin with the weights of this safetensors file.", show_default=False
+            "--start",
+            metavar="FILE",
+            help="Begin with the weights of this safetensors file.",
+            show_default=False,
         ),
     ] = None,
     device: options.DeviceOption = options.Device.auto,
