@@ -222,6 +222,16 @@ def test_the_views_by_keyboard(page: Any, portrait: bytes) -> None:
     assert page.locator("#divider").get_attribute("aria-valuetext") == "0 % before"
 
 
+def test_the_focus_goes_to_the_photo(page: Any, portrait: bytes) -> None:
+    with page.expect_file_chooser() as coming:
+        page.locator("#choose").press("Enter")
+    coming.value.set_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": portrait})
+    wait_for_result(page, CHEAP)
+    assert page.evaluate("document.activeElement.id") == "stage"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "divider"
+
+
 def test_text_can_be_read(page: Any, portrait: bytes) -> None:
     for theme in ("dark", "light"):
         assert page.evaluate("document.documentElement.dataset.theme") == theme

@@ -94,8 +94,10 @@ async function take(files, intoAlbum = false) {
 
 // The page with its tools, or the welcome.
 function atWork(on) {
+  const isFocused = byId("welcome").contains(document.activeElement);
   byId("welcome").hidden = on;
   byId("panel").hidden = byId("tabs").hidden = byId("open").hidden = byId("title").hidden = !on;
+  if (on && isFocused) byId("stage").focus({ preventScroll: true }); // it would be lost
   if (on) return;
   for (const name of TABS) byId(`view-${name}`).hidden = true;
   delete byId("main").dataset.tab;

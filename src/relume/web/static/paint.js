@@ -9,7 +9,7 @@ const MOST = 4; // stops that many strokes come to
 const PAUSE_MS = 200; // several quick strokes are one question
 const SOFT = 1.3; // times the ring's radius a stroke reaches, fading
 const STEP = 1 / 32; // of the photo's longer side, for an arrow key
-const HINT = "Stroke over the photo; by keyboard: arrows, Space, Esc";
+const HINT = "By keyboard: arrows, Space, Esc";
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const [LIGHTER, DARKER] = [[255, 190, 96], [52, 64, 150]];
 
