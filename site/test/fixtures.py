@@ -21,10 +21,8 @@ from PIL import Image as Pil
 from relume import cli as sample
 from relume import weights
 from relume.engine import Runtime
-from relume.enhancers import enhance
 from relume.enhancers.registry import methods
-from relume.faces import detect
-from relume.faces.exposure import face_finder
+from relume.faces import detect, enhance
 from relume.faces.quality import clarity, hidden_share, warning
 from relume.image.darken import darken
 from relume.io import decode
@@ -153,10 +151,10 @@ def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
         given["exposure"] = np.array(map_["data"], np.float32).reshape(
             map_["height"], map_["width"]
         )
-    for_faces = options.get("exposeFor") == "faces"
+    if methods().info(method).takes_local:
+        given["expose_for"] = options.get("exposeFor", "scene")
     relit = enhance(
         photo,
-        find=face_finder("faces") if for_faces else None,
         method=method,
         protect_lit=options.get("protectLit", True),
         parameters=options.get("parameters"),
