@@ -185,7 +185,7 @@ def _verdict(model: Path, runtime: Runtime, sample: Sample | None) -> Verdict:
     return measured(
         identity,
         sample,
-        lambda precision: OpenVinoNetwork(model, replace(runtime, precision=precision)),
+        lambda precision: OpenVinoNetwork(model, Runtime(precision=precision, threads=1)),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -26,11 +27,13 @@ CLEARLY = 1.2
 """How many times as fast as f32 bf16 must be to be chosen."""
 MOST_OFF, MEAN_OFF = 4 / 255, 1 / 255
 """How far its outputs may be from those of f32, at one place and on average."""
-ROUNDS, ENOUGH_S = 8, 0.2
-"""Each is timed so often, but for no longer than this after the third time."""
+ROUNDS = 4
 
 Sample = Callable[[], Mapping[str, Array]]
 """Makes the inputs on which a network is timed: some milliseconds of work."""
+
+# Windows counts the processor's time in steps of 16 ms
+_clock = time.perf_counter if sys.platform == "win32" else time.process_time
 
 _known: dict[str, Measurement] = {}
 """By key: in a process nothing changes, even if the cache folder cannot be written."""
@@ -66,7 +69,7 @@ def measured(identity: str, sample: Sample, prepare: Callable[[str], Inference])
     """The precision in which a network runs best here; measured if that was not done yet.
 
     ``identity`` is all that it may depend on: the processor, the engine's version, the network.
-    ``prepare`` loads the network in a precision.
+    ``prepare`` loads the network in a precision, to run in one thread.
     """
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     file = cache_folder() / "precision" / f"{key}.json"
@@ -83,22 +86,20 @@ def measured(identity: str, sample: Sample, prepare: Callable[[str], Inference])
 
 
 def measure(inputs: Mapping[str, Array], prepare: Callable[[str], Inference]) -> Measurement:
-    """Both precisions on the same inputs, in turns: a busy machine slows both.
+    """Both precisions on the same inputs, in turns, so that a busy machine does not decide.
 
-    The fastest time of each counts, as other work can only add to it.
+    The processor's time counts, not the wall clock's, and of that the least: waiting for one's turn
+    is in neither. With one thread to a network, so that none waits for another.
     """
     f32, bf16 = prepare("f32"), prepare("bf16")
     exact, reduced = f32(inputs), bf16(inputs)  # the first run of each also prepares its layers
     off = [np.abs(reduced[name] - exact[name]) for name in exact]
     times: dict[Inference, list[float]] = {f32: [], bf16: []}
-    began = time.perf_counter()
-    for done in range(ROUNDS):
-        if done >= 3 and time.perf_counter() - began > ENOUGH_S:
-            break
+    for _ in range(ROUNDS):
         for run, took in times.items():
-            start = time.perf_counter()
+            start = _clock()
             run(inputs)
-            took.append(time.perf_counter() - start)
+            took.append(_clock() - start)
     return Measurement(
         min(times[f32]) / max(min(times[bf16]), 1e-9),
         max(float(values.max()) for values in off),

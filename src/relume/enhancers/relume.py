@@ -65,7 +65,7 @@ ENSEMBLE = Parameter(
     1,
     8,
 )
-SAMPLE_PX = 192
+SAMPLE_PX = 128
 """Side of the picture on which precisions are compared: much of what a smaller one takes is not
 arithmetic, which alone gets faster."""
 INPUTS, OUTPUTS = ("image", "thumbnail", "brightness", "gain"), ("photo",)

@@ -158,7 +158,7 @@ class RetinexNetEnhancer:
 
 def _sample() -> dict[str, Image]:
     """It is slow: a small picture tells."""
-    return {"image": np.ascontiguousarray(dark_sample(96).transpose(2, 0, 1))[None]}
+    return {"image": np.ascontiguousarray(dark_sample(64).transpose(2, 0, 1))[None]}
 
 
 def build_retinexnet(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
