@@ -138,6 +138,20 @@ def test_a_black_sky_stays_black_beside_the_moon() -> None:
     assert relume.enhance(sky)[:60].mean() < 10
 
 
+def test_the_darkest_of_a_night_with_lamps_stays_dark() -> None:
+    """One level beside lamps is mostly JPEG's; in a room without lamps it may be a face."""
+    light = np.full((200, 300), 20 / 255, np.float32)
+    light[:80] = 1 / 255
+    light += np.random.default_rng(0).normal(0, 0.2 / 255, light.shape).astype(np.float32)
+    room = np.maximum(light, 0)[..., None] * np.ones(3, np.float32)
+    with_lamps = room.copy()
+    with_lamps[100:130, 100:130] += 0.8
+    for photo, least, most in ((room, 0.65, 0.8), (with_lamps, 0.25, 0.5)):
+        reading = meter(photo)
+        lift = reading.curve(reading.base, 8.0, 0.0, overall=1.0, local=1.0) - 1
+        assert least < lift[10, 10] / lift[60, 110] < most
+
+
 def test_a_turned_photo_gets_the_same_exposure() -> None:
     dark = darken(scene(256, 256), 0.08, np.random.default_rng(1))
     upright = mean_level(relume.enhance(dark))

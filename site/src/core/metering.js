@@ -14,6 +14,7 @@ const EPS = 0.002;
 const FLAT_STEP = 0.4 / 255;
 const MOSTLY_FLAT = [0.85, 0.99];
 export const TOE = 0.6 / 255;
+const TOE_BESIDE_LAMPS = 2.0 / 255;
 const [SHOULDER, SOFT_SHOULDER] = [2.5, 1.0];
 const FAR_BEYOND = [3.0, 8.0];
 const BEYOND = [0.95, 1.2];
@@ -70,6 +71,9 @@ export class Metering {
 
   get lit() { return smoothstep(this.lamps, ...LIT_PLACES); }
 
+  // Base light that the curve lifts by half.
+  get toe() { return TOE + this.lit * (TOE_BESIDE_LAMPS - TOE); }
+
   // Whether the one factor would burn out what is lit, in [0, 1]; else it serves best.
   needsCurve(overall) {
     const beyond = Math.log(Math.max(this.lamps * overall, 1e-3));
@@ -101,12 +105,12 @@ export class Metering {
 
   // The same as a function of base light.
   curve(gain, softness, { overall, local }) {
-    const lift = ratio(gain, softness);
+    const lift = ratio(gain, softness, this.toe);
     return local === 1 ? lift : (base) => lift(base) ** local * overall ** (1 - local);
   }
 
   meanAt(gain, softness) {
-    const curve = ratio(gain, softness);
+    const curve = ratio(gain, softness, this.toe);
     return this.mean((grey, base) => grey * curve(base));
   }
 
@@ -184,13 +188,13 @@ export function scaling(level, meanAt, within = TOLERANCE) {
 }
 
 // f(B) / B as a function of base light B.
-export function ratio(gain, softness) {
+export function ratio(gain, softness, toe = TOE) {
   const power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER);
   const steep = gain ** power - 1;
   return (base) => {
     const lift = gain * (1 + steep * base ** power) ** (-1 / power);
     if (gain <= 1) return lift;
-    return 1 + (lift * (1 - HEADROOM * softness * (1 - base)) - 1) * (base / (base + TOE));
+    return 1 + (lift * (1 - HEADROOM * softness * (1 - base)) - 1) * (base / (base + toe));
   };
 }
 

@@ -42,8 +42,9 @@ FLAT_STEP = 0.4 / 255
 """Neighbouring values that differ by less are equal: their place holds no picture."""
 MOSTLY_FLAT = (0.85, 0.99)
 """Shares of such pixels in a cell from which it counts less, and not at all."""
-TOE = 0.6 / 255
-"""Base light that is lifted by half of what the curve says: 8 bits hold no signal below it."""
+TOE, TOE_BESIDE_LAMPS = 0.6 / 255, 2.0 / 255
+"""Base light that is lifted by half of what the curve says: 8 bits hold no signal below the first,
+and below the second JPEG and stray light leave none of a night's sky, where there are lamps."""
 SHOULDER, SOFT_SHOULDER = 2.5, 1.0
 """p of photos with lit places, and of those whose lamps are far beyond white."""
 FAR_BEYOND = (3.0, 8.0)
@@ -146,7 +147,7 @@ class Metering:
         """
         if not self.weight.any() or self.evidence <= 0:
             return 1.0
-        lift = ratios(self.base, softness)
+        lift = ratios(self.base, softness, self.toe)
         high = gain_for(
             lambda gain: self._mean(self.grey * lift(gain)),
             brightness,
@@ -162,6 +163,11 @@ class Metering:
     def lit(self) -> float:
         """Whether the photo has lit places, in [0, 1]: one that is dark all over needs no curve."""
         return smoothstep(self.lamps, *LIT_PLACES)
+
+    @property
+    def toe(self) -> float:
+        """Base light that the curve lifts by half."""
+        return TOE + self.lit * (TOE_BESIDE_LAMPS - TOE)
 
     def needs_curve(self, overall: float) -> float:
         """Whether the one factor would burn out what is lit, in [0, 1]; else it serves best."""
@@ -203,14 +209,14 @@ class Metering:
         self, base: Image, gain: float, softness: float, *, overall: float, local: float
     ) -> Image:
         """The same for places whose base light is given."""
-        curved = ratio(base, gain, softness)
+        curved = ratio(base, gain, softness, self.toe)
         if local == 1:
             return curved
         return np.asarray(curved**local * overall ** (1 - local), np.float32)
 
     def mean_at(self, gain: float, softness: float) -> float:
         """The mean grey level of what counts that the curve of ``gain`` leads to."""
-        return self._mean(self.grey * ratio(self.base, gain, softness))
+        return self._mean(self.grey * ratio(self.base, gain, softness, self.toe))
 
     def outside(self, stops: Image) -> Metering:
         """The same where only places count that the map of ``stops`` leaves alone, if any do."""
@@ -254,17 +260,17 @@ class Metering:
         return float((self.weight * grey).sum()) / total if total > 0 else float(grey.mean())
 
 
-def ratio(base: Image, gain: float, softness: float) -> Image:
+def ratio(base: Image, gain: float, softness: float, toe: float = TOE) -> Image:
     """f(B) / B of base light in [0, 1]."""
-    return ratios(base, softness)(gain)
+    return ratios(base, softness, toe)(gain)
 
 
-def ratios(base: Image, softness: float) -> Callable[[float], Image]:
+def ratios(base: Image, softness: float, toe: float = TOE) -> Callable[[float], Image]:
     """The same for any gain: what does not depend on it is computed once."""
     power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER)
     bent = np.power(base, np.float32(power))
     dimmed = 1 - np.float32(HEADROOM * softness) * (1 - base)
-    signal = base / (base + np.float32(TOE))
+    signal = base / (base + np.float32(toe))
 
     def at(gain: float) -> Image:
         lift = np.power(1 + np.float32(gain**power - 1) * bent, np.float32(-1 / power))
