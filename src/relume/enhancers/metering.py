@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -255,9 +256,14 @@ class Metering:
     def _scaled_mean(self, grey: Image) -> Callable[[float], float]:
         return lambda factor: self._mean(np.minimum(grey * np.float32(factor), 1))
 
+    @cached_property
+    def _total(self) -> float:
+        return float(self.weight.sum())
+
     def _mean(self, grey: Image) -> float:
-        total = float(self.weight.sum())
-        return float((self.weight * grey).sum()) / total if total > 0 else float(grey.mean())
+        if self._total <= 0:
+            return float(grey.mean())
+        return float((self.weight * grey).sum()) / self._total
 
 
 def ratio(base: Image, gain: float, softness: float, toe: float = TOE) -> Image:
