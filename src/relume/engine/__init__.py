@@ -50,7 +50,7 @@ def load(
         stat = model.stat()
     except OSError as error:
         raise WeightsError(f"the network {model} cannot be read: {error.strerror}") from error
-    key = (str(model.resolve()), stat.st_mtime_ns, stat.st_size, runtime, runtime.wanted_precision)
+    key = (str(model.absolute()), stat.st_mtime_ns, stat.st_size, runtime, runtime.wanted_precision)
     with _lock:
         if key not in _loaded:
             _loaded[key] = _open(model, runtime, module, sample)

@@ -68,7 +68,7 @@ def is_here(*names: str, folder: Path = FOLDER) -> bool:
 def _verify(file: Path, entry: Entry, remedy: str) -> Path:
     try:
         stat = file.stat()
-        key = (str(file.resolve()), stat.st_mtime_ns, stat.st_size)
+        key = (str(file.absolute()), stat.st_mtime_ns, stat.st_size)
         if key in _verified:
             return file
         if stat.st_size != entry.bytes:
