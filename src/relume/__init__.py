@@ -1,11 +1,11 @@
 """relume: photographs taken in the dark, relit for people and for machines.
 
 >>> import relume
->>> relume.enhance  # doctest: +ELLIPSIS
-<function enhance at ...>
+>>> photo = relume.read("night.jpg")  # doctest: +SKIP
+>>> relume.enhance(photo).save("bright.jpg")  # doctest: +SKIP
 
-The public names are loaded at first use, so that ``import relume`` stays fast and imports
-neither OpenCV nor OpenVINO nor torch.
+The public names and the packages they are of (``relume.faces``, say) are loaded at first use, so
+that ``import relume`` stays fast and imports neither OpenCV nor OpenVINO nor torch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from relume import engine as engine
+    from relume import enhancers as enhancers
+    from relume import errors as errors
+    from relume import faces as faces
+    from relume import frames as frames
+    from relume import io as io
     from relume.enhancers import methods as methods
     from relume.errors import RelumeError as RelumeError
     from relume.faces import Face as Face
@@ -44,10 +50,14 @@ _HOMES = {
     "RelumeError": "relume.errors",
 }
 
+_PACKAGES = ("engine", "enhancers", "errors", "faces", "frames", "io")
+
 __all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> object:
+    if name in _PACKAGES:
+        return import_module(f"relume.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'relume' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
