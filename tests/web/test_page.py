@@ -222,6 +222,21 @@ def test_the_views_by_keyboard(page: Any, portrait: bytes) -> None:
     assert page.locator("#divider").get_attribute("aria-valuetext") == "0 % before"
 
 
+def test_on_a_phone_that_lies_on_its_side_photo_and_settings_are_in_sight(
+    page: Any, portrait: bytes
+) -> None:
+    page.set_viewport_size({"width": 740, "height": 360})
+    in_sight = """ids => ids.every(id => {
+        const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight;
+    })"""
+    assert page.evaluate(in_sight, ["hello", "choose", "use-camera"])
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    assert page.evaluate(in_sight, ["frame", "zoom-200", "levels", "brightness", "download"])
+    keep(page, "on-its-side")
+
+
 def test_the_focus_goes_to_the_photo(page: Any, portrait: bytes) -> None:
     with page.expect_file_chooser() as coming:
         page.locator("#choose").press("Enter")

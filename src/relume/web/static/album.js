@@ -1,7 +1,7 @@
 // A folder of pictures: a list, a progress bar, an archive at the end.
 
 import { byId, capital, make } from "./dom.js";
-import { relitName, save, smaller } from "./files.js";
+import { isClip, relitName, save, smaller } from "./files.js";
 import { loaded } from "./viewer.js";
 import { zip } from "./zip.js";
 
@@ -133,7 +133,9 @@ export class Album extends EventTarget {
       : "Add several photos, or a whole folder: all are relit with the same settings.";
     byId("album-skipped").hidden = this.skipped.length === 0;
     const [named, rest] = [this.skipped.slice(0, NAMED).join(", "), this.skipped.length - NAMED];
-    byId("album-skipped").textContent = `Not pictures, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`;
+    const alone = this.engine.sendClip && this.skipped.some((name) => isClip({ type: "", name }));
+    byId("album-skipped").textContent = `Not photos, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`
+      + `${alone ? ". A clip is relit by itself: open it alone." : ""}`;
     byId("album-start").textContent = this.stop ? "Stop" : "Relight all";
     byId("album-start").disabled = count === 0;
     byId("album-save").disabled = done === 0 || Boolean(this.stop);

@@ -145,7 +145,7 @@ export class Settings extends EventTarget {
     }
     byId("faces").addEventListener("change", () => {
       byId("faces-part").hidden = !byId("faces").checked;
-      const beside = matchMedia("(min-width: 861px)").matches; // else it would leave the photo
+      const beside = getComputedStyle(byId("main")).flexDirection === "row"; // else it would leave the photo
       if (beside) byId("faces-part").scrollIntoView({ block: "nearest" });
       say("faces");
     });
