@@ -38,6 +38,16 @@ export class Levels {
   async fill(key, known, relit) {
     if (!this.settings.entry.takes_brightness || key === this.key) return;
     this.forget();
+    byId("levels").ariaBusy = "true";
+    try {
+      await this.fillAll(known, relit);
+    } finally {
+      byId("levels").ariaBusy = "false";
+    }
+    this.key = key;
+  }
+
+  async fillAll(known, relit) {
     const automatic = await relit([]);
     const middle = known >= 0 ? known : automatic.after;
     this.set(AUTOMATIC, automatic.url, middle);
@@ -46,7 +56,6 @@ export class Levels {
       const level = Math.min(0.95, Math.max(0.05, middle * step)).toFixed(2);
       this.set(index, (await relit([["brightness", level]])).url, Number(level));
     }
-    this.key = key;
   }
 
   set(index, url, level) {
