@@ -203,6 +203,23 @@ def test_inputs_of_a_study_that_are_there_are_named(relume: Relume, album: Path)
     assert again.err.endswith("exists already; name another folder\n")
 
 
+def test_a_folder_that_cannot_be_made_is_named(relume: Relume, night: Path) -> None:
+    for words in (
+        ("enhance", night, *GAMMA, "-o", night / "x.jpg"),
+        ("detect", night, "-d", "haar", "--draw", night / "x.jpg"),
+        ("burst", night, *GAMMA, "-o", night / "x.jpg"),
+    ):
+        result = relume(*words)
+        assert result.code == 1
+        assert f"cannot make the folder {night}: there is a file of that name" in result.err
+
+
+def test_denoising_is_switched_off_where_it_is_a_number(relume: Relume, night: Path) -> None:
+    for method in ("lime", "retinexnet"):
+        out = night.with_name(f"{method}.png")
+        assert relume("enhance", night, "-m", method, "--no-denoise", "-o", out).code == 0
+
+
 def test_a_limit_of_no_pixels_is_refused(relume: Relume, night: Path) -> None:
     for limit in (0, -1, "nan"):
         result = relume("enhance", night, *GAMMA, "--max-megapixels", limit)

@@ -154,6 +154,7 @@ def _merge(
     from relume.cli import jobs
     from relume.frames import merge_burst
     from relume.io import read, write
+    from relume.io.places import make_folder
 
     index = None
     if reference is not None:
@@ -171,7 +172,7 @@ def _merge(
         console.say(
             console.one_line(f"note: {photos[number]} does not fit the others and is left out")
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     write(merged.picture, target, **writing)
     used = len(photos) - len(merged.left_out)
     by = photos[merged.reference].name

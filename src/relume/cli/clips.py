@@ -163,6 +163,7 @@ class ClipRun:
         self, source: Path, target: Path, work: Relighting, span: dict[str, float | None]
     ) -> None:
         from relume.frames import enhance_sequence, enhance_video
+        from relume.io.places import make_folder
 
         relit: Callable[..., ClipReport] = enhance_video
         more: dict[str, Any] = dict(span)
@@ -173,8 +174,8 @@ class ClipRun:
         work.prepare()
         began, name = time.monotonic(), console.one_line(source.name)
         try:
-            if not sequence and not target.parent.is_dir():
-                target.parent.mkdir(parents=True)
+            if not sequence:
+                make_folder(target.parent)
             with (
                 console.ending_in_order(),
                 console.progress_bar("relighting", quiet=self.quiet) as bar,

@@ -350,7 +350,7 @@ def _without_denoising(method: str) -> dict[str, Value]:
 
     for parameter in methods().info(method).parameters:
         if parameter.name == "denoise":
-            return {"denoise": parameter.check("none")}
+            return {"denoise": parameter.check("none" if parameter.choices else 0)}
     raise ParameterError(f"the method {method} has no denoising that --no-denoise could switch off")
 
 
@@ -368,6 +368,7 @@ def _pipe(
     """One photo, read from standard input, written to standard output, or both."""
     from relume.cli import jobs
     from relume.io import decode, encode, losses, read, write
+    from relume.io.places import make_folder
 
     if len(inputs) != 1:
         raise ParameterError("- stands for one photo: name no other input beside it")
@@ -394,5 +395,5 @@ def _pipe(
     if job is None:
         console.out_bytes(encode(work(photo), written, quality=quality))
         return
-    job.target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(job.target.parent)
     write(work(photo), job.target, overwrite=overwrite, quality=quality)

@@ -154,9 +154,9 @@ def find(
             _walk(path, recursive, avoided, found)
         if before == (len(found.pictures), len(found.problems)):
             raise InputError(
-                f"no pictures in {path}: expected files ending in "
-                f"{', '.join(sorted(READABLE_SUFFIXES))} (results of earlier runs, "
-                f"*{MARK}.*, are left out)"
+                f"no pictures in {path}: expected JPEG, PNG, WebP, TIFF, AVIF, HEIC, GIF, BMP or "
+                f"camera raw files, by their endings (results of earlier runs, *{MARK}.*, are "
+                "left out, and links to folders are not followed)"
             )
     return found
 

@@ -163,11 +163,12 @@ class Search:
         from relume.faces import DEFAULT_VIEWS, render_full_size
         from relume.image import draw
         from relume.io import write
+        from relume.io.places import make_folder
 
         relit = self.draw_on is DrawOn.relit or (self.draw_on is None and found.relit_views)
         view = (found.relit_views or DEFAULT_VIEWS[1:])[0]
         pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
         colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
         drawn = photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         write(drawn, target, overwrite=self.overwrite or again)

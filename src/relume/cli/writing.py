@@ -115,6 +115,7 @@ class Writer:
     def __call__(self, job: Job) -> Row:
         """One job. What concerns this photo alone is in its row; what concerns all is raised."""
         from relume.io import read, write
+        from relume.io.places import make_folder
 
         began = time.monotonic()
         overwrite = self.overwrite or job.again
@@ -128,7 +129,7 @@ class Writer:
             result, row = self._relit(photo, format_of(job.target.name))
             del photo  # 600 MB at 50 MP, while the result is written
             if result is not None:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(job.target.parent)
                 write(result, job.target, overwrite=overwrite, quality=self.quality)
         except CONCERNS_ALL:
             raise
@@ -207,10 +208,11 @@ def shared_mark(on: Executor, target: Location | None) -> Iterator[Path | None]:
         yield None
         return
     from relume.io.atomic import write_atomic
+    from relume.io.places import make_folder
 
     folder = target.parent.absolute()
     mark = folder / f".relume-{secrets.token_hex(8)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_atomic(mark, b"", overwrite=False)
     try:
         yield mark

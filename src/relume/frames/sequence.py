@@ -15,6 +15,7 @@ from relume.frames.clip import ClipRelighter
 from relume.io import format_of, read, write
 from relume.io.atomic import check_writable
 from relume.io.formats import MAX_MEGAPIXELS
+from relume.io.places import make_folder
 from relume.io.video import ClipReport, Progress
 
 NUMBER = re.compile(r"%(0?)(\d*)d")
@@ -87,7 +88,7 @@ def enhance_sequence(
         if compare:
             both = np.hstack([photo.pixels, shown.pixels])
             shown = replace(photo, pixels=both, alpha=None)
-        results[number].parent.mkdir(parents=True, exist_ok=True)
+        make_folder(results[number].parent)
         write(shown, results[number], overwrite=overwrite, quality=quality)
         report.frames += 1
         if progress is not None:

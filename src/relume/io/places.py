@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from relume.errors import MissingExtra, OutputError, OutputExists, UnreadableInput
+from relume.io.atomic import REASONS
 
 STORES = {"s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 """What begins the names of a store's files, and the package that talks to it."""
@@ -190,6 +191,21 @@ def expanded(pattern: str) -> Iterator[str]:
     for number in range(first, last + 1) if first <= last else range(first, last - 1, -1):
         text = str(number).zfill(len(match[1]))
         yield from expanded(pattern[: match.start()] + text + pattern[match.end() :])
+
+
+def make_folder(folder: Location) -> None:
+    """Make a folder that results go to, and those it lies in; stores have none to make.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = REASONS.get(error.errno or 0) or error.strerror
+        if isinstance(error, FileExistsError):
+            reason = "there is a file of that name"
+        raise OutputError(f"cannot make the folder {folder}: {reason}") from error
 
 
 def check_writable(place: Place) -> None:
