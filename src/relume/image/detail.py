@@ -203,7 +203,8 @@ def keep_lit_detail(before: Image, after: Image, strength: float) -> Image:
     def apply(rows: slice) -> None:
         after[rows] = times(after[rows], ratios[rows])
 
-    for_row_blocks(measure, before)
+    # of planes, and with 68 rows around each block: larger ones than those of an image are faster
+    for_row_blocks(measure, before[:, :, :2])
     for_row_blocks(apply, before)
     return after
 
