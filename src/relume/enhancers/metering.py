@@ -30,6 +30,7 @@ import numpy as np
 from relume.image.color import largest, luma, times
 from relume.image.exposure import bend, bend_to, gain_for, scale_to, smoothstep, smoothsteps
 from relume.image.filters import box_filter, downscale
+from relume.image.parallel import for_row_blocks
 from relume.nets.sizes import GAMMA
 from relume.photo import Image
 
@@ -196,15 +197,20 @@ class Metering:
         )
         root *= slope
         root += offset
-        del slope, offset  # planes of many megabytes, as below
+        del slope, offset  # planes of many megabytes
         np.maximum(root, 0, out=root)
-        base = np.multiply(root, root, out=root)
-        lift = self.curve(base, gain, softness, overall=overall, local=local)
-        del root, base
+        factor = np.multiply(root, root, out=root)  # the base light, and then its factor
         envelope = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, TEXTURE)
-        room = ROOM / np.maximum(envelope, np.float32(1e-3))
-        limit = lift + np.float32(local) * (np.maximum(room, np.minimum(lift, 1)) - lift)
-        return np.asarray(np.minimum(lift, limit), np.float32)
+        del brightest
+
+        def draw(rows: slice) -> None:
+            lift = self.curve(factor[rows], gain, softness, overall=overall, local=local)
+            room = ROOM / np.maximum(envelope[rows], np.float32(1e-3))
+            limit = lift + np.float32(local) * (np.maximum(room, np.minimum(lift, 1)) - lift)
+            np.minimum(lift, limit, out=factor[rows])
+
+        for_row_blocks(draw, factor)
+        return factor
 
     def curve(
         self, base: Image, gain: float, softness: float, *, overall: float, local: float
