@@ -56,10 +56,11 @@ class Meta:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Photo:
-    """A picture: ``pixels`` by the array contract, with what has to survive around it.
+    """A picture, with what has to survive around it.
 
-    ``alpha`` is ``float32 (H, W)`` in [0, 1] or None, ``depth_bits`` the bits a channel had in
-    the file (8, 16 or 32 for float) and will have again. A photo equals only itself.
+    ``pixels`` are ``float32 (H, W, 3)``, RGB, sRGB-encoded, in [0, 1].
+    ``alpha`` is ``float32 (H, W)`` in [0, 1] or None, ``depth_bits`` the bits a channel had in the
+    file (8, 16 or 32 for float) and will have again. A photo equals only itself.
     """
 
     pixels: Image
@@ -72,7 +73,11 @@ class Photo:
         return f"Photo(shape={shape}, depth_bits={bits}, format={format!r})"
 
     def with_pixels(self, pixels: Image) -> Photo:
-        """The same photo, showing other pixels of the same size."""
+        """The same photo, showing other pixels of the same size.
+
+        Raises:
+            InputError: pixels of another shape.
+        """
         if pixels.shape != self.pixels.shape:
             raise InputError(
                 f"expected pixels of shape {self.pixels.shape}, got {pixels.shape}: "
@@ -83,7 +88,17 @@ class Photo:
     def save(
         self, path: str | Path, *, overwrite: bool = False, quality: int | None = None
     ) -> Path:
-        """:func:`relume.io.write` of this photo."""
+        """Write it, whole or not at all, in the format that the path's ending names.
+
+        ``quality``, 1 to 100, is of lossy formats, by default like the photo's own. The path is
+        given back.
+
+        Raises:
+            OutputExists: a file that is there, while ``overwrite`` is false.
+            OutputError: an unknown ending, or a folder where nothing can be written.
+            ParameterError: a quality outside its range.
+            MissingExtra: HEIC without the package that writes it.
+        """
         # by name, as the package root does: io stands above this room and imports it
         write: Callable[..., Path] = import_module("relume.io").write
         return write(self, path, overwrite=overwrite, quality=quality)

@@ -76,6 +76,8 @@ def detect_faces(
 ) -> list[Face]:
     """Find the faces in a photograph, best score first; [] if there are none.
 
+    An array is RGB, as for :func:`relume.enhance`; boxes and points are in its pixels.
+
     ``detector`` and ``landmarks`` are names of the catalogues, with parameters if wanted
     (``"haar:cascade=default"``); without ``landmarks`` a face has the points its detector gives,
     if any. ``threshold`` in [0, 1] is the lowest score of a face; without it, that of the

@@ -42,6 +42,9 @@ def enhance(
 ) -> Picture:
     """The picture enhanced: a Photo for a Photo, an array of the same dtype and shape for an array.
 
+    An array is RGB (OpenCV's is BGR: turn it round), of uint8, uint16 or floats in [0, 1], and of
+    shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) with alpha; it is never written to.
+
     ``method`` is a name of the catalogue, with parameters if you like (``"gamma:0.4"``), and
     ``parameters`` adds to them. ``strength`` in [0, 1] blends with the input; 0 gives it back bit
     for bit. ``brightness``, a wanted mean grey level in (0, 1] or "auto", is for methods whose

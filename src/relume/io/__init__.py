@@ -97,8 +97,8 @@ def write(
     A new file gets the permissions of the file that the photo was read from, within the umask.
 
     Raises:
-        OutputError: an unknown ending, a file that exists while ``overwrite`` is false, or a
-            folder where nothing can be written.
+        OutputExists: a file that is there, while ``overwrite`` is false.
+        OutputError: an unknown ending, or a folder where nothing can be written.
         ParameterError: a quality outside 1 to 100.
     """
     if isinstance(path, Place):
