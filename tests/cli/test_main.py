@@ -82,6 +82,11 @@ def test_wrong_usage_is_exit_code_2(relume: Relume, args: tuple[str, ...]) -> No
     assert result.err.count("\n") == 1
 
 
+def test_a_command_that_is_nearly_right_is_named(relume: Relume) -> None:
+    says = "error: No such command 'enhanse'. Did you mean 'enhance'? 'relume --help' shows"
+    assert relume("enhanse").err.startswith(says)
+
+
 def test_without_a_command_there_is_help(relume: Relume) -> None:
     result = relume()
     assert (result.code, result.err) == (0, "")

@@ -109,6 +109,22 @@ def test_options_without_effect_on_a_clip_are_refused(relume: Relume, option: st
     assert result.err.startswith(f"error: {option.split('=')[0]} is for photos")
 
 
+def test_a_clip_has_no_quality(relume: Relume) -> None:
+    result = relume("enhance", "clip.mp4", "--quality", 10)
+    assert (result.code, result.err) == (
+        2,
+        "error: --quality is for pictures: a clip's is always high\n",
+    )
+
+
+def test_a_clip_that_is_done_is_said_to_be(relume: Relume, tmp_path: Path) -> None:
+    done = tmp_path / "clip.relume.mp4"
+    done.write_bytes(b"done")
+    words = ("enhance", tmp_path / "clip.mp4", "--skip-existing")
+    assert relume(*words).err == f"{done} is there already\n"
+    assert relume(*words, "-q").err == ""
+
+
 @pytest.mark.parametrize("option", ["--jobs=2", "--skip-existing"])
 def test_a_clip_is_not_searched_with_options_for_photos(relume: Relume, option: str) -> None:
     result = relume("detect", "clip.mp4", "-o", "faces.jsonl", option)

@@ -111,6 +111,8 @@ class ClipRun:
         relighting: Relighting = work  # type: ignore[assignment]
         if relighting.options.get("expose_for") == "faces":
             raise ParameterError("--expose-for faces is for photos: a clip is exposed as scenes")
+        if self.quality is not None and not all(_is_sequence(Path(name)) for name in inputs):
+            raise ParameterError("--quality is for pictures: a clip's is always high")
         span = {"start_s": seconds(self.start) or 0.0, "end_s": seconds(self.end)}
         if any(span.values()) and any(_is_sequence(Path(name)) for name in inputs):
             raise ParameterError("--from and --to are for clips: numbered pictures have no times")
@@ -122,6 +124,8 @@ class ClipRun:
         for name in inputs:
             source, target = Path(name), self._target(Path(name), relighting, len(inputs) > 1)
             if skip_existing and target.exists():
+                if not self.quiet:
+                    console.say(console.one_line(f"{target} is there already"))
                 continue
             if dry_run:
                 if not _is_sequence(source) and (why := why_unreadable(source)):

@@ -85,7 +85,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
             raise
         command = getattr(getattr(error, "ctx", None), "command_path", "relume")
         text = str(wrong()).replace("Value error, ", "").rstrip(".")
-        console.fail(f"{text}; '{command} --help' shows what it takes")
+        end = "" if text.endswith("?") else ";"
+        console.fail(f"{text}{end} '{command} --help' shows what it takes")
         sys.exit(getattr(error, "exit_code", 2))
     sys.exit(code if isinstance(code, int) else 0)
 
