@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +70,15 @@ def test_a_map_that_is_none_is_one_line(
     assert result.err.count("\n") == 1
     assert str(file) in result.err
     assert names(tmp_path) == ["map.npy", "night.jpg"]
+
+
+def test_an_archive_is_closed_again(relume: Relume, night: Path, tmp_path: Path) -> None:
+    (tmp_path / "map.npy").write_bytes(broken_maps()["archive"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        assert relume("enhance", night, "--exposure", tmp_path / "map.npy").code == 1
+        gc.collect()
+    assert [w.message for w in caught if w.category is ResourceWarning] == []
 
 
 def test_a_map_that_cannot_be_read_is_one_line(relume: Relume, night: Path, tmp_path: Path) -> None:

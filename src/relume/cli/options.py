@@ -239,6 +239,7 @@ def read_exposure(path: Path) -> Image:
         # mapped: a header that claims more than the file holds is refused, not allocated
         stops = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(stops, np.ndarray):
+            stops.close()
             raise ValueError("it is an archive")
     except OSError as error:
         reason = error.strerror or str(error)
