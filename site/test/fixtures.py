@@ -121,6 +121,7 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     yield "bright.png", file(scene(300, 200, seed=3, light=1.0)), {}
     yield "night.png", file(scene(260, 390, seed=4, light=0.004)), {}
     yield "black.png", file(np.zeros((60, 90, 3), np.uint8)), {}
+    yield "black-asked.png", file(np.zeros((60, 90, 3), np.uint8)), {"brightness": 0.4}
     yield "dot.png", file(np.full((1, 1, 3), 9, np.uint8)), {}
     yield "strip.png", file(scene(301, 7, seed=5)), {}
     yield "turned.jpg", file(room, "jpeg", quality=95, exif=turned(6)), {}

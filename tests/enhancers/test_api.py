@@ -144,3 +144,11 @@ def test_the_catalogue_is_one_and_can_be_added_to() -> None:
     assert methods() is catalogue
     with pytest.raises(ValueError, match="already"):
         catalogue.add(catalogue.info("gamma"), lambda **_: Stub(lambda image: image))
+
+
+@pytest.mark.parametrize("method", ["relume", "machine", "retinexnet", "gamma"])
+def test_where_there_is_no_light_none_is_made_up(method: str) -> None:
+    black = np.zeros((40, 60, 3), np.uint8)
+    asked = {"brightness": 0.4} if methods().info(method).takes_brightness else {}
+    for options in ({}, asked):
+        assert not enhance(black, method=method, **options).any()  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ const MACHINE_LEVEL = 0.25;
 // protectLit, stops (a plane or null), exposeFor ("scene": not for faces) }, checked by who asks.
 export async function enhance(photo, options, networks) {
   const { method, parameters, strength, brightness, protectLit } = options;
-  if (strength === 0 || method === "original") return photo;
+  if (strength === 0 || method === "original" || holdsNoLight(photo)) return photo;
   const takesLocal = method === "relume" || method === "machine";
   const local = options.local ?? (method === "machine" ? 0 : 1);
   const protect = protectLit && brightness === null && !(takesLocal && local);
@@ -35,6 +35,10 @@ export async function enhance(photo, options, networks) {
     }
   }
   return finisher.photo;
+}
+
+function holdsNoLight({ rgba }) {
+  return rgba.every((value, at) => value === 0 || at % 4 === 3);
 }
 
 // What detectors look at beside the photo: the method machine, in floats.

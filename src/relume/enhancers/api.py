@@ -73,8 +73,8 @@ def enhance(
         assert isinstance(enhancer, TakesBrightness), "Info.takes_brightness says so"
         enhancer = enhancer.with_brightness(options["brightness"])
     image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
-    if options["strength"] == 0 or enhancer.info.name == "original":
-        return _untouched(picture)
+    if options["strength"] == 0 or enhancer.info.name == "original" or not image.any():
+        return _untouched(picture)  # where there is no light, none can be brought up
     protect = options["protect_lit"] and not isinstance(options.get("brightness"), float)
     if isinstance(enhancer, TakesLocal):
         protect = protect and not (enhancer.local if local is None else local)  # metering does
