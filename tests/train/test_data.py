@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_split_keeps_scenes_apart_and_leaves_out_what_is_excluded(pairs: Path) -
     assert {p.name for p in train + validation} == {f"p{i}" for i in range(1, 7)}
     again = split([pairs], data, seed=3)[1]
     assert [p.name for p in again] == [p.name for p in validation]
+
+
+def test_runs_of_several_seeds_can_share_their_validation_scenes(pairs: Path) -> None:
+    def held(seed: int, data: Data = DATA) -> set[str]:
+        return {pair.scene for pair in split([pairs], data, seed)[1]}
+
+    shared = replace(DATA, validation_seed=7)
+    assert held(1, shared) == held(2, shared) == held(7)
+    assert len({frozenset(held(seed)) for seed in range(8)}) > 1
 
 
 def test_without_the_scenes_file_every_pair_is_a_scene_and_a_note_says_so(pairs: Path) -> None:

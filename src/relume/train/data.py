@@ -170,7 +170,7 @@ def split(
 def _split_folder(
     folder: Path, data: Data, seed: int, note: Callable[[str], None]
 ) -> tuple[list[Pair], list[Pair]]:
-    """Validation scenes are drawn by ``seed``; a scene is never on both sides."""
+    """A scene is never on both sides; ``data.validation_seed`` goes before ``seed``."""
     found = [entry for entry in find_pairs(folder) if entry[0] not in data.exclude]
     scene_of: dict[str, str] = {}
     if data.scenes and (folder / data.scenes).exists():
@@ -182,7 +182,8 @@ def _split_folder(
             "so, too)"
         )
     names = sorted({scene_of.get(name, name) for name, _, _ in found})
-    order = np.random.default_rng(seed).permutation(len(names))
+    drawn_by = seed if data.validation_seed < 0 else data.validation_seed
+    order = np.random.default_rng(drawn_by).permutation(len(names))
     held = {names[i] for i in order[: data.validation_scenes]}
     excluded = ExcludedHashes(data.exclude_hashes)
     train: list[Pair] = []

@@ -15,18 +15,20 @@ class Data:
     """Which pairs are trained on, and how they are cut.
 
     ``scenes`` is a CSV (``name,scene``), its path relative to the pairs' folder, or empty;
-    ``validation_scenes`` whole scenes are kept for validation. ``exclude`` names pairs (without
-    ending) that are wrong; ``exclude_hashes`` is a file, beside the recipe, of hashes of pictures
-    that must not be trained on (:class:`relume.train.data.ExcludedHashes`). Besides, ``darkened``
-    bright photographs (-1: all), at most ``longest_px`` long, are darkened, with k log-uniform in
-    [``k_low``, ``k_high``]; the network relume has them darkened anew every epoch of
-    ``epoch_steps`` steps, as ``darkened_share`` of its batches.
+    ``validation_scenes`` whole scenes are kept for validation, drawn by ``validation_seed`` (-1:
+    the recipe's seed), so that runs of several seeds can share them. ``exclude`` names pairs
+    (without ending) that are wrong; ``exclude_hashes`` is a file, beside the recipe, of hashes of
+    pictures that must not be trained on (:class:`relume.train.data.ExcludedHashes`). Besides,
+    ``darkened`` bright photographs (-1: all), at most ``longest_px`` long, are darkened, with k
+    log-uniform in [``k_low``, ``k_high``]; the network relume has them darkened anew every epoch
+    of ``epoch_steps`` steps, as ``darkened_share`` of its batches.
     """
 
     patch_px: int = 48
     batch: int = 16
     scenes: str = ""
     validation_scenes: int = 14
+    validation_seed: int = -1
     exclude: tuple[str, ...] = ()
     exclude_hashes: Path | None = None
     darkened: int = 0
