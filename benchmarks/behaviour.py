@@ -82,16 +82,21 @@ def skin(faces: Sequence[tuple[Image, tuple[slice, slice]]], methods: Sequence[s
 def ladders(faces: Sequence[tuple[Image, tuple[slice, slice]]], methods: Sequence[str]) -> None:
     few = [image for image, _ in faces[:8]]
     print(
-        f"largest step of the result's mean level, 12 exposures from k = 1 to 0.03 (n = {len(few)})"
+        f"the result's mean level, 12 exposures from k = 1 to 0.03 (n = {len(few)}): largest step, "
+        "and largest rise where the light falls"
     )
     for method in methods:
-        steps = []
+        steps, rises = [], []
         for image in few:
             # the same noise at every step, so that only the exposure moves
             shown = [darken(image, k, np.random.default_rng(SEED)) for k in LADDER]
             means = [mean_level(relume.enhance(dark, method=method)) for dark in shown]
             steps.append(np.abs(np.diff(means)).max())
-        print(f"  {method:16} {max(steps):.3f} (mean over photographs {np.mean(steps):.3f})")
+            rises.append((np.array(means) - np.minimum.accumulate(means)).max())
+        print(
+            f"  {method:16} {max(steps):.3f} (mean over photographs {np.mean(steps):.3f})   "
+            f"{max(rises):.3f} ({np.mean(rises):.3f})"
+        )
     print(f"result's mean level over the one asked for, k = 0.1 (n = {len(few)})")
     for method in methods:
         if not relume.methods().info(method).takes_brightness:

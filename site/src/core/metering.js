@@ -34,7 +34,7 @@ const [LEFT_ALONE, RELIT] = [0.1, 0.9];
 const [DARK, LIT] = [0.55, 0.88];
 const LIT_PLACES = [0.25, 0.45];
 const NIGHT = [2.3, 4.0];
-const NIGHT_CUT = 0.3;
+const NIGHT_CUT = 0.23;
 const DIMMEST = 0.28;
 const STEPS = 1 << 14; // of the table that factor() looks values up in, for roots from 0 to 2
 

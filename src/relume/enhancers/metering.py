@@ -88,7 +88,7 @@ expected, from the second on it keeps what it has."""
 LIT_PLACES = (0.25, 0.45)
 """Base light of the brightest places of a photo that is dark all over, and of one with a window."""
 NIGHT = (2.3, 4.0)
-NIGHT_CUT = 0.3
+NIGHT_CUT = 0.23
 """Light of the brightest places, relative to the mean, of a dark room at most and of a night with
 lamps at least; such a night stays darker by the cut, as it is one."""
 DIMMEST = 0.28
