@@ -136,6 +136,33 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     page.complaints[:] = [text for text in page.complaints if "status of 4" not in text]
 
 
+def test_of_a_photo_without_a_result_nothing_is_told_and_nothing_saved(
+    page: Any, portrait: bytes
+) -> None:
+    state = """() => [document.getElementById('brightness-value').textContent,
+        ...['download', 'save-here'].map(id => document.getElementById(id).disabled)]"""
+    assert page.evaluate(state) == ["automatic", True, True]
+    drop(page, "a.jpg", portrait)
+    wait_for_result(page, CHEAP)
+    level, *disabled = page.evaluate(state)
+    assert level.endswith(" · automatic")
+    assert disabled == [False, False]
+    held: list[Any] = []
+    is_free = False
+    page.route("**/v1/enhance*", lambda route: route.continue_() if is_free else held.append(route))
+    drop(page, "b.jpg", packed(picture(300, 200)))
+    page.wait_for_function(
+        "() => document.getElementById('title').textContent === 'b.jpg'"
+        " && document.getElementById('after-label').textContent === 'Relighting …'"
+    )
+    assert page.evaluate(state) == ["automatic", True, True]
+    is_free = True
+    for route in held:
+        route.continue_()
+    wait_for_result(page, CHEAP)
+    assert page.evaluate(state)[1:] == [False, False]
+
+
 def test_what_the_browser_cannot_show_and_what_is_no_picture(page: Any, tmp_path: Path) -> None:
     page.locator("#file").set_input_files(
         {"name": "n.txt", "mimeType": "text/plain", "buffer": b"hello"}

@@ -10,9 +10,9 @@ import { isClip, isPicture, noPicture, relitName, sameBytes, save, smaller, take
 import { Levels } from "./levels.js";
 import { Paint } from "./paint.js";
 import { Settings, usable } from "./settings.js";
+import { TABS, current, listenToTabs, select } from "./tabs.js";
 import { Viewer, loaded } from "./viewer.js";
 
-const TABS = ["photo", "methods", "album"];
 const PREVIEW_PX = 1280;
 const LEVEL_PX = 320;
 const SKETCH_PX = 800; // of the first answer, where the whole photo takes too long:
@@ -28,7 +28,7 @@ let levels;
 let compare;
 let paint;
 let clip;
-let photo = null; // { file, url, native, results, faces, previews }
+let photo = null; // { file, url, native, results, faces, previews, done: its result is shown }
 let task = new AbortController();
 
 function fail(error) {
@@ -113,7 +113,9 @@ async function open(file, failed = fail) {
     photo = next;
     levels.forget();
     byId("facts").textContent = file.name;
-    byId("note").textContent = "";
+    byId("note").textContent = byId("faces-summary").textContent = "";
+    settings.exposed(false);
+    showSave();
     byId("title").textContent = file.name;
     document.title = `${file.name} · relume`;
     await viewer.showBefore(photo.url);
@@ -182,13 +184,16 @@ async function refresh() {
   viewer.name("Relighting …");
   try {
     const exposure = paint.exposure();
+    if (!exposure) settings.found(NaN);
     if (isSlow(exposure)) await sketch(exposure, signal);
     const result = await relit(forLooking(settings.query()), signal, photo.file, exposure);
     await viewer.showAfter(result.url, settings.strength);
+    signal.throwIfAborted();
     paint.answered();
     viewer.name("After");
     viewer.work(null);
-    photo.seconds = result.seconds;
+    Object.assign(photo, { seconds: result.seconds, done: true });
+    showSave();
     if (!exposure) settings.found(result.after);
     showFacts(result);
     settings.exposed(await isSameForFaces(result, exposure));
@@ -200,6 +205,8 @@ async function refresh() {
     if (!signal.aborted && byId("after-label").textContent !== "After") {
       viewer.showNothing(); // what was there belongs to other settings
       viewer.name("No result");
+      photo.done = false;
+      showSave();
     }
   } finally {
     if (!signal.aborted) viewer.work(null);
@@ -304,16 +311,8 @@ async function compareMethods() {
     relit([...settings.query({ method: name }), ...(whole ? forLooking([]) : [])], signal, file));
 }
 
-const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");
-
 function show(tab) {
-  for (const name of TABS) {
-    const chosen = name === tab;
-    byId(`tab-${name}`).setAttribute("aria-selected", String(chosen));
-    byId(`tab-${name}`).tabIndex = chosen ? 0 : -1;
-    byId(`view-${name}`).hidden = !chosen;
-  }
-  byId("main").dataset.tab = tab;
+  select(tab);
   byId("stage").scrollTop = 0;
   scrollTo(0, 0); // a phone scrolls the whole page
   if (tab === "methods") compareMethods().catch(fail);
@@ -336,32 +335,25 @@ function turn(step) {
 
 async function download() {
   if (!photo) return;
-  byId("download").disabled = true;
+  showSave(true);
   try {
     const { blob } = await relit(settings.finalQuery(), undefined, photo.file, paint.exposure());
     save(blob, relitName(photo.file.name, blob));
   } catch (error) {
     fail(error);
   } finally {
-    byId("download").disabled = false;
+    showSave();
   }
 }
 
-// On a phone the photo covers the top: what is scrolled to must come out below it.
-new ResizeObserver(([{ target }]) =>
-  document.documentElement.style.setProperty("--covered", `${target.offsetHeight}px`)).observe(byId("stage"));
+// Saved is what has been seen: there has to be a result.
+function showSave(isSaving = false) {
+  for (const id of ["download", "save-here"]) byId(id).disabled = isSaving || !photo?.done;
+}
 
 function listen() {
   takePictures((files, intoAlbum) => take(files, intoAlbum).catch(fail));
-  for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => show(name));
-  byId("tabs").addEventListener("keydown", (event) => {
-    const at = TABS.indexOf(current());
-    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: TABS.length - 1 }[event.key];
-    if (to === undefined) return;
-    const next = TABS[(to + TABS.length) % TABS.length];
-    show(next);
-    byId(`tab-${next}`).focus();
-  });
+  listenToTabs(show);
   settings.addEventListener("change", refresh);
   settings.addEventListener("update", () => paint.allow(settings.entry.takes_local));
   paint.addEventListener("change", refresh);

@@ -10,6 +10,7 @@ export class Settings extends EventTarget {
     this.menu = menu;
     this.values = {};
     this.brightness = null; // automatic
+    this.level = NaN; // what that came to, once it is known
     this.local = null; // the method's own
     this.exposeFor = menu.exposes_for_faces ? "faces" : "scene";
     this.fill();
@@ -84,8 +85,9 @@ export class Settings extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  // The level that the automatic brightness came to: where the slider starts.
+  // The level that the automatic brightness came to: where the slider starts; NaN while nobody knows.
   found(level) {
+    this.level = level;
     if (this.brightness === null && level >= 0) byId("brightness").value = level;
     this.update();
   }
@@ -158,7 +160,8 @@ export class Settings extends EventTarget {
     byId("strength-value").textContent = `${Math.round(this.strength * 100)} %`;
     const level = Number(byId("brightness").value).toFixed(2);
     byId("brightness-value").textContent = !this.entry?.takes_brightness
-      ? "not with this method" : this.brightness === null ? `${level} · automatic` : level;
+      ? "not with this method" : this.brightness !== null ? level
+        : this.level >= 0 ? `${level} · automatic` : "automatic";
     const own = this.local === null && this.method !== this.menu.default;
     byId("local-value").textContent = own ? "the method's own" : Number(byId("local").value).toFixed(2);
     for (const radio of document.getElementsByName("expose_for")) radio.checked = radio.value === this.exposeFor;

@@ -35,6 +35,9 @@ export class Viewer {
       const on = this.frame.classList.toggle("peek");
       peek.setAttribute("aria-pressed", String(on));
     });
+    // on a phone the photo covers the top: what is scrolled to must come out below it
+    new ResizeObserver(([{ target }]) => document.documentElement.style
+      .setProperty("--covered", `${target.offsetHeight}px`)).observe(byId("stage"));
     this.place(50);
   }
 
