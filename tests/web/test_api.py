@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from pathlib import Path
 
 import cv2
 import httpx
@@ -16,6 +17,7 @@ from relume.enhancers import enhance, methods
 from relume.enhancers.options import OPTIONS
 from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
+from relume.faces.api import _keep_built
 from relume.image.exposure import mean_level
 from relume.io import decode
 from relume.io.formats import WRITABLE
@@ -127,6 +129,23 @@ def test_what_is_wrong_with_this_machine_is_for_its_log(
     assert "/home/" not in answer.text
     assert "its log says why" in answer.text
     assert "put it into /home/somebody" in caplog.text
+
+
+@pytest.mark.parametrize("explain", [True, False])
+def test_without_the_detectors_weights_the_way_out_is_the_services(
+    night: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, explain: bool
+) -> None:
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path / "a file"))
+    (tmp_path / "a file").touch()
+    _keep_built.cache_clear()
+    with running(Settings(explain=explain)) as own:
+        files = {"file": ("night.jpg", night)}
+        answer = httpx.post(f"{own.url}/v1/detect", files=files, timeout=60)
+    assert (answer.status_code, answer.json()["error"]) == (503, "WeightsError")
+    told = answer.json()["detail"]
+    assert "; or ask for detector=haar (on the page: Detector, haar)" in told
+    assert "--detector" not in told
+    assert (str(tmp_path) in told) is explain
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ UNUSABLE = (
     "the weights or the device that this needs cannot be used on the service's machine; its log "
     "says why"
 )
+IN_SHELL, OVER_HTTP = "use --detector haar", "ask for detector=haar (on the page: Detector, haar)"
+"""The way out that YuNet's error names, and what it is called here."""
+
 STATUS = ((TooLarge, 413), (InputError, 422), (ParameterError, 422), (MissingExtra, 501))
 
 log = logging.getLogger("relume.web")
@@ -62,14 +65,17 @@ class HttpError(RelumeError):
 def http_error(error: RelumeError, *, explain: bool = False) -> HttpError:
     """What an error of the core is answered with; its words stay the same.
 
-    Except where they are about this machine's files and devices: those are for its log, unless
-    ``explain``.
+    Except for an option of the command line, and for this machine's files and devices: those are
+    for its log, unless ``explain``.
     """
     if isinstance(error, HttpError):
         return error
     kind = type(error).__name__
     if isinstance(error, WeightsError | DeviceError):
         log.error("%s", error)
-        return HttpError(503, kind, str(error) if explain else UNUSABLE)
+        told = str(error).replace(IN_SHELL, OVER_HTTP)
+        if not explain:
+            told = f"{UNUSABLE}; or {OVER_HTTP}" if OVER_HTTP in told else UNUSABLE
+        return HttpError(503, kind, told)
     status = next((status for known, status in STATUS if isinstance(error, known)), 500)
     return HttpError(status, kind, str(error))
