@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,25 @@ def test_what_cannot_be_is_refused_before_any_work(relume: Relume, tmp_path: Pat
     result = relume("burst", photos[0], tmp_path / "none.jpg")
     assert result.code == 1
     assert "none.jpg" in result.err
+
+
+def test_a_photo_that_cannot_be_read_is_named_and_what_to_do(
+    relume: Relume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = shoot(tmp_path, 2)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(photos[0].read_bytes()[:2000])
+    result = relume("burst", *photos, broken)
+    assert result.code == 1
+    assert result.err == (
+        f"error: {broken}: truncated JPEG: the end is missing; leave this photo out of the burst\n"
+    )
+    phone = tmp_path / "phone.heic"
+    phone.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    result = relume("burst", *photos, phone)
+    assert result.code == 1
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"error: {phone}: the package 'pillow-heif' is not installed")
+    assert line.endswith("pip install 'relume[heif]'; or leave this photo out of the burst")
+    assert not list(tmp_path.glob("*.relume-burst.*"))

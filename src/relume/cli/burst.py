@@ -10,11 +10,20 @@ import typer
 
 from relume.cli import console, options
 from relume.enhancers.options import BRIGHTNESS
-from relume.errors import InputError, OutputError, ParameterError, RelumeError
+from relume.errors import (
+    InputError,
+    MissingExtra,
+    OutputError,
+    ParameterError,
+    RelumeError,
+    TooLarge,
+)
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from relume.photo import Photo
 
 MARK = ".relume-burst"
 
@@ -153,7 +162,7 @@ def _merge(
     """Merge one burst and write it; what was merged, in words."""
     from relume.cli import jobs
     from relume.frames import merge_burst
-    from relume.io import read, write
+    from relume.io import write
     from relume.io.places import make_folder
 
     index = None
@@ -163,7 +172,7 @@ def _merge(
             raise ParameterError(f"--reference {reference} is not among the photos of the burst")
         index = same[0]
     try:
-        pictures = [read(path, max_megapixels=max_megapixels) for path in photos]
+        pictures = [_read(path, max_megapixels) for path in photos]
         merged = merge_burst(pictures, reference=index, **given)
     except KeyboardInterrupt:
         console.say("stopped: nothing was written")
@@ -177,3 +186,17 @@ def _merge(
     used = len(photos) - len(merged.left_out)
     by = photos[merged.reference].name
     return f"{console.count(used, 'photo')} merged, as {by} sees the scene"
+
+
+def _read(path: Path, max_megapixels: float) -> Photo:
+    """The photo; an error names it, and says that the others do without it."""
+    from relume.io import read
+
+    try:
+        return read(path, max_megapixels=max_megapixels)
+    except MissingExtra as error:
+        raise InputError(f"{path}: {error}; or leave this photo out of the burst") from error
+    except TooLarge as error:
+        raise TooLarge(f"{error}; or leave this photo out of the burst") from error
+    except InputError as error:
+        raise type(error)(f"{error}; leave this photo out of the burst") from error
