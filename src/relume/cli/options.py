@@ -179,17 +179,21 @@ OnOption = Annotated[
         help="Where it is done: here, on a Ray of this machine's cores, or on that cluster.",
     ),
 ]
-ProcessesOption = Annotated[
-    int | None,
-    typer.Option(
+
+
+def _processes(default: str) -> Any:
+    return typer.Option(
         "--jobs",
         "-j",
         min=1,
         metavar="N",
         help="How many processes do it (on Ray: actors).",
-        show_default="1; on Ray, one a core",
-    ),
-]
+        show_default=default,
+    )
+
+
+ProcessesOption = Annotated[int | None, _processes("1; on Ray, one a core")]
+StudyProcessesOption = Annotated[int | None, _processes("one a core")]
 ThresholdOption = Annotated[
     float | None,
     typer.Option(

@@ -11,6 +11,7 @@ from relume.cli import console
 from relume.cli.options import (
     OnOption,
     QuietOption,
+    StudyProcessesOption,
     VerboseOption,
     parse_list,
     parse_on,
@@ -111,17 +112,7 @@ def study(
         typer.Option(metavar="N", help="Seed of the darkening's noise.", show_default="0"),
     ] = None,
     on: OnOption = "local",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            metavar="N",
-            help="How many processes do it (on Ray: actors).",
-            show_default="one a core",
-        ),
-    ] = None,
+    jobs: StudyProcessesOption = None,
     write_inputs: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Only write the darkened photographs, into this folder."),

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relume.cli import console
-from relume.errors import MissingExtra, OutputError, ParameterError, WeightsError
+from relume.errors import InputError, MissingExtra, OutputError, ParameterError, WeightsError
 from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, result_format, sniff
 
 if TYPE_CHECKING:
@@ -122,10 +122,8 @@ class Writer:
         try:
             if job.is_shard:
                 return self._shard(job, overwrite=overwrite)
-            try:
+            with _of_this_photo():
                 photo = read(job.source, max_megapixels=self.max_megapixels)
-            except MissingExtra as error:  # for its format: photos of others can be done
-                return failed(error)
             result, row = self._relit(photo, format_of(job.target.name))
             del photo  # 600 MB at 50 MP, while the result is written
             if result is not None:
@@ -151,11 +149,8 @@ class Writer:
             own = sniff(data, name) or named_format(name)
             format = self.format or result_format(own)
             try:
-                try:
+                with _of_this_photo():
                     photo = decode(data, name=name, max_megapixels=self.max_megapixels)
-                except MissingExtra as error:
-                    rows.append((name, failed(error)))
-                    return None
                 result, row = self._relit(photo, format)
                 if result is not None:
                     result_name = str(PurePosixPath(name).with_suffix(ending(name, format)))
@@ -238,6 +233,15 @@ def begin_work(threads: int, shared: Path | None) -> None:
             f"{shared.parent} is not shared with {socket.gethostname()}: results would stay there; "
             "name a folder that all machines share, or an object store (s3://...)"
         )
+
+
+@contextmanager
+def _of_this_photo() -> Iterator[None]:
+    """A package that reading needs is missing for this photo's format: others can be done."""
+    try:
+        yield
+    except MissingExtra as error:
+        raise InputError(str(error)) from error
 
 
 def failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:

@@ -53,9 +53,8 @@ def has_amx_bf16() -> bool:
 @functools.cache
 def cpu_model() -> str:
     """What tells this CPU from others with the same flags, as the system calls it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("ascii", errors="replace").splitlines()
-    except OSError:
+    lines = _cpuinfo()
+    if lines is None:
         return platform.processor()
     first = lines[: lines.index("")] if "" in lines else lines
     return ", ".join(
@@ -66,12 +65,20 @@ def cpu_model() -> str:
 
 
 def _flag_text() -> str:
-    try:
-        # every core repeats the line; one is enough
-        lines = Path("/proc/cpuinfo").read_text("ascii", errors="replace").splitlines()
-        return next((x for x in lines if x.lower().startswith(("flags", "features"))), "")
-    except OSError:
+    lines = _cpuinfo()
+    if lines is None:
         return _sysctl() if platform.system() == "Darwin" else ""
+    # every core repeats the line; one is enough
+    return next((x for x in lines if x.lower().startswith(("flags", "features"))), "")
+
+
+@functools.cache
+def _cpuinfo() -> tuple[str, ...] | None:
+    """The lines of /proc/cpuinfo; None on systems that have none."""
+    try:
+        return tuple(Path("/proc/cpuinfo").read_text("ascii", errors="replace").splitlines())
+    except OSError:
+        return None
 
 
 def _sysctl() -> str:
