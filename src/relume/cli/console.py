@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -54,6 +55,8 @@ def out_bytes(data: bytes) -> None:
     except BrokenPipeError:
         raise  # who reads has enough
     except OSError as error:
+        # what is left in the buffer would fail again when Python ends, and change the exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise refused(Path("standard output"), error) from error
 
 
