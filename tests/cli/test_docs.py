@@ -15,7 +15,7 @@ from relume.cli.main import app
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     *ROOT.glob("*.md"),
-    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
     *(ROOT / "models").glob("*.md"),
     *(ROOT / "examples").rglob("*.md"),
 ]
@@ -67,4 +67,4 @@ def test_extras_of_the_readme_are_all_there() -> None:
     table = (ROOT / "README.md").read_text("utf-8").partition("| extra | brings |")[2]
     rows = re.findall(r"^\| (`.+?) \|", table.partition("\n\n")[0], re.M)
     told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert told == set(project["optional-dependencies"]) - {"dev"}
+    assert told == set(project["optional-dependencies"]) - {"dev", "docs"}
