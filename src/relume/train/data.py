@@ -60,6 +60,14 @@ class BrightPhotos:
         data = np.frombuffer(self._encoded[index][0], np.uint8)
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1]
 
+    def __add__(self, others: BrightPhotos) -> BrightPhotos:
+        return BrightPhotos(self._encoded + others._encoded)
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all of them."""
+        return hashlib.sha256(b"".join(data for data, _ in self._encoded)).hexdigest()
+
     @classmethod
     def of(cls, photos: Iterable[Pixels]) -> BrightPhotos:
         """``photos`` ``uint8 (H, W, 3)``, compressed."""

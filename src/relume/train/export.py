@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from relume.nets.fast import FastNet
 from relume.nets.picture import PhotoNet
 from relume.nets.retinexnet import RetinexNet
 from relume.nets.sizes import PICTURE_STRIDE_PX, RETINEX_STRIDE_PX, THUMBNAIL_PX
@@ -50,18 +51,7 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
     tensors = write_safetensors(net, folder / "relume.safetensors")
     small = torch.rand(1, 3, THUMBNAIL_PX, THUMBNAIL_PX)
     picture, exposure = folder / "relume.onnx", folder / "relume-exposure.onnx"
-    write_onnx(
-        net.picture,
-        {
-            "image": torch.rand(1, 3, 64, 96),
-            "thumbnail": small,
-            "brightness": torch.tensor([[0.4]]),
-            "gain": torch.rand(1, 1, 64, 96) + 0.5,
-        },
-        ["photo"],
-        picture,
-        dynamic={name: {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX} for name in ("image", "gain")},
-    )
+    _write_picture(net.picture, picture)
     write_onnx(net.exposure, {"thumbnail": small}, ["brightness"], exposure, dynamic={})
     photo = folder / "relume-photo.onnx"
     write_onnx(
@@ -72,6 +62,30 @@ def export_relume(net: RelumeNet, folder: Path) -> list[Path]:
         dynamic={"image": {2: 1, 3: 1}},
     )
     return [tensors, picture, exposure, photo]
+
+
+def export_fast(net: FastNet, folder: Path) -> list[Path]:
+    """Write relume-fast.safetensors and relume-fast.onnx, which takes what relume.onnx takes."""
+    net = net.eval()
+    tensors, graph = folder / "relume-fast.safetensors", folder / "relume-fast.onnx"
+    write_safetensors(net, tensors)
+    _write_picture(net, graph)
+    return [tensors, graph]
+
+
+def _write_picture(net: torch.nn.Module, path: Path) -> None:
+    write_onnx(
+        net,
+        {
+            "image": torch.rand(1, 3, 64, 96),
+            "thumbnail": torch.rand(1, 3, THUMBNAIL_PX, THUMBNAIL_PX),
+            "brightness": torch.tensor([[0.4]]),
+            "gain": torch.rand(1, 1, 64, 96) + 0.5,
+        },
+        ["photo"],
+        path,
+        dynamic={name: {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX} for name in ("image", "gain")},
+    )
 
 
 def write_safetensors(

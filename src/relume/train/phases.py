@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relume.nets.fast import FastNet
 from relume.nets.picture import ExposureNet, PictureNet
 from relume.nets.retinexnet import RetinexNet
 from relume.train import losses
@@ -133,6 +134,49 @@ class PicturePhase(PhaseModule):
         return {**terms, "total": total}
 
 
+class FastPhase(PhaseModule):
+    """The fast network: held to the reference, and to what the large network made of the photo.
+
+    Where noise has eaten the detail, the reference cannot be reached and the answer can.
+    """
+
+    defaults: ClassVar[dict[str, float]] = {
+        "l1": 0.5,
+        "taught": 0.5,
+        "ssim": 0.25,
+        "gradient": 0.3,
+        "colour": 0.3,
+    }
+
+    def __init__(self, net: FastNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__(weights, bf16=bf16)
+        self.net = net
+
+    def forward(
+        self,
+        low: Tensor,
+        high: Tensor,
+        thumbnail: Tensor,
+        brightness: Tensor,
+        gain: Tensor,
+        taught: Tensor,
+    ) -> LossTerms:
+        """Loss terms of patches (B, 3, P, P), as :class:`PicturePhase`; ``taught`` the answers."""
+        with self.autocast(low):
+            out = self.net(low, thumbnail, brightness, gain)  # (B, 3, P, P)
+        out = out.float()
+        between = (high + taught) / 2
+        terms = {
+            "l1": (out - high).abs().mean(),
+            "taught": (out - taught).abs().mean(),
+            "ssim": 1 - losses.ssim(out, between),
+            "gradient": losses.gradient_difference(out, between),
+            "colour": losses.colour_difference(out, high),
+        }
+        total = sum((self.weights[k] * v for k, v in terms.items()), start=low.new_zeros(()))
+        return {**terms, "total": total}
+
+
 class ExposurePhase(PhaseModule):
     """The exposure estimator: each member's own error of the log brightness (Huber)."""
 
@@ -151,5 +195,6 @@ class ExposurePhase(PhaseModule):
 PHASES: dict[str, dict[str, type[Any]]] = {
     "retinexnet": {"decom": DecomPhase, "enhance": EnhancePhase},
     "relume": {"picture": PicturePhase, "exposure": ExposurePhase},
+    "relume-fast": {"fast": FastPhase},
 }
 """The phases of a recipe's network, by name."""

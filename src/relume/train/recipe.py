@@ -21,7 +21,8 @@ class Data:
     pictures that must not be trained on (:class:`relume.train.data.ExcludedHashes`). Besides,
     ``darkened`` bright photographs (-1: all), at most ``longest_px`` long, are darkened, with k
     log-uniform in [``k_low``, ``k_high``]; the network relume has them darkened anew every epoch
-    of ``epoch_steps`` steps, as ``darkened_share`` of its batches.
+    of ``epoch_steps`` steps, as ``darkened_share`` of its batches. The network relume-fast learns
+    from ``examples`` of ``examples_px``, which are made once.
     """
 
     patch_px: int = 48
@@ -37,6 +38,8 @@ class Data:
     longest_px: int = 640
     darkened_share: float = 0.5
     epoch_steps: int = 500
+    examples: int = 3000
+    examples_px: int = 192
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from relume import weights
+from relume.engine import load
 from relume.errors import RecipeError
+from relume.nets.fast import FastNet
 from relume.nets.retinexnet import RetinexNet
+from relume.nets.sizes import PICTURE_STRIDE_PX
 from relume.train import validate
 from relume.train.data import BrightPhotos, Pair, darkened_pairs, read_bright, split
-from relume.train.export import export_relume, export_retinexnet
+from relume.train.export import export_fast, export_relume, export_retinexnet
 from relume.train.phases import PHASES, RelumeNet
-from relume.train.recipe import Phase, Recipe
+from relume.train.recipe import Phase, Recipe, flatten
 from relume.train.sampler import BatchSource, PairPatches, PatchSampler, ThumbnailSampler
+from relume.train.taught import TaughtPatches, make_examples
 
 Note = Callable[[str], None]
 
@@ -62,6 +67,51 @@ def _retinexnet(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], n
     )
 
 
+def _fast(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
+    """The fast network, taught by the shipped one; the bright side of pairs is darkened, too."""
+    data, seed = recipe.data, recipe.seed
+    sides = [data.examples_px, *(p.patch_px or data.patch_px for p in recipe.phases)]
+    odd = [side for side in sides if side % PICTURE_STRIDE_PX]
+    if odd:
+        raise RecipeError(
+            f"{recipe.name}: expected patches of multiples of {PICTURE_STRIDE_PX}, got {odd[0]}"
+        )
+    training, validation = split(pairs, data, seed, note=note)
+    photos = read_bright(bright, data, note=note) + BrightPhotos.of(p.high for p in training)
+
+    def source(phase: Phase) -> BatchSource:
+        large = replace(phase, patch_px=data.examples_px, batch=data.batch)
+        identity = {
+            **{key: value for key, value in flatten(recipe).items() if key.startswith("data.")},
+            "light": [getattr(phase, f"{of}_share") for of in ("aim", "map", "uneven", "lamp")],
+            "seed": seed,
+            "photographs": photos.digest,
+            "teacher": weights.entries()["relume"].sha256,
+        }
+        examples = make_examples(
+            PatchSampler(training, photos, replace(data, epoch_steps=1), large, seed),
+            load(weights.path("relume")),
+            data.examples,
+            identity,
+            weights.cache_folder(),
+            note,
+        )
+        patch_px, batch = phase.patch_px or data.patch_px, phase.batch or data.batch
+        return TaughtPatches(examples, patch_px, batch, data.epoch_steps, seed)
+
+    return Task(
+        FastNet(),
+        training,
+        validation,
+        photos,
+        data.epoch_steps,
+        source=source,
+        figures=validate.validate_fast,
+        panels=validate.write_fast_panels,
+        export=export_fast,
+    )
+
+
 def _relume(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
     """relume's own network: the picture network on patches, the exposure estimator on thumbnails.
 
@@ -87,7 +137,7 @@ def _relume(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note:
     )
 
 
-_TASKS = {"retinexnet": _retinexnet, "relume": _relume}
+_TASKS = {"retinexnet": _retinexnet, "relume": _relume, "relume-fast": _fast}
 
 
 def check(recipe: Recipe, bright: Sequence[Path]) -> None:

@@ -22,6 +22,7 @@ from relume.image import draw
 from relume.image.exposure import mean_level
 from relume.io import write
 from relume.metrics.quality import psnr, ssim
+from relume.nets.fast import FastNet
 from relume.nets.retinexnet import RetinexNet
 from relume.photo import Image, Photo, as_float
 from relume.train.data import Pair, Pixels
@@ -60,6 +61,22 @@ def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Imag
     )
     image = as_float(low)
     return np.clip(enhancer(image), 0, 1), enhancer.target_brightness(image)
+
+
+def relight_fast(net: FastNet, low: Pixels, brightness: float) -> Image:
+    """One photo relit by a fast network under training at a brightness, in [0, 1]."""
+    enhancer = RelumeEnhancer(brightness=brightness, picture=inference(net, "photo"))
+    return np.clip(enhancer(as_float(low)), 0, 1)
+
+
+def validate_fast(net: FastNet, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Mean raw PSNR and SSIM of the validation photos at the reference's brightness."""
+    rows = []
+    for pair in pairs:
+        high = as_float(pair.high)
+        relit = relight_fast(net, pair.low, max(mean_level(high), 1 / 255))
+        rows.append((psnr(relit, high), ssim(relit, high)))
+    return _means(("psnr_db", "ssim"), rows)
 
 
 def validate_retinexnet(net: RetinexNet, pairs: Sequence[Pair]) -> dict[str, float]:
@@ -115,6 +132,16 @@ def write_retinexnet_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) 
         parts = decompose(net, pair.low)
         panels = [*parts.panels(), as_float(pair.high)]
         rows.append(draw.panels(panels, captions, height_px=220))
+    _write_rows(rows, path)
+
+
+def write_fast_panels(net: FastNet, pairs: Sequence[Pair], path: Path) -> None:
+    """One row a photo: input | at the reference's brightness | reference."""
+    rows = []
+    for pair in pairs:
+        high = as_float(pair.high)
+        panels = [as_float(pair.low), relight_fast(net, pair.low, mean_level(high)), high]
+        rows.append(draw.panels(panels, ("input", "result", "reference"), height_px=260))
     _write_rows(rows, path)
 
 
