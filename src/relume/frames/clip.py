@@ -94,7 +94,7 @@ def enhance_video(
 ) -> ClipReport:
     """Relight the clip in the file ``source`` and write it to ``target``; how many frames, notes.
 
-    Sound and subtitles are copied, timestamps, rotation and colour tags kept. ``start_s`` and
+    Sound and subtitles are copied, timestamps and colour tags kept, frames upright. ``start_s`` and
     ``end_s`` name a part of it, ``compare`` puts before and after side by side, ``progress`` is
     called with the frames done and, where known, their number. ``brightness`` and ``options`` are
     those of :func:`relume.enhance`.

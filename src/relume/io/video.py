@@ -1,8 +1,8 @@
 """Video files, decoded and encoded one frame at a time by FFmpeg's libraries (PyAV).
 
-One pass: frames go through a function, all other streams are copied, and nothing is kept but what
-the codecs hold. The result is H.264 (libx264; VP9 in .webm) with the clip's own timestamps,
-rotation and colour tags.
+One pass: frames go through a function as they are shown (upright, HDR as SDR), sound and subtitles
+are copied, and nothing is kept but what the codecs hold. The result is H.264 (libx264; VP9 in
+.webm) with the clip's own timestamps and colour tags, its pixels upright.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from relume.errors import InputError, MissingExtra, OutputError, ParameterError, UnreadableInput
+from relume.errors import InputError, OutputError, ParameterError, UnreadableInput
 from relume.io.atomic import REASONS, whole_file
+from relume.io.demux import Timeline, address, library, main_video, note_once, opened
+from relume.io.remux import Copies
+from relume.io.shown import SDR_TAGS, Shown
 from relume.photo import Array
 
 SUFFIXES = (
@@ -34,9 +37,7 @@ WRITTEN = {
 }  # fmt: skip
 """The encoder of each ending that can be written."""
 CRF = 18
-HDR = {16: "PQ", 18: "HLG"}
-"""Transfer curves (ITU-T H.273) whose values are no sRGB."""
-UNSPECIFIED = 2
+COLOUR_TAGS = ("color_primaries", "color_trc", "colorspace", "color_range")
 MOST_ERRORS = 100
 """Damaged packets after which the rest of a clip is given up."""
 
@@ -99,15 +100,15 @@ def convert_clip(
     Raises:
         MissingExtra: PyAV is not installed.
         UnreadableInput: no video in the file, or nothing of it decodes.
-        InputError: HDR, or nothing between ``start_s`` and ``end_s``.
+        InputError: nothing between ``start_s`` and ``end_s``.
         ParameterError: an ending that cannot be written, or an end before the start.
         OutputError: the target exists, is the source, or cannot be written.
     """
-    av = _library()
+    av = library()
     if end_s is not None and end_s <= start_s:
         raise ParameterError(f"the end ({end_s:g} s) must lie after the start ({start_s:g} s)")
     if target is None:
-        with _opened(av, source) as clip:
+        with opened(source) as clip:
             conversion = _Conversion(av, clip, source, start_s, end_s, progress)
             conversion.run(None, work, "")
         return conversion.report
@@ -116,10 +117,10 @@ def convert_clip(
         raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"the result would replace the input {source}; name another output")
-    with _opened(av, source) as clip, whole_file(target, overwrite=overwrite) as partial:
+    with opened(source) as clip, whole_file(target, overwrite=overwrite) as partial:
         conversion = _Conversion(av, clip, source, start_s, end_s, progress)
         try:
-            with av.open(str(partial), "w", options=_muxing(target)) as out:
+            with av.open(address(partial), "w", options=_muxing(target)) as out:
                 conversion.run(out, work, WRITTEN[target.suffix.lower()])
         except (OSError, av.error.FFmpegError) as error:
             if error.errno in REASONS and error.errno != errno.ENOENT:
@@ -127,28 +128,6 @@ def convert_clip(
                 raise OutputError(f"cannot write {target}: {reason}") from error
             raise OutputError(f"cannot write {target}: {error}") from error
     return conversion.report
-
-
-def _library() -> Any:
-    try:
-        import av
-    except ImportError:
-        raise MissingExtra("video", "video", "av") from None
-    return av
-
-
-def _opened(av: Any, source: Path) -> Any:
-    if not source.exists():
-        raise UnreadableInput(f"{source} does not exist")
-    try:
-        clip = av.open(str(source), metadata_errors="replace")
-    except (OSError, ValueError, av.error.FFmpegError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableInput(f"{source} is no clip that can be decoded: {reason}") from error
-    if not clip.streams.video:
-        clip.close()
-        raise UnreadableInput(f"{source} holds no video")
-    return clip
 
 
 def _muxing(target: Path) -> dict[str, str]:
@@ -168,22 +147,21 @@ class _Conversion:
         progress: Progress | None,
     ) -> None:
         self._av, self._clip, self._source = av, clip, source
-        self._video = clip.streams.video[0]
+        self._video, self._timeline = main_video(clip), Timeline(clip)
         self._video.thread_type = "AUTO"
         self._start_s, self._end_s, self._progress = start_s, end_s, progress
         self._base: Fraction = self._video.time_base or Fraction(1, 1000)
         self._times: deque[int] = deque()
-        self._copies: dict[int, Any] | None = None
-        self._waiting: deque[Any] = deque()
         self._last_pts: int | None = None
         self._step = max(1, round(1 / (float(self._video.average_rate or 25) * self._base)))
         self.report = ClipReport()
-        self._kept_tags: tuple[int, int] = (UNSPECIFIED, 0)
-        self._rotation = 0
+        self._shown = Shown(self.report.notes)
+        self._tags: tuple[int, ...] = SDR_TAGS
 
     def run(self, out: Any, work: Work, encoder: str) -> None:
         """All frames through ``work`` to ``out``; other streams copied on the way."""
-        frames = self._frames(out)
+        copies = Copies(self._clip, out, self.report.notes, self._start_s, self._end_s)
+        frames = self._frames(None if out is None else copies)
         first = next(frames, None)
         if first is None:
             between = self._start_s > 0 or self._end_s is not None
@@ -196,10 +174,10 @@ class _Conversion:
                 self._times.clear()
             elif stream is None:
                 stream = self._add_video(out, encoder, result, deep=deep)
-                self._copies = self._add_copies(out)
+                copies.begin(self._video)
                 stream.codec_context.open()
                 out.start_encoding()
-                self._copy_waiting(out)
+                copies.flush()
             if stream is not None:
                 self._encode(out, stream, result)
             self.report.frames += 1
@@ -209,19 +187,20 @@ class _Conversion:
             out.mux(stream.encode(None))
         self._note_early_end()
 
-    def _frames(self, out: Any) -> Iterator[tuple[float, Array]]:
+    def _frames(self, copies: Copies | None) -> Iterator[tuple[float, Array]]:
         """The frames between the times asked for, as arrays, and when each is shown."""
-        if self._start_s > 0:
-            self._clip.seek(int(self._start_s * 1_000_000), backward=True)
-        for frame in self._decoded(out):
+        if self._start_s > 0 and self._timeline.seeks:
+            begin = self._clip.start_time or 0
+            self._clip.seek(begin + int(self._start_s * 1_000_000), backward=True)
+        for frame in self._decoded(copies):
             seconds = self._time(frame)
             if self._end_s is not None and seconds >= self._end_s:
                 return
             if seconds >= self._start_s - 1e-6:
                 yield seconds, self._array(frame)
 
-    def _decoded(self, out: Any) -> Iterator[Any]:
-        """Every frame that decodes; packets of other streams go to ``out`` on the way."""
+    def _decoded(self, copies: Copies | None) -> Iterator[Any]:
+        """Every frame that decodes; packets of other streams are copied on the way."""
         packets, errors = self._clip.demux(), 0
         broken = (self._av.error.InvalidDataError, self._av.error.EOFError)
         while errors < MOST_ERRORS:
@@ -229,10 +208,10 @@ class _Conversion:
                 packet = next(packets, None)
                 if packet is None:
                     return
+                self._timeline(packet)
                 if packet.stream.index != self._video.index:
-                    if out is not None:
-                        self._waiting.append(packet)  # until the header can be written
-                        self._copy_waiting(out)
+                    if copies is not None:
+                        copies.add(packet)
                     continue
                 frames = packet.decode()
             except broken as error:
@@ -262,23 +241,15 @@ class _Conversion:
         return seconds
 
     def _array(self, frame: Any) -> Array:
-        """The frame as RGB, by the matrix and range that it says it has."""
-        if frame.color_trc in HDR:
-            raise InputError(
-                f"{self._source} is HDR ({HDR[frame.color_trc]}), which is not supported: "
-                "convert it to SDR first (ffmpeg's zscale and tonemap filters)"
-            )
-        if frame.format.name.startswith(("yuva", "rgba", "bgra", "argb")) and not any(
-            "transparency" in note for note in self.report.notes
-        ):
-            self.report.notes.append("the clip's transparency is dropped")
-        self._kept_tags = (frame.colorspace, frame.color_range)
-        self._rotation = frame.rotation
-        deep = max(c.bits for c in frame.format.components) > 8
-        return np.asarray(frame.to_ndarray(format="rgb48le" if deep else "rgb24"))
+        """The frame as it is shown, and the tags that its result gets."""
+        pixels = self._shown(frame)
+        context = self._video.codec_context
+        own = (context.color_primaries, context.color_trc, frame.colorspace, frame.color_range)
+        self._tags = SDR_TAGS if self._shown.is_hdr else own
+        return pixels
 
     def _add_video(self, out: Any, encoder: str, first: Array, *, deep: bool) -> Any:
-        source, context = self._video, self._video.codec_context
+        source, ratio = self._video, self._video.codec_context.sample_aspect_ratio
         stream = out.add_stream(encoder, rate=source.average_rate or 25)
         height, width = first.shape[:2]
         stream.width, stream.height = width, height
@@ -290,12 +261,10 @@ class _Conversion:
         )
         coding = stream.codec_context
         coding.time_base = self._base
-        for tag in ("color_primaries", "color_trc", "colorspace", "color_range"):
-            setattr(coding, tag, getattr(context, tag))
-        if context.sample_aspect_ratio:
-            coding.sample_aspect_ratio = context.sample_aspect_ratio
-        if self._rotation:
-            stream.set_display_rotation(self._rotation)
+        for tag, value in zip(COLOUR_TAGS, self._tags, strict=True):
+            setattr(coding, tag, value)
+        if ratio:
+            coding.sample_aspect_ratio = 1 / ratio if self._shown.is_turned else ratio
         for key, value in source.metadata.items():
             if key in ("title", "language", "creation_time"):
                 stream.metadata[key] = value
@@ -305,7 +274,7 @@ class _Conversion:
         own = self._video.codec_context.pix_fmt or "yuv420p"
         known = {f.name for f in self._av.Codec(encoder, "w").video_formats or ()}
         choice = own if own in known else "yuv420p10le" if deep else "yuv420p"
-        if choice not in known:
+        if choice not in known or self._shown.is_hdr:  # as SDR is it everywhere
             choice = "yuv420p"
         odd = width % 2 or height % 2
         return choice.replace("420", "444").replace("422", "444") if odd else choice
@@ -317,55 +286,16 @@ class _Conversion:
         frame = self._av.VideoFrame.from_ndarray(
             np.ascontiguousarray(result), format="rgb48le" if deep else "rgb24"
         )
-        space, span = self._kept_tags
+        if (frame.width, frame.height) != (stream.width, stream.height):
+            note = f"its frames change in size: all are shown at {stream.width}x{stream.height}"
+            note_once(self.report.notes, note)
+        space, span = self._tags[2:]
         frame = frame.reformat(
-            format=stream.pix_fmt, dst_colorspace=space, dst_color_range=span or 1
-        )
+            stream.width, stream.height, stream.pix_fmt,
+            dst_colorspace=space, dst_color_range=span or 1,
+        )  # fmt: skip
         frame.pts, frame.time_base = self._times.popleft(), self._base
         out.mux(stream.encode(frame))
-
-    def _add_copies(self, out: Any) -> dict[int, Any]:
-        copies: dict[int, Any] = {}
-        for key, value in self._clip.metadata.items():
-            out.metadata[key] = value
-        for stream in self._clip.streams:
-            if stream.index == self._video.index or stream.type not in ("audio", "subtitle"):
-                if stream.type == "video" and stream.index != self._video.index:
-                    self.report.notes.append("a second video stream is left out")
-                continue
-            try:
-                copy = out.add_stream_from_template(stream)
-            except (ValueError, OSError, self._av.error.FFmpegError):
-                name = getattr(stream.codec_context, "name", "unknown")
-                self.report.notes.append(
-                    f"a {stream.type} stream ({name}) is left out: "
-                    "the output's container cannot hold it; -o clip.mkv can"
-                )
-                continue
-            copy.metadata.update(stream.metadata)
-            copies[stream.index] = copy
-        return copies
-
-    def _copy_waiting(self, out: Any) -> None:
-        while self._copies is not None and self._waiting:
-            packet = self._waiting.popleft()
-            if packet.stream.index in self._copies:
-                self._copy(out, packet, self._copies[packet.stream.index])
-
-    def _copy(self, out: Any, packet: Any, stream: Any) -> None:
-        if packet.dts is None and packet.pts is None:
-            return  # the flush at the end
-        base = packet.time_base
-        when = packet.pts if packet.pts is not None else packet.dts
-        seconds = float(when * base) - (self._clip.start_time or 0) / 1_000_000
-        if seconds < self._start_s or (self._end_s is not None and seconds >= self._end_s):
-            return
-        shift = round(self._start_s / base)
-        for name in ("pts", "dts"):
-            if getattr(packet, name) is not None:
-                setattr(packet, name, getattr(packet, name) - shift)
-        packet.stream = stream
-        out.mux(packet)
 
     def _expected_frames(self) -> int | None:
         duration = self._duration_s()
