@@ -9,6 +9,7 @@ hang), and none outlives its parent, however that ends.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -20,9 +21,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from relume.errors import RelumeError
+
+PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -139,10 +143,38 @@ def run(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use: by its affinity, and by its container's quota."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min((own, *_quotas())))
+
+
+@functools.cache
+def _quotas() -> tuple[int, ...]:
+    """What Linux's control groups, this process's and those above it, allow of whole cores."""
+    found: list[int] = []
+    with suppress(OSError, ValueError):
+        for line in (PROC / "self/cgroup").read_text("utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers not in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
+                continue
+            home = CGROUPS / controllers
+            group = home / path.lstrip("/")
+            for folder in (group, *group.parents):
+                found += _quota(folder)
+                if folder == home:
+                    break
+    return tuple(found)
+
+
+def _quota(folder: Path) -> Iterator[int]:
+    """The quota that a control group's files tell, in version 2 and in version 1."""
+    with suppress(OSError, ValueError):
+        quota, period = map(int, (folder / "cpu.max").read_text("utf-8").split())  # or "max ..."
+        yield quota // period
+    with suppress(OSError, ValueError):
+        quota = int((folder / "cpu.cfs_quota_us").read_text("utf-8"))
+        if quota > 0:
+            yield quota // int((folder / "cpu.cfs_period_us").read_text("utf-8"))
 
 
 def _spread(

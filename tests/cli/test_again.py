@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from relume.cli.jobs import Job
 from relume.cli.search import Search, Target
-from relume.cli.writing import Writer
+from relume.cli.writing import Row, Writer
 from relume.faces import Detection
 from relume.photo import Photo
+
+from .conftest import Relume
 
 
 class Unchanged:
@@ -40,3 +44,44 @@ def test_a_drawing(night: Path, tmp_path: Path) -> None:
     assert "exists already" in str(search(target).error)
     assert search(target.once_more()).error is None
     assert (tmp_path / "drawn.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+
+
+def test_what_another_run_has_done_meanwhile_is_there_already(night: Path, tmp_path: Path) -> None:
+    """Two runs with --skip-existing into one folder, which planned before either had begun."""
+    job = Job(night, tmp_path / "out.jpg")
+    write = Writer(Unchanged(), skip_existing=True).start()
+    assert not write(job).there
+    before = job.target.stat()
+    row = write(job)
+    assert (row.there, row.error) == (True, None)
+    assert job.target.stat().st_ino == before.st_ino
+
+    class Late(Unchanged):
+        def __call__(self, photo: Photo) -> Photo:
+            late.target.write_bytes(b"the other run's")
+            return photo
+
+    late = Job(night, tmp_path / "late.jpg")
+    row = Writer(Late(), skip_existing=True).start()(late)
+    assert (row.there, row.error) == (True, None)
+    assert late.target.read_bytes() == b"the other run's"
+
+
+def test_two_runs_into_one_folder(
+    relume: Relume, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    words = ("enhance", album, "-o", out, "-m", "gamma", "--skip-existing")
+
+    def other(self: Writer, job: Job) -> Row:
+        out.mkdir(exist_ok=True)
+        if job.source.name == "b.png":
+            job.target.write_bytes(b"the other run's")
+        return write(self, job)
+
+    write = Writer.__call__
+    monkeypatch.setattr(Writer, "__call__", other)
+    result = relume(*words)
+    assert result.code == 0, result.err
+    assert "2 photos enhanced" in result.err
+    assert "1 there already" in result.err

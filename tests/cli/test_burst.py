@@ -96,3 +96,17 @@ def test_a_photo_that_cannot_be_read_is_named_and_what_to_do(
     assert line.startswith(f"error: {phone}: the package 'pillow-heif' is not installed")
     assert line.endswith("pip install 'relume[heif]'; or leave this photo out of the burst")
     assert not list(tmp_path.glob("*.relume-burst.*"))
+
+
+def test_a_photo_of_another_size_is_left_out_and_named(relume: Relume, tmp_path: Path) -> None:
+    photos = shoot(tmp_path, 3)
+    with Pil.open(photos[0]) as image:
+        image.resize((80, 60)).save(photos[0])
+    result = relume("burst", *photos, "-o", tmp_path / "night.jpg", "-b", "0.4")
+    assert result.code == 0, result.err
+    assert f"note: {photos[0]} does not fit the others and is left out" in result.err
+    assert "2 photos merged, as IMG_1.jpg sees the scene" in result.err
+    with Pil.open(tmp_path / "night.jpg") as image:
+        assert image.size == (160, 120)
+    small = ("burst", *photos, "--reference", photos[0], "-o", tmp_path / "small.jpg")
+    assert "must have one size: the first is 80x60, number 2 is 160x120" in relume(*small).err

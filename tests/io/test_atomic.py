@@ -1,5 +1,7 @@
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,7 +92,6 @@ def test_a_disk_that_refuses_loses_nothing(
             raise OSError(number, os.strerror(number))
 
     def opened(self: Path, mode: str) -> Full:
-        os.close(os.open(self, os.O_CREAT | os.O_EXCL))
         return Full()
 
     with monkeypatch.context() as patched:
@@ -233,3 +234,29 @@ def test_what_killed_processes_left_is_swept(
     assert mine == ".a.jpg.part"
     assert theirs.startswith(".b.jpg.")
     sweep([tmp_path / "absent" / "a.jpg"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("killed", [True, False])
+def test_only_what_nobody_writes_any_more_is_swept(tmp_path: Path, killed: bool) -> None:
+    """Two runs into one folder: the one that ends first leaves the other's half file alone."""
+    code = (
+        "import sys, time; from pathlib import Path; from relume.io.atomic import whole_file\n"
+        "with whole_file(Path(sys.argv[1]), overwrite=False) as partial:\n"
+        "    partial.write_bytes(b'half'); print('written', flush=True); sys.stdin.read()"
+    )
+    target = tmp_path / "clip.mp4"
+    command = [sys.executable, "-c", code, str(target)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"written\n"
+        (partial,) = tmp_path.iterdir()
+        if killed:
+            other.kill()
+            other.wait()
+        sweep([target])
+        assert partial.exists() is not killed
+        other.communicate(b"")
+    assert target.exists() is not killed
+    assert not partial.exists()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from relume.enhancers import methods
+from relume.enhancers.options import OPTIONS, takes
 from relume.errors import ParameterError, RecipeError
 from relume.study import Plan, split_arms
 from relume.study.arms import parse
@@ -129,9 +131,9 @@ def test_arms_are_split_around_their_own_options(tmp_path: Path) -> None:
 def test_arms_have_names_of_their_own() -> None:
     text = "gamma=gamma:0.8,protect_lit=false,port=retinexnet:strength=0.5,two=original+clahe"
     gamma, port, two = map(parse, split_arms(text))
-    assert (gamma.name, gamma.method, gamma.protect_lit) == ("gamma", "gamma", False)
+    assert (gamma.name, gamma.method, gamma.options["protect_lit"]) == ("gamma", "gamma", False)
     assert gamma.parameters["exponent"] == 0.8
-    assert (port.name, port.method, port.strength) == ("port", "retinexnet", 0.5)
+    assert (port.name, port.method, port.options["strength"]) == ("port", "retinexnet", 0.5)
     assert (two.name, two.views) == ("two", ("original", "clahe"))
     assert [arm_name(spec) for spec in split_arms(text)] == ["gamma", "port", "two"]
 
@@ -157,3 +159,21 @@ def test_levels_in_words() -> None:
     assert describe([1.0, 0.3, 0.1]) == "k = 1, 0.3 and 0.1"
     assert describe([0.1]) == "k = 0.1"
     assert describe([None]) == ""
+
+
+def test_an_arm_takes_every_option_that_its_method_does() -> None:
+    """Taken and handed on, or refused in a line: none is ignored."""
+    values: dict[str, object] = {"strength": 0.5, "brightness": 0.3, "local": 0.25}
+    values |= {"expose_for": "faces", "protect_lit": False}
+    assert values.keys() == {option.name for option in OPTIONS}
+    for info in methods():
+        if info.needs_file:
+            continue
+        for option in OPTIONS:
+            spec = f"{info.name}:{option.name}={values[option.name]}"
+            if takes(info, option):
+                assert parse(spec).options[option.name] == values[option.name]
+            else:
+                with pytest.raises(ParameterError, match=f"takes no {option.name}"):
+                    parse(spec)
+    assert parse("relume").options == {"expose_for": "scene"}, "whatever weights are here"

@@ -14,7 +14,14 @@ import pytest
 from PIL import Image as Pil
 
 from relume import weights
-from relume.errors import InputError, OutputError, ParameterError, UnknownName, UnreadableInput
+from relume.errors import (
+    InputError,
+    MissingExtra,
+    OutputError,
+    ParameterError,
+    UnknownName,
+    UnreadableInput,
+)
 from relume.study import Progress, provenance, run, write_inputs
 from relume.study.evaluate import Evaluator, generator
 from relume.study.rows import RowFile
@@ -343,3 +350,21 @@ def test_importing_the_study_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_packages_are_looked_for_before_the_work(
+    make: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    plan = make()
+    with pytest.raises(MissingExtra, match=r"'scipy' is not installed.*relume\[study\]"):
+        run(plan, processes=1)
+    assert not (plan.report / "rows.jsonl").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
+def test_a_name_that_no_report_can_hold_is_refused(make: MakePlan) -> None:
+    plan = make()
+    disc(plan.pictures / os.fsdecode(b"caf\xe9.png"), level=99)
+    with pytest.raises(InputError, match="its name is not UTF-8"):
+        run(plan, processes=1)

@@ -13,8 +13,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
 from relume import weights as store  # noqa: E402
-from relume.errors import DeviceError, InputError, OutputError, RecipeError  # noqa: E402
-from relume.train import run  # noqa: E402
+from relume.errors import (  # noqa: E402
+    DeviceError,
+    InputError,
+    MissingExtra,
+    OutputError,
+    RecipeError,
+    RelumeError,
+)
+from relume.train import loop, run  # noqa: E402
 
 
 def losses(folder: Path) -> list[tuple[int, int, float]]:
@@ -252,3 +259,36 @@ def test_relumes_network_trains_resumes_and_exports(
     assert picture(inputs)["photo"].shape == image.shape
     exposure = core.compile_model(whole / "relume-exposure.onnx", "CPU", options)
     assert 0.05 <= float(exposure({"thumbnail": small})["brightness"][0, 0]) <= 0.95
+
+
+def test_weights_that_are_no_numbers_replace_no_checkpoint(
+    recipe: Path, pairs: Path, tmp_path: Path
+) -> None:
+    """The loss that would tell is looked at every tenth step, a checkpoint comes every step."""
+    out = tmp_path / "out"
+    run(recipe, pairs=pairs, out=out, device="cpu", stop_after=(0, 2))
+    before = (out / "checkpoint.pt").read_bytes()
+    update = loop._update
+
+    def broken(model: torch.nn.Module, *rest: object) -> object:
+        terms = update(model, *rest)
+        with torch.no_grad():
+            next(iter(model.parameters())).fill_(float("nan"))
+        return terms
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "_update", broken)
+        with pytest.raises(RelumeError, match="no longer finite at step 3: lower the rate"):
+            run(recipe, pairs=pairs, out=out, device="cpu", resume=True)
+    assert (out / "checkpoint.pt").read_bytes() == before
+    run(recipe, pairs=pairs, out=out, device="cpu", resume=True)
+    assert np.isfinite(losses(out)[-1][2])
+
+
+def test_packages_are_looked_for_before_the_work(
+    recipe: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # what the export needs in the end
+    with pytest.raises(MissingExtra, match="'onnxscript' is not installed"):
+        run(recipe, pairs=pairs, out=tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import httpx
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image as Pil
 
 from relume import __version__
+from relume.engine.openvino import OpenVinoNetwork
 from relume.enhancers import enhance, methods
 from relume.enhancers.options import OPTIONS
 from relume.errors import RelumeError, WeightsError
@@ -216,11 +219,12 @@ def test_the_menu_is_the_catalogue(client: httpx.Client) -> None:
     by_name = {entry["name"]: entry for entry in menu["enhancers"]}
     for info in (methods().info(name) for name in METHODS):
         offered = {p["name"]: p for p in by_name[info.name]["parameters"]}
-        assert {"weights", "tile_px"}.isdisjoint(offered)
+        assert {"weights", "tile_px", "ensemble"}.isdisjoint(offered)
         for parameter in info.parameters:
             if parameter.name in offered:
+                usual = parameter.default if parameter.name == "half_above_mp" else parameter.high
                 assert offered[parameter.name]["default"] == parameter.default
-                assert offered[parameter.name]["high"] == parameter.high
+                assert offered[parameter.name]["high"] == usual
     assert menu["limits"]["megapixels"] == 5.0
 
 
@@ -381,3 +385,35 @@ def test_health_says_how_busy_it_is(client: httpx.Client) -> None:
     assert client.get("/healthz").json() == {
         "status": "ok", "version": __version__, "slots": 33, "taken": 0,
     }  # fmt: skip
+
+
+def test_nothing_that_is_asked_for_makes_a_network_work_much_harder(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each parameter at both its ends: a stranger chooses a look, not the memory and the time."""
+    worked: list[int] = []
+    infer = OpenVinoNetwork.__call__
+
+    def counted(self: OpenVinoNetwork, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        worked.append(sum(array.size for array in inputs.values()))
+        return infer(self, inputs)
+
+    monkeypatch.setattr(OpenVinoNetwork, "__call__", counted)
+    photo = packed(picture(2400, 1800))  # above the size that is halved
+
+    def cost(query: str) -> int:
+        worked.clear()
+        answer = client.post(f"/v1/enhance?{query}", files={"file": ("n.jpg", photo)})
+        assert answer.status_code == 200, answer.text
+        return sum(worked)
+
+    entries = client.get("/v1/methods").json()["enhancers"]
+    for entry in (one for one in entries if one["name"] in ("relume", "machine")):
+        usual = cost(f"method={entry['name']}")
+        assert usual > 0
+        for parameter in entry["parameters"]:
+            high = cost(f"method={entry['name']}&param={parameter['name']}={parameter['high']}")
+            assert high <= 1.2 * usual, parameter["name"]
+    for words in ("half_above_mp=1000", "ensemble=8"):
+        answer = client.post(f"/v1/enhance?param={words}", files={"file": ("n.jpg", photo)})
+        assert answer.status_code == 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -146,6 +147,8 @@ def test_a_burst_is_merged(service: Service) -> None:
         assert merged.headers["x-relume-left-out"] == ""
         frames[1] = ("file", ("other.jpg", packed(picture(50, 40))))
         sizes = client.post("/v1/burst", files=frames)
+        assert (sizes.status_code, sizes.headers["x-relume-left-out"]) == (200, "2")
+        sizes = client.post("/v1/burst", files=frames[:2])
         assert sizes.status_code == 422
         assert "must have one size" in sizes.json()["detail"]
         many = client.post("/v1/burst", files=17 * frames[:1])
@@ -171,3 +174,13 @@ def test_faces_come_first_in_photos_only(clips: httpx.Client) -> None:
             assert taken.status_code in (200, 202), taken.text
             if name == "videos":
                 assert ended(clips, taken.json()["name"])["state"] == "done"
+
+
+def test_a_service_that_relights_no_clips_says_so_before_it_takes_one(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    answer = client.post("/v1/videos", content=clip(), headers=MP4)
+    assert answer.status_code == 501
+    assert answer.json()["error"] == "MissingExtra"
+    assert "'av' is not installed" in answer.json()["detail"]

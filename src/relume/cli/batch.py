@@ -144,8 +144,7 @@ class Run:
             if not (job.problem is None and job.is_done):
                 self._fail(job, refusal)
             elif self.skip_existing:
-                self.skipped += 1
-                self._keep_existing(job)
+                self._skip(job)
             else:
                 self.failed += 1
                 self.existing.append(job)
@@ -157,13 +156,16 @@ class Run:
         if self.on.threads:  # workers beside others
             work = work.settled(elsewhere=self.on.elsewhere)
         writer = Writer(
-            work, self.quality, self.overwrite, self.max_megapixels, self.on.threads,
-            self.format, shared,
+            work, self.quality, self.overwrite, self.skip_existing, self.max_megapixels,
+            self.on.threads, self.format, shared,
         )  # fmt: skip
         return self.on.run(writer.start, jobs)
 
     def _note(self, job: Job, row: Row) -> None:
         """Tell and count what came of a job."""
+        if row.there:
+            self._skip(job)
+            return
         members = ((Job(job.source / name, job.target / name), r) for name, r in row.members)
         done = list(members) or [(job, row)]
         if self.rows is not None:
@@ -189,10 +191,11 @@ class Run:
                 leave_results_file(place(self.output), self.inputs)
         self.done += 1
 
-    def _keep_existing(self, job: Job) -> None:
-        """A row for a result that is there, if an earlier run wrote it and then none."""
+    def _skip(self, job: Job) -> None:
+        """Count a result that is there; with a row, if none was written with it."""
+        self.skipped += 1
         name = str(job.source)
-        if self.rows is not None and name not in self._in_rows:
+        if self.rows is not None and console.as_utf8(name) not in self._in_rows:
             row = Row().line(name, str(job.target)) | {"status": "there", "left_as_is": None}
             self.rows.add(row | {"seconds": None})
 

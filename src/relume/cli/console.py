@@ -34,6 +34,20 @@ PATIENCE_S = 2.0
 """How long a single photo may take before a line says that it is worked on."""
 
 
+def open_closed() -> None:
+    """Where a program was started without them (``2>&-``), give it standard streams to nowhere.
+
+    Else the first file that is opened would get stderr's number, and what libraries in C print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+
 def out(text: str) -> None:
     """A line of result, on stdout."""
     typer.echo(text)
@@ -106,6 +120,11 @@ def one_line(text: str) -> str:
     """``text`` on one line, whatever a file's name holds (newlines, control characters)."""
     joined = " ".join(text.splitlines())
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in joined)
+
+
+def as_utf8(name: str) -> str:
+    r"""A name for tables and JSON: bytes of it that are no UTF-8 are written like ``\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def count(number: int, noun: str) -> str:

@@ -13,7 +13,7 @@ import typer
 from relume.cli import console, options, tracks
 from relume.cli.console import PIPE
 from relume.cli.search import DrawOn, Outcome, Search, Tally, Target
-from relume.cli.tables import FACES, Rows
+from relume.cli.tables import FACES, Rows, as_json
 from relume.errors import InputError, OutputError, ParameterError
 from relume.executor import Executor, Local
 from relume.io.formats import MAX_MEGAPIXELS
@@ -182,8 +182,7 @@ def detect(
             from relume.io.atomic import write_atomic
 
             text = _document(outcomes, as_lines=False)
-            data = text.encode("utf-8", "surrogateescape")
-            write_atomic(Path(document), data, overwrite=overwrite)
+            write_atomic(Path(document), text.encode(), overwrite=overwrite)
     if not quiet:
         _summarise(tally, document, drawn=draw is not None)
     if code or unlisted:
@@ -237,7 +236,7 @@ def _into_rows(
     """Search what is not in the rows yet; they become their file, unless Ctrl-C ends it."""
     with rows:
         done = rows.done()
-        todo = [target for target in targets if target.name not in done]
+        todo = [target for target in targets if console.as_utf8(target.name) not in done]
         tally, code = search.run(
             todo, where, lambda outcome: rows.add(outcome.line()), as_text=False, quiet=quiet
         )
@@ -296,7 +295,7 @@ def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
     """JSON lines, or one document with a line for each face."""
     photos = [outcome.line() for outcome in outcomes]
     if as_lines:
-        return "".join(json.dumps(photo, ensure_ascii=False) + "\n" for photo in photos)
+        return "".join(as_json(photo) + "\n" for photo in photos)
     texts = [_face_lines(photo) for photo in photos]
     return (texts[0] if len(texts) == 1 else "[\n" + ",\n".join(texts) + "\n]") + "\n"
 
@@ -304,5 +303,5 @@ def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
 def _face_lines(photo: dict[str, Any]) -> str:
     lines = [json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ())]
     faces = "[\n  " + ",\n  ".join(lines) + "\n]" if lines else "[]"
-    head = json.dumps(photo, ensure_ascii=False)
+    head = as_json(photo)
     return head if "error" in photo else f'{head[:-1]}, "faces": {faces}}}'

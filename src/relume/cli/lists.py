@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def split(inputs: Sequence[str]) -> tuple[list[str], list[Picture]]:
 
 
 def _pictures(name: str) -> list[Picture]:
-    names = list(dict.fromkeys(_names(name)))
+    names = list(dict.fromkeys(map(_as_bytes_are, _names(name))))
     if not names:
         raise InputError(f"the list {name} is empty: expected the names of photos")
     paths = [_whole(one) for one in names]
@@ -65,6 +66,13 @@ def _pictures(name: str) -> list[Picture]:
         Picture(place(one), Path(posixpath.relpath(path, common)))
         for one, path in zip(names, paths, strict=True)
     ]
+
+
+def _as_bytes_are(name: str) -> str:
+    r"""The name of a file whose bytes a table of relume's has written as ``\xe9``."""
+    if "\\x" not in name or is_address(name) or Path(name).exists():
+        return name
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda byte: chr(0xDC00 + int(byte[1], 16)), name)
 
 
 def _whole(name: str) -> str:

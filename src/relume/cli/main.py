@@ -65,6 +65,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
     ``args`` are by default the process's own.
     """
+    console.open_closed()
     try:
         given = list(sys.argv[1:] if args is None else args) or ["--help"]
         code = app(given, prog_name="relume", standalone_mode=False)

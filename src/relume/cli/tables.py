@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relume.cli.console import as_utf8
 from relume.errors import InputError, MissingExtra, OutputError, ParameterError
 from relume.io.atomic import refused, write_atomic
 from relume.io.places import Place, place
@@ -119,7 +120,7 @@ class Rows:
         if not self._go_on:
             self.partial.unlink(missing_ok=True)
         try:
-            self._file = self.partial.open("a", encoding="utf-8", errors="surrogateescape")
+            self._file = self.partial.open("a", encoding="utf-8")
         except OSError as error:
             raise refused(self.partial, error) from error
         if self._file.tell():
@@ -139,7 +140,7 @@ class Rows:
         Raises:
             OutputError: the disk is full.
         """
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        text = "".join(as_json(line) + "\n" for line in lines)
         try:
             self._file.write(text)
             self._file.flush()
@@ -147,7 +148,7 @@ class Rows:
             raise refused(self.partial, error) from error
 
     def done(self) -> set[str]:
-        """The photos that have rows without an error, and the shards of which some have."""
+        """The photos that have rows without an error, as the rows name them, and their shards."""
         names: set[str] = set()
         for photo, error in self._known():
             (names.add if error is None else names.discard)(photo)
@@ -161,7 +162,7 @@ class Rows:
         Raises:
             OutputError: it cannot be written; the partial file stays.
         """
-        numbers = {name: number for number, name in enumerate(order)}
+        numbers = {as_utf8(name): number for number, name in enumerate(order)}
 
         def number(photo: str) -> int:
             return numbers.get(photo, numbers.get(_shard(photo), -1))
@@ -201,22 +202,22 @@ class Rows:
             table = _read_table(data, self._kind, self.target)
             yield from zip(table["photo"].to_pylist(), table["error"].to_pylist(), strict=True)
         elif not self._is_table:
-            for _, line in _parsed(self._before().decode("utf-8", "surrogateescape").splitlines()):
+            for _, line in _parsed(self._before().decode("utf-8", "replace").splitlines()):
                 yield line["photo"], line.get("error")
         for _, line in self._lines():
             yield line["photo"], line.get("error")
 
     def _lines(self) -> Iterator[tuple[str, Line]]:
         if self.partial.exists():
-            with self.partial.open(encoding="utf-8", errors="surrogateescape") as file:
+            with self.partial.open(encoding="utf-8") as file:
                 yield from _parsed(file)
 
     def _as_lines(self, number: Callable[[str], int]) -> bytes:
-        old = _parsed(self._before().decode("utf-8", "surrogateescape").splitlines())
+        old = _parsed(self._before().decode("utf-8", "replace").splitlines())
         latest = {line["photo"]: text for source in (old, self._lines()) for text, line in source}
         lines = sorted(latest.items(), key=lambda item: number(item[0]))
         text = "".join(f"{line.strip()}\n" for _, line in lines)
-        return text.encode("utf-8", "surrogateescape")
+        return text.encode()
 
     def _as_table(self, number: Callable[[str], int]) -> bytes:
         import pyarrow as pa
@@ -238,6 +239,12 @@ class Rows:
         file = io.BytesIO()
         pq.write_table(table.take(pa.array(order, pa.int64())), file)
         return file.getvalue()
+
+
+def as_json(line: Line) -> str:
+    """The line as JSON, which is UTF-8 whatever the names of files are."""
+    texts = {name: as_utf8(value) for name, value in line.items() if isinstance(value, str)}
+    return json.dumps({**line, **texts}, ensure_ascii=False)
 
 
 def check_tables() -> None:

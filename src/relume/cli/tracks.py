@@ -115,7 +115,7 @@ def track(
             file = typer.get_text_stream("stdout")
         elif output is not None:
             partial = opened.enter_context(whole_file(Path(output), overwrite=overwrite))
-            file = opened.enter_context(_opened(partial, Path(output)))
+            file = opened.enter_context(partial.open("w", encoding="utf-8"))
         lines = Lines(file)
         bar = opened.enter_context(console.progress_bar("detecting", quiet=quiet))
 
@@ -148,10 +148,3 @@ def track(
         arrow = f" -> {where}" if where else ""
         frames = console.count(report.frames, "frame")
         console.say(console.one_line(f"{faces} in {frames}{arrow} ({speed})"))
-
-
-def _opened(partial: Path, output: Path) -> IO[str]:
-    try:
-        return partial.open("x", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {output}: {error.strerror or error}") from error

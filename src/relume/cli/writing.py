@@ -14,7 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from relume.cli import console
-from relume.errors import InputError, MissingExtra, OutputError, ParameterError, WeightsError
+from relume.errors import (
+    InputError,
+    MissingExtra,
+    OutputError,
+    OutputExists,
+    ParameterError,
+    WeightsError,
+)
 from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, result_format, sniff
 
 if TYPE_CHECKING:
@@ -62,7 +69,8 @@ class Row:
     """What came of one photo; small, as it may come from another machine.
 
     ``levels`` are its mean grey levels before and after, ``as_is`` whether it was left nearly as
-    it is, ``trace`` where an error came from. A shard's has the rows of its ``members``, by name.
+    it is, ``trace`` where an error came from, ``there`` that its result was there. A shard's has
+    the rows of its ``members``, by name.
     """
 
     notes: tuple[str, ...] = ()
@@ -72,6 +80,7 @@ class Row:
     as_is: bool = False
     seconds: float = 0.0
     members: tuple[tuple[str, Row], ...] = ()
+    there: bool = False
 
     def line(self, photo: str, result: str) -> dict[str, Any]:
         """The row as a table has it."""
@@ -101,6 +110,7 @@ class Writer:
     work: Work
     quality: int | None = None
     overwrite: bool = False
+    skip_existing: bool = False
     max_megapixels: float = MAX_MEGAPIXELS
     threads: int = 0
     format: str | None = None
@@ -120,6 +130,8 @@ class Writer:
         began = time.monotonic()
         overwrite = self.overwrite or job.again
         try:
+            if self.skip_existing and job.is_done:
+                return Row(there=True)  # another run that shares the folder was faster
             if job.is_shard:
                 return self._shard(job, overwrite=overwrite)
             with _of_this_photo():
@@ -132,6 +144,8 @@ class Writer:
         except CONCERNS_ALL:
             raise
         except Exception as error:
+            if self.skip_existing and isinstance(error, OutputExists):
+                return Row(there=True)
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in NO_ROOM:
                 raise NoRoomError(console.reason(error)) from error

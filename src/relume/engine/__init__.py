@@ -22,8 +22,12 @@ __all__ = ["Array", "Inference", "Network", "Runtime", "Sample", "load"]
 MAX_LOADED = 6
 """How many loaded networks a process keeps: the face pipelines need four at once."""
 
-_loaded: OrderedDict[tuple[str, int, int, Runtime, str], Network] = OrderedDict()
+Key = tuple[str, int, int, Runtime, str]
+
+_loaded: OrderedDict[Key, Network] = OrderedDict()
+_opening: dict[Key, threading.Lock] = {}
 _lock = threading.Lock()
+"""Of both; held for moments only: to compile and time a network takes seconds, and others run."""
 
 
 def load(
@@ -51,13 +55,28 @@ def load(
     except OSError as error:
         raise WeightsError(f"the network {model} cannot be read: {error.strerror}") from error
     key = (str(model.absolute()), stat.st_mtime_ns, stat.st_size, runtime, runtime.wanted_precision)
+    if (network := _known(key)) is not None:
+        return network
     with _lock:
-        if key not in _loaded:
-            _loaded[key] = _open(model, runtime, module, sample)
+        opening = _opening.setdefault(key, threading.Lock())
+    with opening:  # whoever waited here finds it loaded
+        if (network := _known(key)) is not None:
+            return network
+        network = _open(model, runtime, module, sample)
+        with _lock:
+            _loaded[key] = network
+            _opening.pop(key, None)
             while len(_loaded) > MAX_LOADED:
                 _loaded.popitem(last=False)
-        _loaded.move_to_end(key)
-        return _loaded[key]
+    return network
+
+
+def _known(key: Key) -> Network | None:
+    """A network that is loaded, which is then the one used last."""
+    with _lock:
+        if key in _loaded:
+            _loaded.move_to_end(key)
+        return _loaded.get(key)
 
 
 def _open(

@@ -24,6 +24,7 @@ from relume.engine.base import PRECISION_VARIABLE, Array, Runtime, check_inputs,
 from relume.engine.cpu import cpu_flags, cpu_model, has_amx_bf16, thread_limit
 from relume.engine.precision import Sample, Verdict, measured
 from relume.errors import DeviceError, InputError, WeightsError
+from relume.executor import cores
 from relume.image.parallel import free_memory
 from relume.weights import cache_folder
 from relume.weights.manifest import sha256_of
@@ -75,8 +76,10 @@ class OpenVinoNetwork:
         self.inputs, self.outputs = names(graph)
         self.name = model.name
         self.precision, self.why = runtime.precision, why
-        limit = runtime.threads or thread_limit()
-        self.threads = limit or (os.cpu_count() or 1)
+        # left to itself OpenVINO counts the machine's cores, whatever part of it this process has
+        most = cores() if cores() < (os.cpu_count() or 1) else 0
+        limit = runtime.threads or thread_limit() or most
+        self.threads = limit or cores()
         self._shapes = {port.any_name: port.partial_shape for port in graph.inputs}
         self._request = _compile(graph, self.precision, limit).create_infer_request()
         self._lock = threading.Lock()

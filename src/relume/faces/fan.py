@@ -12,6 +12,7 @@ names carry the start of their sha256, which is checked; they are read with ``we
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import threading
 import warnings
@@ -177,7 +178,7 @@ def _package(what: str, module: str) -> Any:
 def _weights(url: str, checkpoint: str) -> Path:
     """The weights file: the user's own, or the package's, fetched once into torch's hub folder."""
     if checkpoint:
-        own = Path(checkpoint).expanduser()
+        own = Path(os.path.expanduser(checkpoint))  # noqa: PTH111  as it is without a home
         if not own.is_file():
             raise WeightsError(f"there is no weights file {own}")
         return own

@@ -6,6 +6,7 @@ Averaging dark frames first would harm: clipped noise leaves a pedestal that no 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -60,14 +61,14 @@ def enhance_burst(
 ) -> Picture:
     """The pictures of one scene, taken one after the other in the dark, as one relit picture.
 
-    ``pictures`` are Photos or arrays of one size, ``brightness`` and ``options`` those of
+    ``pictures`` are Photos or arrays, ``brightness`` and ``options`` those of
     :func:`relume.enhance`. The result shows what the picture at index ``reference`` shows, by
     default the first unless another is clearly sharper, in its dtype and with its metadata; what
-    moved between the pictures is taken from it alone. Pictures that do not fit it are left out,
-    with a warning in the log.
+    moved between the pictures is taken from it alone. Pictures that do not fit it, or are
+    of another size than most, are left out, with a warning in the log.
 
     Raises:
-        InputError: no picture, different sizes, or pictures that do not show the same scene.
+        InputError: no picture, sizes that differ, or pictures that do not show the same scene.
         ParameterError: a reference that is no index, or another wrong option.
         RelumeError: as :func:`relume.enhance`.
     """
@@ -92,17 +93,18 @@ def merge_burst(
     check_several(pictures)
     pictures = list(pictures)
     images = [check_image(p.pixels) if isinstance(p, Photo) else to_image(p) for p in pictures]
-    _check_sizes(images)
-    if reference is None:
-        reference = sharpest(images)
-    elif not 0 <= reference < len(images):
+    if reference is not None and not 0 <= reference < len(images):
         raise ParameterError(
             f"the reference must be an index from 0 to {len(images) - 1}, got {reference}"
         )
+    left_out = _of_another_size(images, reference)
+    fitting = [index for index in range(len(images)) if index not in left_out]
+    if reference is None:
+        reference = fitting[sharpest([images[index] for index in fitting])]
     own = images[reference]
     relit = enhance(Photo(own), brightness=brightness, **options).pixels
-    merged, count, left_out = relit, 1.0, []
-    others = [index for index in range(len(images)) if index != reference]
+    merged, count = relit, 1.0
+    others = [index for index in fitting if index != reference]
     if others:
         total, weight = relit.copy(), np.ones(relit.shape[:2], np.float32)
         light, dark = _same_light(relit, brightness, options), DarkMean(own)
@@ -116,7 +118,7 @@ def merge_burst(
             total += moved * share[:, :, None]
             weight += share
             dark.add(images[index], motion.positions, share)
-        if len(left_out) == len(others):
+        if len(left_out) == len(images) - 1:
             raise InputError("these do not show the same scene: no picture fits the reference")
         total /= weight[:, :, None]
         merged, count = np.clip(total, 0, 1, out=total), float(weight.mean())
@@ -129,7 +131,7 @@ def merge_burst(
         picture = cast(Picture, like.with_pixels(merged))
     else:
         picture = cast(Picture, from_image(merged, like=like))
-    return Burst(picture, reference, tuple(left_out), count)
+    return Burst(picture, reference, tuple(sorted(left_out)), count)
 
 
 def sharpest(images: Sequence[Image]) -> int:
@@ -148,17 +150,21 @@ def _sharpness(image: Image) -> float:
     return float(np.sqrt(np.square(fine).mean()) / max(float(grey.mean()), 1e-4))
 
 
-def _check_sizes(images: Sequence[Image]) -> None:
+def _of_another_size(images: Sequence[Image], reference: int | None) -> list[int]:
+    """The indices of images of another size than the reference's, or than most have."""
     if not images:
         raise InputError("expected the pictures of a burst, got none")
     sizes = [(image.shape[1], image.shape[0]) for image in images]
-    for number, size in enumerate(sizes, 1):
-        if size != sizes[0]:
-            one, other = ("x".join(map(str, s)) for s in (sizes[0], size))
-            raise InputError(
-                f"the pictures of a burst must have one size: the first is {one}, "
-                f"number {number} is {other}"
-            )
+    usual = Counter(sizes).most_common(1)[0][0] if reference is None else sizes[reference]
+    others = [index for index, size in enumerate(sizes) if size != usual]
+    if others and len(others) == len(images) - 1:
+        one, other = ("x".join(map(str, size)) for size in (usual, sizes[others[0]]))
+        which = f"number {index + 1}" if (index := sizes.index(usual)) else "the first"
+        raise InputError(
+            f"the pictures of a burst must have one size: {which} is {one}, "
+            f"number {others[0] + 1} is {other}"
+        )
+    return others
 
 
 def _same_light(relit: Image, brightness: Any, options: dict[str, Any]) -> dict[str, Any]:

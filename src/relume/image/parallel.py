@@ -1,7 +1,8 @@
 """Large pictures a few rows at a time, over the cores: temporaries stay small and in the cache.
 
 A curve with branches makes several temporaries; of a whole 12 MP picture each takes 144 MB. The
-result is the same whatever the number of threads, which is OpenCV's (``cv2.setNumThreads``).
+result is the same whatever the number of threads, which is OpenCV's (``cv2.setNumThreads``),
+and not above the cores that this process has.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
+from relume.executor import cores
 from relume.photo import Array, Image
 
 BLOCK_VALUES = 1 << 18
@@ -26,7 +28,7 @@ def for_row_blocks(work: Callable[[slice], None], like: Array) -> None:
     What ``work`` raises is raised here.
     """
     parts = row_blocks(like)
-    threads = min(cv2.getNumThreads(), len(parts))
+    threads = min(cv2.getNumThreads(), cores(), len(parts))
     if threads <= 1:
         for rows in parts:
             work(rows)

@@ -6,11 +6,16 @@ import errno
 import os
 import re
 import secrets
+import sys
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from relume.errors import OutputError, OutputExists
+
+if sys.platform != "win32":
+    import fcntl
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -26,6 +31,9 @@ REASONS = {
 }
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links (FAT, some network shares) answer."""
+
+LEFT_AFTER_S = 3600.0
+"""Where files cannot be locked: one that nobody wrote to for so long is left from a killed run."""
 
 PARTIAL = re.compile(r"\.(.{1,40})\.[0-9a-f]{12}\.part(\.\w+)?")
 """The name of a file that is being written: the beginning of what it will be called, an ending."""
@@ -89,25 +97,26 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
     check_writable(path, overwrite=overwrite)
     if path.exists() and _is_stream(path):
         raise OutputError(f"cannot write {path}: expected the name of a file")
-    partial = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.part{path.suffix}")
-    try:
+    name = f".{path.stem[:40]}.{secrets.token_hex(6)}.part{path.suffix}"
+    with ExitStack() as stack:
+        try:
+            partial = stack.enter_context(_held(path.with_name(name)))
+        except OSError as error:
+            raise refused(path, error) from error
         yield partial
         try:
-            if overwrite:
-                partial.replace(path)
-            else:
-                _claim(partial, path)
+            _become(partial, path, overwrite=overwrite)
         except FileExistsError:
             raise OutputExists(path) from None
         except OSError as error:
             raise refused(path, error) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def sweep(files: Iterable[Path]) -> None:
-    """Remove what a process that was killed left of these files while it wrote them."""
+    """Remove what a process that was killed left of these files while it wrote them.
+
+    What another process is writing at the moment stays: it holds its file.
+    """
     names: dict[Path, set[tuple[str, str | None]]] = {}
     for file in files:
         both = (file.name[:40], None), (file.stem[:40], file.suffix)
@@ -117,7 +126,8 @@ def sweep(files: Iterable[Path]) -> None:
             for path in list(folder.iterdir()):
                 match = PARTIAL.fullmatch(path.name)
                 if match and match.groups() in wanted:
-                    path.unlink(missing_ok=True)
+                    with suppress(OSError):
+                        _remove_if_left(path)
 
 
 def _is_stream(path: Path) -> bool:
@@ -127,21 +137,49 @@ def _is_stream(path: Path) -> bool:
 
 
 def _write_beside(path: Path, data: bytes, *, overwrite: bool, mode: int | None) -> None:
-    partial = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")  # as in PARTIAL
+    with _held(path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}.part")) as partial:
+        if overwrite and path.exists() and not path.is_symlink():
+            partial.chmod(path.stat().st_mode & 0o7777)
+        elif mode is not None:
+            partial.chmod((mode | 0o200) & partial.stat().st_mode & 0o777)
+        partial.write_bytes(data)
+        _become(partial, path, overwrite=overwrite)
+
+
+@contextmanager
+def _held(partial: Path) -> Iterator[Path]:
+    """A new file with a name as in ``PARTIAL``, locked while the block lasts and then removed."""
+    file = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
-        with partial.open("xb") as file:
-            if overwrite and path.exists() and not path.is_symlink():
-                partial.chmod(path.stat().st_mode & 0o7777)
-            elif mode is not None:
-                partial.chmod((mode | 0o200) & partial.stat().st_mode & 0o777)
-            file.write(data)
-        if overwrite:
-            partial.replace(path)
+        if sys.platform == "win32":
+            os.close(file)  # Windows moves and removes no file that is open
         else:
-            _claim(partial, path)
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield partial
     finally:
+        if sys.platform != "win32":
+            os.close(file)
         with suppress(OSError):  # what went wrong before is what counts
             partial.unlink(missing_ok=True)
+
+
+def _remove_if_left(partial: Path) -> None:
+    """Remove a partial file that no process holds any more."""
+    with partial.open("rb") as file:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an OSError while somebody writes
+        elif time.time() - partial.stat().st_mtime < LEFT_AFTER_S:
+            return
+    partial.unlink(missing_ok=True)
+
+
+def _become(partial: Path, path: Path, *, overwrite: bool) -> None:
+    """Give the finished file its name; raises FileExistsError if that is taken."""
+    if overwrite:
+        partial.replace(path)
+    else:
+        _claim(partial, path)
 
 
 def _claim(partial: Path, path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from relume.errors import InputError, OutputError, ParameterError, UnreadableInput
-from relume.io.atomic import REASONS, whole_file
+from relume.io.atomic import REASONS, sweep, whole_file
 from relume.io.demux import Timeline, address, library, main_video, note_once, opened
 from relume.io.remux import Copies
 from relume.io.shown import SDR_TAGS, Shown
@@ -117,6 +117,7 @@ def convert_clip(
         raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"the result would replace the input {source}; name another output")
+    sweep([target])  # what an earlier run that was killed left
     with opened(source) as clip, whole_file(target, overwrite=overwrite) as partial:
         conversion = _Conversion(av, clip, source, start_s, end_s, progress)
         try:

@@ -4,8 +4,8 @@ An arm is ``original``, an enhancer of the catalogue with parameters (``gamma:0.
 detectors look at together (``original+machine``), exactly as ``detect_faces`` does, either of them
 under a name of one's own (``soft=gamma:0.8``), or ``NAME=DIR``, a folder of somebody else's results
 matched by name (``NAME=./gamma`` where it is called like a method). Beside an enhancer's own
-parameters every arm takes those of ``enhance``: ``strength``, ``protect_lit`` and, where the
-enhancer does, ``brightness``.
+parameters an arm takes the options of ``enhance`` that the enhancer does: ``strength``,
+``brightness``, ``local`` ...
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +40,8 @@ class Arm:
     method: str | None = None
     folder: Path | None = None
     parameters: Mapping[str, Value] = field(default_factory=dict)
-    strength: float = 1.0
-    brightness: float | Literal["auto"] | None = None
-    protect_lit: bool = True
-    expose_for: Literal["auto", "scene", "faces"] = "scene"
-    """Not auto: results must not depend on which weights are here."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Those of :func:`relume.enhance`, checked."""
     views: tuple[str, ...] = ()
 
     def show(self, image: Image, file: Path | None = None) -> list[View]:
@@ -73,12 +70,9 @@ class Arm:
             return enhance(
                 image,
                 method=self.method,
-                strength=self.strength,
-                brightness=self.brightness,
-                expose_for=self.expose_for if methods().info(self.method).takes_local else None,
-                protect_lit=self.protect_lit,
                 parameters=self.parameters,
                 runtime=RUNTIME,
+                **self.options,
             )
         return image
 
@@ -152,4 +146,7 @@ def _enhancer(spec: str) -> Arm:
         options = check_options(methods().info(parsed), door)
     except ParameterError as error:
         raise ParameterError(f"arm {spec!r}: {error}") from error
-    return Arm(spec, method=parsed, parameters=parameters, **options)
+    if methods().info(parsed).takes_expose_for:
+        # not auto: results must not depend on which weights are here
+        options = {"expose_for": "scene", **options}
+    return Arm(spec, method=parsed, parameters=parameters, options=options)

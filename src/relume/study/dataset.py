@@ -204,6 +204,11 @@ def find_pictures(folder: Path) -> tuple[str, ...]:
         raise InputError(f"no picture in {folder}; expected files ending in .jpg, .png and so on")
     stems: dict[str, str] = {}
     for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            what = f"{folder / name}: its name is not UTF-8, as a report needs it; rename it"
+            raise InputError(what) from None
         stem = str(PurePosixPath(name).with_suffix(""))
         if stem in stems:
             raise InputError(

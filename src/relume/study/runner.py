@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import cv2
 
 from relume import executor
 from relume.enhancers import describe
-from relume.errors import InputError, ParameterError, RelumeError
+from relume.errors import InputError, MissingExtra, ParameterError, RelumeError
 from relume.executor import Executor, Local
 from relume.faces import landmarkers
 from relume.study import arms, dataset, groups, provenance
@@ -87,9 +88,11 @@ def run(
         OutputError: the report folder holds something else, or cannot be written.
         ParameterError: an unknown arm, detector or landmarker.
         WeightsError: the weights of an arm, detector or landmarker are absent or damaged.
+        MissingExtra: a package that the report needs is not installed.
     """
     if processes is not None and processes < 1:
         raise ParameterError(f"processes must be 1 or more, got {processes}")
+    _check_packages()
     inputs = prepare(plan)
     written = provenance.make(plan, inputs.names, inputs.folders)
     provenance.claim(plan.report, written, force=force)
@@ -175,6 +178,13 @@ def in_order(inputs: Inputs, rows: Sequence[Row]) -> list[Row]:
     keys = product(inputs.names, plan.levels, arms_, (None, *plan.detectors))
     order = {key: i for i, key in enumerate(keys)}
     return sorted(rows, key=lambda row: order[row.image, row.level, row.arm, row.detector])
+
+
+def _check_packages() -> None:
+    """What the table and the report need, before hours of work."""
+    for package in ("scipy", "matplotlib", "jinja2"):
+        if find_spec(package) is None:
+            raise MissingExtra("the statistics and the report of a study", "study", package)
 
 
 def _check_names(plan: Plan) -> None:

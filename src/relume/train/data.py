@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
+from relume.executor import cores
 from relume.image.darken import darken
 from relume.io import READABLE_SUFFIXES, read
 from relume.photo import as_float, quantise
@@ -234,7 +234,7 @@ def read_bright(
             return None
         return _encode(_shrunk(photo, data.longest_px))
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         encoded = [e for e in pool.map(encode, files) if e is not None]
     if len(encoded) < len(files) and note:
         note(f"{len(files) - len(encoded)} bright photographs are left out: in exclude_hashes")

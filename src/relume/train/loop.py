@@ -203,6 +203,7 @@ def fit(
         return tuple(torch.from_numpy(part) for part in parts)
 
     def save() -> None:
+        _check_finite(run)
         run.optimiser = optimiser.state_dict()
         if processes.is_main:
             run.save(hooks.checkpoint)
@@ -242,6 +243,7 @@ def fit(
             save()
         raise
     with stop.deferred():
+        _check_finite(run)
         run.phase, run.step, run.optimiser = run.phase + 1, 0, None
         if processes.is_main:
             run.save(hooks.checkpoint)
@@ -292,6 +294,22 @@ def _report(
     row = {"number": run.phase, "phase": phase.name, "step": run.step, "rate": rate}
     hooks.log.write({**row, "loss": loss})
     hooks.on_step(phase.name, run.step, loss)
+
+
+def _check_finite(run: Run) -> None:
+    """Refuse to save weights that nothing can be made of over those of an earlier step.
+
+    The loss that tells is looked at every few steps only.
+
+    Raises:
+        RelumeError: a weight that is no number.
+    """
+    nets = [net for net in (run.net, run.average) if net is not None]
+    if not all(torch.isfinite(value).all() for net in nets for value in net.state_dict().values()):
+        raise RelumeError(
+            f"the weights are no longer finite at step {run.step}: lower the rate; the last "
+            "checkpoint is kept"
+        )
 
 
 @torch.no_grad()

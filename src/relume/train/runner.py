@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -198,10 +199,9 @@ class _Trainer:
 
 def _check_folder(out: Path, resume: bool) -> None:
     """Refuse what cannot end well, before the data is read."""
-    try:
-        import matplotlib  # noqa: F401  the curves are part of a run: fail now, not in an hour
-    except ImportError:
-        raise MissingExtra("training", "train", "matplotlib") from None
+    for package in ("matplotlib", "safetensors", "onnx", "onnxscript"):
+        if find_spec(package) is None:  # for the curves and the export: fail now, not in an hour
+            raise MissingExtra("training", "train", package)
     if (out / CHECKPOINT).exists() and not resume:
         raise OutputError(f"{out} holds a training run: go on with --resume, or name another --out")
     if resume and not (out / CHECKPOINT).exists() and not (out / LOG).exists():

@@ -7,7 +7,6 @@ positions, and batches can be made ahead by threads.
 
 from __future__ import annotations
 
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
@@ -22,6 +21,7 @@ import numpy.typing as npt
 
 from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
+from relume.executor import cores
 from relume.image.color import REC601
 from relume.image.darken import GAMMA, Camera, record, render, scene_light
 from relume.photo import as_float, quantise
@@ -57,7 +57,7 @@ class BatchSource(Protocol):
 
 def prefetch(make: Callable[[int], T], steps: range, threads: int = 0) -> Generator[T, None, None]:
     """``make(step)`` of every step in order, a few made ahead in threads (0: two at most)."""
-    threads = threads or min(2, os.cpu_count() or 1)
+    threads = threads or min(2, cores())
     ahead: deque[Future[T]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="batches") as pool:
         try:

@@ -24,6 +24,7 @@ from starlette.requests import Request
 
 from relume.errors import RelumeError
 from relume.frames import ClipRelighter
+from relume.io.demux import library
 from relume.io.video import ClipFrames, convert_clip
 from relume.photo import Array, from_image, to_image
 from relume.web.errors import HttpError, http_error
@@ -93,7 +94,9 @@ class Clips:
 
         Raises:
             HttpError: 413 too large, 408 too slow, 415 no clip's type, 429 or 503 too many.
+            MissingExtra: this service relights no clips.
         """
+        library()
         client = request.client.host if request.client else ""
         name = secrets.token_urlsafe(16)
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -28,8 +29,10 @@ from relume.io.formats import QUALITY, WRITABLE
 Entry = TypeVar("Entry")
 
 MOST_VIEWS = 8
-OPERATORS = frozenset({"tile_px", "upsample"})
-"""Parameters that decide how much memory one request takes: not a stranger's choice."""
+OPERATORS = frozenset({"tile_px", "ensemble"})
+"""Parameters that decide how much memory and time one request takes: not a stranger's choice."""
+AT_MOST_USUAL = frozenset({"half_above_mp"})
+"""Parameters that take more memory and time above their default, and less below it."""
 
 FORMAT = Parameter("format", "file type; else the upload's own", "", choices=(*WRITABLE,))
 METHODS = [info.name for info in methods() if not info.needs_file]
@@ -39,10 +42,14 @@ THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.n
 def offered(info: Info) -> tuple[Parameter, ...]:
     """The entry's parameters that a request may set.
 
-    Free text could name a file of the server's, and how much memory a request takes is for the
-    one who runs the server to say; both are left to the command line.
+    Free text could name a file of the server's, and how much memory and time a request takes is
+    for the one who runs the server to say; both are left to the command line.
     """
-    return tuple(p for p in info.parameters if p.name not in OPERATORS and not _is_free_text(p))
+    return tuple(
+        replace(p, high=float(p.default)) if p.name in AT_MOST_USUAL else p
+        for p in info.parameters
+        if p.name not in OPERATORS and not _is_free_text(p)
+    )
 
 
 class _Query(BaseModel):
@@ -220,7 +227,8 @@ def _entry(
         if not equals:
             raise ParameterError(f"param takes NAME=VALUE, got {text!r}")
         given[key.strip()] = value.strip()
-    for key in {p.name for p in info.parameters} - {p.name for p in offered(info)}:
+    here = replace(info, parameters=offered(info))
+    for key in {p.name for p in info.parameters} - {p.name for p in here.parameters}:
         if key in given:
             raise ParameterError(f"{name}: the parameter {key!r} cannot be set over HTTP")
-    return name, info.check_given(given)
+    return name, here.check_given(given)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from relume.catalog import Parameter
+from relume.executor import cores
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 MIB = 1 << 20
 LOCAL_HOSTS = ("localhost",)
 """Names that are this machine's own; addresses in numbers need no name to be looked up."""

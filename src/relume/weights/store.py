@@ -15,13 +15,20 @@ _verified: set[tuple[str, int, int]] = set()
 """Files that had the right sha256, as (path, mtime in ns, size): hashed once a process."""
 
 
+NO_FOLDER = Path(os.devnull) / "relume"
+"""The cache folder of a user without a home: nothing is there, and none can be made."""
+
+
 def cache_folder() -> Path:
     """Where fetched weights and compiled networks are kept: $RELUME_CACHE or the user's cache."""
-    if given := os.environ.get(CACHE_VARIABLE):
-        return Path(given).expanduser()
-    import pooch
+    try:
+        if given := os.environ.get(CACHE_VARIABLE):
+            return Path(given).expanduser()
+        import pooch
 
-    return Path(pooch.os_cache("relume"))
+        return Path(pooch.os_cache("relume"))
+    except RuntimeError:  # neither HOME nor an entry for the user: cron, a service, a container
+        return NO_FOLDER
 
 
 def entries(*, folder: Path = FOLDER) -> dict[str, Entry]:
@@ -95,8 +102,11 @@ def _fetch(entry: Entry, target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        where = f"in {target.parent}: {error.strerror}"
+        if target.parent == NO_FOLDER:
+            where = "here: this user has no home folder"
         raise WeightsError(
-            f"the weights {entry.name} cannot be kept in {target.parent}: {error.strerror}; "
+            f"the weights {entry.name} cannot be kept {where}; "
             f"name another folder in {CACHE_VARIABLE}"
         ) from error
     pooch.get_logger().setLevel("WARNING")  # its notes go to stderr, where only the CLI writes
