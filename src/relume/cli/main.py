@@ -19,6 +19,7 @@ from relume.cli.decompose import decompose
 from relume.cli.demo import demo
 from relume.cli.detect import detect, landmarks
 from relume.cli.enhance import enhance
+from relume.cli.mcp import mcp
 from relume.cli.methods import methods
 from relume.cli.options import VerboseOption
 from relume.cli.serve import EPILOG, serve
@@ -38,7 +39,7 @@ app.command("landmarks", help="Find 68 points in every face, too: detect --landm
     landmarks
 )
 app.command(epilog=EPILOG)(serve)
-for _other in (methods, demo, decompose, study, train):
+for _other in (methods, demo, decompose, study, train, mcp):
     app.command()(_other)
 
 
