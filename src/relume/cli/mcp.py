@@ -37,10 +37,10 @@ def mcp(
     ],
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Offer relume's work to assistants, as an MCP server on standard input and output.
+    """Offer tools to assistants (MCP).
 
-    Tools: enhance, detect, compare, methods. Nothing outside the folders is read or written, and no
-    file that is there is replaced.
+    The server speaks on standard input and output. Its tools: enhance, detect, compare, methods.
+    Nothing outside the folders is read or written, and no file that is there is replaced.
     """
     console.be_verbose(verbose)
     server(folders).run("stdio")
