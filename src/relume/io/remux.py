@@ -49,12 +49,11 @@ class Copies:
             self._streams[stream.index] = copy
 
     def add(self, packet: Any) -> None:
-        """Copy the packet, once that can be done."""
+        """Have the packet copied at the next flush: who decodes is not who writes."""
         self._waiting.append(packet)
-        self.flush()
 
     def flush(self) -> None:
-        """Copy what has waited for the header."""
+        """Copy what waits, once the header is written."""
         while self._streams is not None and self._waiting:
             packet = self._waiting.popleft()
             if packet.stream.index in self._streams:

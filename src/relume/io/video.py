@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from relume.errors import InputError, OutputError, ParameterError, UnreadableInput
+from relume.io.ahead import Ahead, Behind
 from relume.io.atomic import REASONS, sweep, whole_file
 from relume.io.demux import Timeline, address, library, main_video, note_once, opened
 from relume.io.remux import Copies
@@ -162,31 +163,50 @@ class _Conversion:
     def run(self, out: Any, work: Work, encoder: str) -> None:
         """All frames through ``work`` to ``out``; other streams copied on the way."""
         copies = Copies(self._clip, out, self.report.notes, self._start_s, self._end_s)
-        frames = self._frames(None if out is None else copies)
-        first = next(frames, None)
-        if first is None:
-            between = self._start_s > 0 or self._end_s is not None
-            what = "no frame between these times" if between else "no frame that decodes"
-            raise (InputError if between else UnreadableInput)(f"{self._source} holds {what}")
-        stream, deep = None, first[1].dtype == np.uint16
         total = self._expected_frames()
-        for result in work(ClipFrames(chain([first], frames))):
+        with Ahead(self._frames(None if out is None else copies)) as frames:
+            first = next(frames, None)
+            if first is None:
+                between = self._start_s > 0 or self._end_s is not None
+                what = "no frame between these times" if between else "no frame that decodes"
+                raise (InputError if between else UnreadableInput)(f"{self._source} holds {what}")
+            results = iter(work(ClipFrames(chain([first], frames))))
             if out is None:
-                self._times.clear()
-            elif stream is None:
-                stream = self._add_video(out, encoder, result, deep=deep)
-                copies.begin(self._video)
-                stream.codec_context.open()
-                out.start_encoding()
-                copies.flush()
-            if stream is not None:
-                self._encode(out, stream, result)
+                self._hand_over(results, total, lambda _: self._times.clear())
+            else:
+                self._write(results, total, out, encoder, copies, deep=first[1].dtype == np.uint16)
+        self._note_early_end()
+
+    def _write(
+        self, results: Iterator[Array], total: int | None, out: Any, encoder: str, copies: Copies,
+        *, deep: bool,
+    ) -> None:  # fmt: skip
+        """Encode the results, in a thread of its own; other streams are copied on the way."""
+        first = next(results, None)
+        if first is None:
+            return
+        stream = self._add_video(out, encoder, first, deep=deep)
+        copies.begin(self._video)
+        stream.codec_context.open()
+        out.start_encoding()
+
+        def encode(result: Array) -> None:
+            copies.flush()
+            self._encode(out, stream, result)
+
+        with Behind(encode) as behind:
+            self._hand_over(chain([first], results), total, behind)
+        copies.flush()
+        out.mux(stream.encode(None))
+
+    def _hand_over(
+        self, results: Iterable[Array], total: int | None, take: Callable[[Array], None]
+    ) -> None:
+        for result in results:
+            take(result)
             self.report.frames += 1
             if self._progress is not None:
                 self._progress(self.report.frames, total)
-        if stream is not None:
-            out.mux(stream.encode(None))
-        self._note_early_end()
 
     def _frames(self, copies: Copies | None) -> Iterator[tuple[float, Array]]:
         """The frames between the times asked for, as arrays, and when each is shown."""

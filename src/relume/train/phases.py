@@ -169,7 +169,7 @@ class FastPhase(PhaseModule):
         terms = {
             "l1": (out - high).abs().mean(),
             "taught": (out - taught).abs().mean(),
-            "ssim": 1 - losses.ssim(out, between),
+            "ssim": 1 - losses.ssim(losses.grey(out), losses.grey(between)),
             "gradient": losses.gradient_difference(out, between),
             "colour": losses.colour_difference(out, high),
         }
