@@ -14,12 +14,15 @@ from scipy.optimize import linear_sum_assignment
 from relume.errors import ParameterError
 from relume.metrics.detection import (
     Matches,
+    Scored,
     average_precision,
     detection_rates,
     ellipse_bounds,
     ellipse_box_iou,
+    found_at_false_alarms,
     iou_matrix,
     match_detections,
+    score_at_false_alarms,
 )
 
 coordinate = st.floats(-50, 50, width=32)
@@ -163,3 +166,36 @@ def test_wrong_shapes_are_refused() -> None:
         iou_matrix([[0, 0, 1]], [[0, 0, 1, 1]])
     with pytest.raises(ParameterError, match="overlaps of shape"):
         match_detections(np.zeros((2, 1)), [0.5])
+
+
+def test_scored_counts_what_lies_on_a_face_and_what_lies_on_nothing() -> None:
+    labels, ignored = [(0, 0, 10, 10), (50, 50, 60, 60)], [(100, 0, 110, 10)]
+    boxes = [
+        (0, 0, 10, 10),  # on the first
+        (0, 0, 10, 5),  # on it, too: IoU .5
+        (6, 0, 16, 10),  # IoU .25: neither found nor false
+        (100, 0, 110, 10),  # on what does not count
+        (200, 0, 210, 10),  # on nothing
+    ]
+    scored = Scored.of(boxes, [0.7, 0.9, 0.8, 0.95, 0.6], labels, ignored)
+    assert scored.best.tolist() == [0.9, 0.0]
+    assert scored.false.tolist() == [0.6]
+    nothing = Scored.of([], [], labels)
+    assert nothing.best.tolist() == [0.0, 0.0]
+    assert not len(nothing.false)
+    assert Scored.of(boxes, [0.5] * 5, []).false.tolist() == [0.5] * 5
+
+
+def test_found_at_equal_false_alarms() -> None:
+    """Four pictures at .25 a picture may keep one false box: the second one bars the way."""
+    false = [[0.9], [0.6], [0.5], [0.4]]
+    best = [[0.95], [0.65], [0.55], [0.35]]
+    pictures = [Scored(np.array(b), np.array(f)) for b, f in zip(best, false, strict=True)]
+    assert score_at_false_alarms(pictures, 0.25) == 0.6
+    assert found_at_false_alarms(pictures, 0.25) == 0.5
+    assert found_at_false_alarms(pictures, 0.0) == 0.25
+    assert score_at_false_alarms(pictures, 5.0) == 0.3
+    assert found_at_false_alarms(pictures, 5.0) == 1.0
+    surer = [Scored(p.best * 1.05, p.false * 1.05) for p in pictures]
+    assert found_at_false_alarms(surer, 0.25) == 0.5  # being surer of everything gains nothing
+    assert np.isnan(found_at_false_alarms([Scored(np.array([]), np.array([0.5]))], 0.25))

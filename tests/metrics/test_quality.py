@@ -9,7 +9,16 @@ import pytest
 from skimage import data, metrics
 
 from relume.errors import InputError
-from relume.metrics.quality import lit_detail, psnr, psnr_gt_mean, ssim, with_mean_of
+from relume.metrics.quality import (
+    agreement,
+    fog,
+    holes,
+    lit_detail,
+    psnr,
+    psnr_gt_mean,
+    ssim,
+    with_mean_of,
+)
 from relume.photo import Image, to_image
 
 
@@ -77,3 +86,34 @@ def test_lit_detail_counts_the_brightest_that_are_not_clipped() -> None:
     flat[5:35, 5:35] = 0.9
     assert lit_detail(photo, flat) < 0.2
     assert lit_detail(np.ones_like(photo), photo) == 1
+
+
+def test_holes_are_black_amid_light() -> None:
+    lit = np.full((100, 100, 3), 0.5, np.float32)
+    assert holes(lit) == 0
+    lit[50:54, 50:54] = 0.03
+    assert holes(lit) == pytest.approx(16 / 10_000)
+    assert holes(np.full((100, 100, 3), 0.02, np.float32)) == 0  # a night's sky is no hole
+    lit[50:54, 50:54, 2] = 0.1  # a colour is something
+    assert holes(lit) == 0
+
+
+def test_agreement_forgives_noise_and_not_tiles() -> None:
+    rng = np.random.default_rng(0)
+    grey = np.full((128, 128, 3), 0.5, np.float32)
+    noisy = np.clip(grey + rng.normal(0, 0.05, grey.shape), 0, 1).astype(np.float32)
+    tiles = grey.copy()
+    tiles[32:64, 32:64] += np.float32(0.05)
+    assert psnr(noisy, grey) < psnr(tiles, grey)
+    assert agreement(noisy, grey) > agreement(tiles, grey) + 3
+    assert agreement(grey, grey) == math.inf
+
+
+def test_fog_is_what_lies_over_a_pictures_blacks() -> None:
+    photo = np.repeat(np.linspace(0, 0.2, 200, dtype=np.float32)[None, :, None], 60, 0)
+    photo = np.repeat(photo, 3, 2)
+    clear = photo * 4
+    veiled = np.asarray(0.3 + clear * 0.7, np.float32)
+    assert fog(photo, clear) < 0.1
+    assert fog(photo, veiled) == pytest.approx(0.3 + 0.7 * fog(photo, clear), abs=1e-3)
+    assert fog(np.zeros_like(photo), veiled) == 0  # nothing is held

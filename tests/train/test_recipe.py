@@ -61,3 +61,8 @@ def test_what_does_not_fit_is_an_error(tmp_path: Path, old: str, new: str, says:
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot read the recipe"):
         load(tmp_path / "none.toml")
+
+
+def test_the_darkness_of_phones_is_a_recipes_choice() -> None:
+    assert load(RECIPES / "relume-5.toml").data.camera == "phone"
+    assert load(RECIPES / "relume-4.toml").data.camera == "real"

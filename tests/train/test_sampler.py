@@ -170,3 +170,25 @@ def test_the_estimator_sees_turned_thumbnails_of_any_light() -> None:
 def test_nothing_to_train_on_is_an_error() -> None:
     with pytest.raises(InputError, match="expected pairs or bright"):
         PatchSampler([], BrightPhotos([]), DATA, PHASE, seed=1)
+
+
+def test_phones_lamps_keep_part_of_their_colour_in_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warm = replace(
+        module.Camera.draw(np.random.default_rng(0)),
+        lamp=(2.4, 0.24),
+        adapted=0.0,
+        black=(0.1,) * 3,
+    )
+    monkeypatch.setitem(module.CAMERAS, "phone", lambda rng: warm)
+    grey = BrightPhotos.of([np.full((300, 300, 3), 128, np.uint8)])
+    samples = [
+        PatchSampler([], grey, replace(DATA, camera=camera), PHASE, seed=1).darkened_sample(0, 0, 0)
+        for camera in ("real", "phone")
+    ]
+    real, phone = (sample.light_in((slice(0, 64), slice(0, 64))) for sample in samples)
+    assert real[..., 0].mean() == pytest.approx(real[..., 2].mean(), rel=1e-3)
+    assert phone[..., 0].mean() / phone[..., 2].mean() == pytest.approx(10**0.4, rel=0.01)
+    seen = samples[1].low.mean(axis=(0, 1))
+    assert seen.min() > 20  # the camera's black, which the reference does not have

@@ -183,6 +183,7 @@ def test_nothing_to_resume_and_damaged_checkpoints(
         ('name = "decom"', 'name = "decoy"', "expected phases among decom, enhance"),
         ('"retinexnet"', '"other"', "expected network"),
         ("batch = 2", "batch = 2\ndarkened = 2", "--bright"),
+        ("batch = 2", 'batch = 2\ncamera = "film"', "expected camera among real, phone"),
         ("epochs = 3", "epochs = 3\nweights = { wrong = 1.0 }", "unknown loss weight"),
     ],
 )
@@ -292,3 +293,21 @@ def test_packages_are_looked_for_before_the_work(
     with pytest.raises(MissingExtra, match="'onnxscript' is not installed"):
         run(recipe, pairs=pairs, out=tmp_path / "out", device="cpu")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_recipe_for_phones_trains(recipe: Path, pairs: Path, tmp_path: Path) -> None:
+    """Its own settings, on smaller patches of a smaller set."""
+    text = (Path(__file__).resolve().parents[2] / "recipes" / "relume-5.toml").read_text()
+    for old, new in (
+        ("patch_px = 160", "patch_px = 16"),
+        ("batch = 6", "batch = 2"),
+        ('scenes = "../scenes.csv"', 'scenes = "scenes.csv"'),
+        ("validation_scenes = 14", "validation_scenes = 1"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    recipe.write_text(text)
+    out = tmp_path / "out"
+    run(recipe, pairs=pairs, bright=[pairs / "high"], out=out, device="cpu", stop_after=(0, 2))
+    assert (out / "checkpoint.pt").exists()
+    assert all(np.isfinite(loss) for _, _, loss in losses(out))

@@ -162,6 +162,63 @@ def average_precision(matches: Sequence[Matches]) -> float:
     return float(WeightedPrecision(matches)(np.ones((1, len(matches))))[0])
 
 
+LEAST_SCORE = 0.3
+"""The lowest score that counts at equal false alarms: below it boxes are noise."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a detector showed in one picture, to be counted at equal false alarms.
+
+    ``best`` holds for every labelled face the best score of a box that lies on it, 0 if none does;
+    ``false`` the scores of the boxes that lie on nothing labelled or ignored.
+    """
+
+    best: Floats
+    false: Floats
+
+    @classmethod
+    def of(
+        cls,
+        boxes: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        ignored: npt.ArrayLike = (),
+        *,
+        on: float = 0.4,
+        off: float = 0.25,
+    ) -> Scored:
+        """Boxes ``(N, 4)`` of these ``scores``, ``labels`` ``(M, 4)``, and regions ``(K, 4)``.
+
+        A box lies on a face from an IoU of ``on`` and is false below ``off`` to every region; what
+        lies between is neither.
+        """
+        score = np.asarray(scores, np.float64).reshape(-1)
+        labelled = iou_matrix(boxes, labels)
+        away = np.concatenate([labelled, iou_matrix(boxes, ignored)], axis=1)
+        best = np.where(labelled >= on, score[:, None], 0.0).max(axis=0, initial=0.0)
+        return cls(best, score[away.max(axis=1, initial=0.0) < off])
+
+
+def score_at_false_alarms(pictures: Sequence[Scored], rate: float) -> float:
+    """The score above which at most ``rate`` false alarms a picture are left, never below 0.3."""
+    false = np.sort(np.concatenate([p.false for p in pictures]))[::-1]
+    index = int(rate * len(pictures))
+    return max(float(false[index]), LEAST_SCORE) if index < len(false) else LEAST_SCORE
+
+
+def found_at_false_alarms(pictures: Sequence[Scored], rate: float) -> float:
+    """The share of labelled faces found at ``rate`` false alarms a picture; NaN without labels.
+
+    Two ways of showing a picture can be compared by it: what finds more by being surer of
+    everything gains nothing. The detector has to run at a threshold of 0.3 or lower.
+    """
+    best = np.concatenate([p.best for p in pictures])
+    if not len(best):
+        return float("nan")
+    return float((best > score_at_false_alarms(pictures, rate)).mean())
+
+
 class WeightedPrecision:
     """The average precision of fixed matches under a weight for each picture.
 

@@ -1,4 +1,4 @@
-"""How near a picture is to its reference: PSNR and SSIM, raw; brightness-forgiving on request."""
+"""How near a picture is to its reference, and what fell apart in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.errors import InputError
-from relume.image.color import luma
+from relume.image.color import largest, luma
+from relume.image.filters import gaussian_blur
 from relume.photo import Image, check_image
 
 SSIM_SIGMA_PX = 1.5
@@ -20,6 +21,13 @@ SSIM_C2 = 0.03**2
 
 LIT_WINDOW_PX = 9
 LIT_CLIPPED = 245 / 255
+
+HOLE_BELOW, LIT_AROUND, AROUND_PX = 10 / 255, 60 / 255, 17
+"""A hole's largest channel, the mean of it that is lit, and the side of the square it is taken in.
+"""
+AGREEMENT_SIGMA_PX = 4.0
+HOLDS = 2 / 255
+"""Light above a photo's darkest places from which a place holds something."""
 
 Plane = npt.NDArray[np.float64]
 
@@ -82,6 +90,42 @@ def _contrast(plane: Image) -> Image:
     window = (LIT_WINDOW_PX, LIT_WINDOW_PX)
     mean, square = cv2.blur(plane, window), cv2.blur(plane * plane, window)
     return np.asarray(np.sqrt(np.maximum(square - mean * mean, 0)), np.float32)
+
+
+def holes(result: Image) -> float:
+    """The share of pixels that stayed near black amid lit surroundings: what fell apart.
+
+    The largest channel lies below 10 / 255 where its mean over 17 x 17 pixels is above 60 / 255.
+    """
+    most = largest(check_image(result))
+    around = cv2.blur(most, (AROUND_PX, AROUND_PX))
+    return float(((most < HOLE_BELOW) & (around > LIT_AROUND)).mean())
+
+
+def agreement(image: Image, reference: Image) -> float:
+    """PSNR in dB once both are blurred (sigma 4 px): do they show the same places alike?
+
+    Raises:
+        InputError: different sizes.
+    """
+    _check_pair(image, reference)
+    blurred = (gaussian_blur(picture, AGREEMENT_SIGMA_PX) for picture in (image, reference))
+    return psnr(*blurred)
+
+
+def fog(photo: Image, result: Image) -> float:
+    """The 5th percentile of the result's largest channel where the photo holds something.
+
+    Places count whose largest channel, over 17 x 17 pixels, is above 2 / 255 of the photo's own
+    darkest percentile. A picture with blacks has a small value, a veiled one a large one.
+
+    Raises:
+        InputError: different sizes.
+    """
+    _check_pair(photo, result)
+    most = cv2.blur(largest(photo), (AROUND_PX, AROUND_PX))
+    held = most > np.percentile(most, 1) + HOLDS
+    return float(np.percentile(largest(result)[held], 5)) if held.any() else 0.0
 
 
 def ssim(image: Image, reference: Image) -> float:

@@ -38,6 +38,7 @@ class Data:
     longest_px: int = 640
     darkened_share: float = 0.5
     epoch_steps: int = 500
+    camera: str = "real"
     examples: int = 3000
     examples_px: int = 192
 

@@ -40,6 +40,11 @@ CLIPPED, CLIPPED_SHARE = 240, 0.002
 """Levels of 255, and the share of pixels above them, from which a photo is said to clip."""
 DARKENED_PX = 288
 """Side of the part of a bright photograph that is darkened, at least: the whole costs more."""
+CAMERAS = {"real": Camera.draw_real, "phone": Camera.draw_phone}
+"""What darkens bright photographs, by the name that recipes give it."""
+CAST_KEPT = 0.4
+"""The share of a lamp's colour, of what the camera left of it, that the reference keeps, as a
+photographer would: lamps are of the scene, and what the camera did to the blacks is its fault."""
 CACHE_BYTES = 400_000_000
 """Darkened photographs kept until the next epoch."""
 
@@ -222,8 +227,10 @@ class PhotoSampler(ABC):
             stops = uneven * np.float32(-undone)
         if rng.random() < self.phase.lamp_share:
             light = add_lamps(light, k, rng)
-        camera = Camera.draw_real(rng)
+        camera = CAMERAS[self.data.camera](rng)
         low = np.asarray(quantise(record(light, k, rng, camera), np.uint8))
+        if camera.lamp != (1.0, 1.0):
+            light = light * camera.cast ** np.float32(CAST_KEPT)
         small = thumbnail(as_float(low))
         brightness = _mean_grey(render(light[::3, ::3]))
         if not self.keeps_pixels:

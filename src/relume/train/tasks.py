@@ -20,7 +20,7 @@ from relume.train.data import BrightPhotos, Pair, darkened_pairs, read_bright, s
 from relume.train.export import export_fast, export_relume, export_retinexnet
 from relume.train.phases import PHASES, RelumeNet
 from relume.train.recipe import Phase, Recipe, flatten
-from relume.train.sampler import BatchSource, PairPatches, PatchSampler, ThumbnailSampler
+from relume.train.sampler import CAMERAS, BatchSource, PairPatches, PatchSampler, ThumbnailSampler
 from relume.train.taught import TaughtPatches, make_examples
 
 Note = Callable[[str], None]
@@ -159,6 +159,11 @@ def check(recipe: Recipe, bright: Sequence[Path]) -> None:
         for term in sorted(phase.weights.keys() - terms.keys()):
             known = ", ".join(terms)
             raise RecipeError(f"phase {phase.name}: unknown loss weight {term!r}; known: {known}")
+    if recipe.data.camera not in CAMERAS:
+        known = ", ".join(CAMERAS)
+        raise RecipeError(
+            f"{recipe.name}: expected camera among {known}, got {recipe.data.camera!r}"
+        )
     if recipe.data.darkened and not bright:
         raise RecipeError(
             f"{recipe.name} darkens bright photographs: name their folders with --bright DIR, "
