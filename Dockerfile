@@ -11,7 +11,7 @@ RUN python -m venv /opt/relume
 ENV PATH=/opt/relume/bin:$PATH RELUME_CACHE=/opt/relume/cache
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY src ./src
-RUN pip install --constraint constraints.txt '.[web]'
+RUN pip install --constraint constraints.txt '.[web,watch]'
 # what the wheel does not carry is fetched now, by sha256, so that it never has to be later
 RUN python -c "from relume import weights; [weights.path(name) for name in weights.entries()]"
 

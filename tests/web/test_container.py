@@ -131,7 +131,8 @@ def test_the_cache_of_the_build_is_that_of_the_image() -> None:
 
 def test_compose() -> None:
     yaml = pytest.importorskip("yaml", reason="needs PyYAML")
-    (service,) = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"].values()
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    service = services["relume"]
     (port,) = service["ports"]
     assert port.startswith("127.0.0.1:")
     assert port.rsplit(":", 1)[1] == of(stages()[1], "EXPOSE")[0]
@@ -145,6 +146,19 @@ def test_compose() -> None:
     for parameter in LIMITS:
         if parameter.name in given:
             parameter.check(given[parameter.name])
+
+
+def test_the_watcher_of_compose_reads_one_folder_and_writes_another() -> None:
+    yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["watch"]
+    mounted = dict(volume.split(":", 1) for volume in service["volumes"])
+    command = service["entrypoint"]
+    assert command[:2] == ["relume", "watch"]
+    assert mounted["./photos"] == f"{command[2]}:ro"
+    assert mounted["./relit"] == command[command.index("-o") + 1]
+    assert service["read_only"] is True
+    assert service["profiles"] == ["watch"]  # not started with the page
+    assert any("[web,watch]" in run for run in of(stages()[0], "RUN"))
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from relume.cli.options import VerboseOption
 from relume.cli.serve import EPILOG, serve
 from relume.cli.study import study
 from relume.cli.train import train
+from relume.cli.watch import watch
 from relume.errors import RelumeError
 
 app = typer.Typer(
@@ -39,7 +40,7 @@ app.command("landmarks", help="Find 68 points in every face, too: detect --landm
     landmarks
 )
 app.command(epilog=EPILOG)(serve)
-for _other in (methods, demo, decompose, study, train, mcp):
+for _other in (methods, demo, decompose, study, train, watch, mcp):
     app.command()(_other)
 
 
