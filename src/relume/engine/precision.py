@@ -11,17 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
 from relume.engine.base import Array, Inference
-from relume.errors import OutputError, RelumeError
-from relume.weights import cache_folder
+from relume.engine.kept import forget, keep, kept
+from relume.errors import RelumeError
 
 CLEARLY = 1.2
 """How many times as fast as f32 bf16 must be to be chosen."""
@@ -37,6 +36,8 @@ _clock = time.perf_counter if sys.platform == "win32" else time.process_time
 
 _known: dict[str, Measurement] = {}
 """By key: in a process nothing changes, even if the cache folder cannot be written."""
+_one_at_a_time = threading.RLock()
+"""Two measurements at once would count each other's work."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,19 @@ def measured(identity: str, sample: Sample, prepare: Callable[[str], Inference])
     ``prepare`` loads the network in a precision, to run in one thread.
     """
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    file = cache_folder() / "precision" / f"{key}.json"
-    if key not in _known:
-        found = _read(file)
-        if found is None:
-            try:
-                found = measure(sample(), prepare)
-            except RelumeError as error:
-                return Verdict("f32", f"bf16 could not be measured: {error}")
-            found = _keep(file, found)
-        _known[key] = found
-    return _known[key].verdict
+    name = f"precision/{key}.json"
+    with _one_at_a_time:
+        if key not in _known:
+            found = _read(name)
+            if found is None:
+                try:
+                    found = measure(sample(), prepare)
+                except RelumeError as error:
+                    return Verdict("f32", f"bf16 could not be measured: {error}")
+                keep(name, json.dumps(asdict(found)).encode(), replace=False)
+                found = _read(name) or found  # of processes that measure together, the first counts
+            _known[key] = found
+        return _known[key].verdict
 
 
 def measure(inputs: Mapping[str, Array], prepare: Callable[[str], Inference]) -> Measurement:
@@ -107,26 +110,14 @@ def measure(inputs: Mapping[str, Array], prepare: Callable[[str], Inference]) ->
     )
 
 
-def _read(file: Path) -> Measurement | None:
+def _read(name: str) -> Measurement | None:
     """What was kept, or None; a file that is no measurement is removed."""
-    try:
-        values = json.loads(file.read_text("utf-8"))
-        return Measurement(*(float(values[name]) for name in Measurement.__dataclass_fields__))
-    except OSError:
+    data = kept(name)
+    if data is None:
         return None
+    try:
+        values = json.loads(data)
+        return Measurement(*(float(values[field]) for field in Measurement.__dataclass_fields__))
     except (ValueError, TypeError, KeyError):
-        with suppress(OSError):
-            file.unlink()
+        forget(name)
         return None
-
-
-def _keep(file: Path, found: Measurement) -> Measurement:
-    """``found``, kept if that can be; or what another process kept first."""
-    from relume.io.atomic import write_atomic
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, json.dumps(asdict(found)).encode(), overwrite=False)
-    except (OSError, OutputError):
-        return _read(file) or found
-    return found
