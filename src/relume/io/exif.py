@@ -6,7 +6,6 @@ maker note, which nobody can correct; so single values are overwritten where the
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ EXIF_DIRECTORY, GPS_DIRECTORY, COLOR_SPACE, INTEROPERABILITY = 34665, 34853, 409
 EP = frozenset({33434, 33437, 34850, 34855, 36867, *range(37377, 37387)})
 # of the raw pixels, or full of offsets into the raw file: maker note, sizes, filter pattern
 OF_RAW = frozenset({37500, 40962, 40963, 41730})
-XMP_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>))[2-8](?=[\"'<])")
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,11 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Directory:
-    """The fields of one directory, and where the offset of the next one stands."""
+    """The fields of the directory at ``at``, and where the offset of the next one stands."""
 
     order: str
     entries: dict[int, Entry]
+    at: int
     next_at: int
 
     def number(self, data: bytes, tag: int, default: int = 0) -> int:
@@ -115,7 +114,7 @@ def _directory(data: bytes, order: str, at: int) -> Directory:
     for start in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, number = struct.unpack_from(order + "HHI4x", data, start)
         entries.setdefault(tag, Entry(tag, kind, number, start))
-    return Directory(order, entries, at + 2 + 12 * count)
+    return Directory(order, entries, at, at + 2 + 12 * count)
 
 
 def directory_bytes(
@@ -196,24 +195,24 @@ def _fields(data: bytes, found: Directory) -> dict[int, Field]:
 
 
 def split_orientation(data: bytes) -> tuple[int, bytes]:
-    """The orientation (1 to 8) of EXIF or a TIFF, and the same bytes saying 1.
+    """The orientation (1 to 8, 0 if it says none) of EXIF or a TIFF, and the same bytes saying 1.
 
-    Bytes that make no sense are left alone, their orientation is 1.
+    Bytes that make no sense are left alone.
     """
     try:
         first = next(directories(data), None)
         entry = first.entries.get(ORIENTATION) if first else None
         code = {1: "B", 3: "H", 4: "I"}.get(entry.kind) if entry else None
         if first is None or entry is None or code is None or entry.count != 1:
-            return 1, data
+            return 0, data
         (value,) = struct.unpack_from(first.order + code, data, entry.at + 8)
     except struct.error:
-        return 1, data
+        return 0, data
     if value == 1:
         return 1, data
     changed = bytearray(data)
     struct.pack_into(first.order + code, changed, entry.at + 8, 1)
-    return (value if 2 <= value <= 8 else 1), bytes(changed)
+    return (value if 2 <= value <= 8 else 0), bytes(changed)
 
 
 def without_thumbnail(exif: bytes) -> bytes:
@@ -239,19 +238,15 @@ def without_thumbnail(exif: bytes) -> bytes:
 def sanitized_exif(data: bytes | None) -> tuple[int, bytes | None]:
     """The orientation, and the EXIF as a photo carries it: bare, upright, no thumbnail.
 
-    None in place of what cannot be read, which encoders refuse or complain about.
+    0 where it says no orientation; None in place of what cannot be read, which encoders refuse
+    or complain about.
     """
     orientation, bare = split_orientation((data or b"").removeprefix(EXIF_PREFIX))
     try:
         is_sound = next(directories(bare), None) is not None
     except struct.error:
         is_sound = False
-    return (orientation, without_thumbnail(bare)) if is_sound else (1, None)
-
-
-def plain_xmp(data: bytes | None) -> bytes | None:
-    """The XMP packet, upright (same length, so that its padding still fits)."""
-    return XMP_ORIENTATION.sub(rb"\g<1>1", data) if data else None
+    return (orientation, without_thumbnail(bare)) if is_sound else (0, None)
 
 
 def upright(values: Array, orientation: int) -> Array:

@@ -76,7 +76,7 @@ _TABLE = (
         bits=10, extra="heif", package="pillow_heif",
     ),
     Format("gif", (".gif",), "image/gif", "pillow.read", result="png"),
-    Format("bmp", (".bmp",), "image/bmp", "pillow.read", result="png"),
+    Format("bmp", (".bmp", ".dib"), "image/bmp", "bmp.read", bits=16, result="png"),
     # people look at what comes of camera raw, and 16 bit PNGs of it take ten times the bytes
     Format("raw", RAW, "image/x-dcraw", "raw.read", result="jpeg", extra="raw", package="rawpy"),
 )  # fmt: skip

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from relume.errors import MissingExtra, UnreadableInput
+from relume.io.boxes import encoding_of, left_out
 from relume.io.pillow import packets
-from relume.io.raster import Raster, check_size
+from relume.io.raster import Raster, check_size, unmultiplied
 from relume.photo import Meta
 
 DEFAULT_QUALITY = 90
@@ -36,15 +37,20 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     if pixels.dtype == np.uint16:
         # 10 or 12 bits stand in the upper ones: white has to be 65535
         pixels |= pixels >> int(picture.info["bit_depth"])
-    colour = pixels if pixels.ndim == 2 else pixels[:, :, :3]
+    colour = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, :3])
     alpha = pixels[:, :, 3] if pixels.ndim == 3 and pixels.shape[2] == 4 else None
+    if alpha is not None:
+        alpha = np.ascontiguousarray(alpha)
+        colour = unmultiplied(colour, alpha) if picture.premultiplied_alpha else colour
     info: dict[str, Any] = picture.info
     return Raster(
-        np.ascontiguousarray(colour),
-        None if alpha is None else np.ascontiguousarray(alpha),
+        colour,
+        alpha,
         Meta(exif=info.get("exif"), icc=info.get("icc_profile"), xmp=info.get("xmp")),
         # libheif has turned the pixels already, by the container's own properties
         orientation=1,
+        encoding=encoding_of(data),
+        left_out=left_out(data),
     )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import simplejpeg
 from PIL import JpegImagePlugin
+from PIL.Image import Image
 
 from relume.errors import UnreadableInput
 from relume.io.exif import EXIF_PREFIX
 from relume.io.formats import JPEG_PACKET_BYTES
 from relume.io.pillow import load, metadata, note_frames
-from relume.io.raster import Raster, check_size, decode_opencv, encode_opencv, open_header
-from relume.photo import Meta
+from relume.io.raster import Raster, check_size, encode_opencv, open_header
+from relume.io.xmp import CLIP, EXTENDED, EXTENSION_PREFIX, GAIN_MAP, PREFIX
+from relume.photo import Array, Meta
 
 DEFAULT_QUALITY = 95
 LEAST_QUALITY = 75
@@ -33,12 +37,24 @@ SAMPLING = {
 PILLOW_SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 DEFAULT_SAMPLING = "4:2:0"
 
-XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 # Photoshop's image resource 0x0404, without a name
 IPTC_PREFIX = b"Photoshop 3.0\x008BIM\x04\x04\0\0"
 ICC_PREFIX = b"ICC_PROFILE\0"
-# fill bytes may stand before a marker; a file of nothing else is not looked through
-MARKER = re.compile(rb"\xff{1,1000}([^\xff])", re.DOTALL)
+GAIN_MAP_PREFIX = b"urn:iso:std:iso:ts:21496:-1\0"
+FILL = re.compile(rb"\xff+")
+STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers without a segment."""
+
+SCAN, END = 0xDA, b"\xff\xd9"
+NEEDED = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDD, 0xE0, 0xEE})
+"""Segments without which the pixels cannot be decoded, or not in their colours."""
+
+MOST_SEGMENTS = 20_000
+MP_ENTRIES = 0xB002
+HARMLESS = re.compile("revision number|Adobe color transform")
+EXTRANEOUS = re.compile("([0-9]+) extraneous bytes before marker 0xd9")
+"""In libjpeg's warnings: nothing of the picture is lost, or perhaps nothing."""
+
 SEGMENT_BYTES = 65533
 """The most a segment holds beside its marker and length."""
 
@@ -57,47 +73,152 @@ CHROMA_TABLE = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a JPEG lies in its file.
+
+    ``segments`` stand before the first scan, each with its marker; ``scans`` is all that follows.
+    """
+
+    segments: tuple[bytes, ...]
+    scans: bytes
+    has_junk: bool
+
+    @property
+    def has_end(self) -> bool:
+        """Whether the end marker is there: within a scan 0xFF stands before 0 or a restart."""
+        return END in self.scans
+
+    def mended(self, *, only_needed: bool = False) -> bytes:
+        """The file without junk between its segments, with an end; ``only_needed`` for pixels."""
+        kept = (part for part in self.segments if not only_needed or part[1] in NEEDED)
+        scans = self.scans
+        if not self.has_end:
+            # zeros are how copies break off, and would be taken for data
+            scans = scans.rstrip(b"\0")
+            scans += (b"\0" if scans.endswith(b"\xff") else b"") + END
+        return b"\xff\xd8" + b"".join(kept) + scans
+
+    def is_harmless(self, warning: str) -> bool:
+        """Whether libjpeg's words mean that nothing of the picture is lost.
+
+        Bytes that are left before the end are the data of lost parts, or a maker's block, where
+        the end is missing; or padding, where it is there.
+        """
+        left = EXTRANEOUS.search(warning)
+        if left is None or not self.has_end:
+            return left is not None or HARMLESS.search(warning) is not None
+        end = self.scans.find(END)
+        return len(set(self.scans[max(0, end - int(left[1])) : end])) == 1
+
+    def left_out(self) -> tuple[str, ...]:
+        """What the file holds beside the picture: phones put it behind its end."""
+        behind = self.scans[self.scans.find(END) :] if self.has_end else b""
+        starts = [part[4:70] for part in self.segments]
+        is_there = {
+            CLIP: b"ftyp" in behind,
+            GAIN_MAP: any(part.startswith(GAIN_MAP_PREFIX) for part in starts)
+            or b"hdr-gain-map" in behind
+            or b"HDRGainMap" in behind,
+            EXTENDED: any(part.startswith(EXTENSION_PREFIX) for part in starts),
+        }
+        return tuple(what for what, found in is_there.items() if found)
+
+
 def read(data: bytes, max_megapixels: float) -> Raster:
-    """A JPEG, decoded by OpenCV where it can: that is faster.
+    """A JPEG; one with junk between its segments, without an end, or with a hole is read, too.
 
     Raises:
-        UnreadableInput: a damaged file, or one whose end is missing.
+        UnreadableInput: a damaged file, or one that breaks off before its last pixels.
         TooLarge: more pixels than allowed.
     """
-    if not is_complete(data):
-        raise UnreadableInput("truncated JPEG: the end is missing")
-    picture = open_header(data)
+    parts = layout(data)
+    if parts is None:
+        raise UnreadableInput("truncated JPEG: it ends before its picture")
+    whole, lost_metadata = parts.mended(), False
+    try:
+        picture = open_header(whole)
+    except UnreadableInput:
+        whole, lost_metadata = parts.mended(only_needed=True), True
+        picture = open_header(whole)
     check_size(*picture.size, max_megapixels)
-    how = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(picture.mode)
-    pixels = None if how is None else decode_opencv(data, how | cv2.IMREAD_IGNORE_ORIENTATION)
-    # CMYK, and what OpenCV refuses: Pillow knows why
-    raster = load(picture) if pixels is None else Raster(pixels)
+    colours = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}.get(picture.mode, "RGB")
+    pixels, warning = _decode(whole, colours)
+    is_lossy = warning is not None and not parts.is_harmless(warning)
+    if is_lossy and not parts.has_end:
+        raise UnreadableInput("truncated JPEG: the end is missing")
+    # CMYK, and what libjpeg refuses: Pillow knows why
+    raster = load(picture) if pixels is None or colours == "CMYK" else Raster(pixels)
     raster.describe(
         **metadata(picture),
         jpeg_quality=estimate_quality(getattr(picture, "quantization", {})),
         jpeg_progressive=bool(picture.info.get("progressive")),
     )
+    raster.left_out = parts.left_out()
+    if is_lossy:
+        raster.note(f"damaged inside: what lies behind the damage is lost or wrong ({warning})")
+    elif not parts.has_end:
+        raster.note("its end marker is missing; the picture is all there")
+    elif parts.has_junk or warning is not None:
+        raster.note("bytes that belong to nothing stood between its parts and were skipped")
+    if lost_metadata:
+        raster.note("its metadata are damaged and left out")
     if picture.mode == "RGB" and isinstance(picture, JpegImagePlugin.JpegImageFile):
         sampling = PILLOW_SAMPLING.get(JpegImagePlugin.get_sampling(picture))
         raster.describe(jpeg_subsampling=sampling)
-    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    note_frames(raster, 1 + _others(picture) - (GAIN_MAP in raster.left_out))
     return raster
 
 
-def is_complete(data: bytes) -> bool:
-    """Whether the end marker is there, behind the start of the first scan.
+def _others(picture: Image) -> int:
+    """The further pictures of a file that are no previews of the first (CIPA DC-007)."""
+    entries = getattr(picture, "mpinfo", {}).get(MP_ENTRIES, ())
+    kinds = [str(entry["Attribute"]["MPType"]) for entry in entries[1:]]
+    return sum(not kind.startswith("Large Thumbnail") for kind in kinds)
 
-    Within a scan 0xFF is followed by zero or a restart marker, and before it stand the segments
-    (one with a thumbnail, perhaps) that are skipped here; so a marker found is the picture's own.
-    Decoders take a missing end for granted, and grey for what lies behind a copy that broke off.
+
+def _decode(data: bytes, colours: str) -> tuple[Array | None, str | None]:
+    """The pixels, and libjpeg's (last) warning, which no other decoder gives but on stderr."""
+    try:
+        return _squeezed(simplejpeg.decode_jpeg(data, colours, strict=True)), None
+    except ValueError as error:
+        warning = " ".join(str(error).split())
+    try:
+        return _squeezed(simplejpeg.decode_jpeg(data, colours, strict=False)), warning
+    except (ValueError, TypeError):
+        return None, warning
+
+
+def _squeezed(pixels: Array) -> Array:
+    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def layout(data: bytes) -> Layout | None:
+    """The parts of a JPEG; None if no scan is found.
+
+    Junk between segments is skipped as libjpeg skips it: up to the next marker.
     """
-    found = MARKER.match(data, 2)
-    while found is not None:
-        at = found.end()
-        if found[1] == b"\xda":
-            return data.find(b"\xff\xd9", at) >= 0
-        found = MARKER.match(data, at + int.from_bytes(data[at : at + 2], "big"))
-    return False
+    segments: list[bytes] = []
+    at, has_junk = 2, False
+    while len(segments) < MOST_SEGMENTS:
+        start = data.find(b"\xff", at)
+        fill = FILL.match(data, max(start, 0))
+        if start < 0 or fill is None or fill.end() >= len(data):
+            return None
+        end, marker = fill.end(), data[fill.end()]
+        size = int.from_bytes(data[end + 1 : end + 3], "big")
+        has_junk |= start > at
+        if marker == 0xD9:
+            return None
+        if marker == 0 or marker in STANDALONE or size < 2:
+            has_junk = True
+            at = end + 1
+        elif marker == SCAN:
+            return Layout(tuple(segments), data[end - 1 :], has_junk)
+        else:
+            segments.append(data[end - 1 : end + 1 + size])
+            at = end + 1 + size
+    return None
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
@@ -179,7 +300,7 @@ def _segments(meta: Meta) -> bytes:
     iptc = meta.iptc and meta.iptc + b"\0" * (len(meta.iptc) % 2)
     for marker, prefix, packet in (
         (0xE1, EXIF_PREFIX, meta.exif),
-        (0xE1, XMP_PREFIX, meta.xmp),
+        (0xE1, PREFIX, meta.xmp),
         (0xED, IPTC_PREFIX + len(meta.iptc or b"").to_bytes(4, "big"), iptc),
         *((0xFE, b"", text.encode()) for keyword, text in meta.text if keyword == "Comment"),
     ):

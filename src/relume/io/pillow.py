@@ -9,6 +9,8 @@ import PIL.Image
 from PIL import ImageCms, ImageFile
 
 from relume.errors import UnreadableInput
+from relume.io.boxes import encoding_of, is_deep, left_out
+from relume.io.exif import sanitized_exif
 from relume.io.raster import Raster, check_size, open_header
 from relume.photo import Meta
 
@@ -33,9 +35,13 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     raster = load(picture)
     if picture.format == "WEBP":
         raster.describe(lossless=is_lossless(data))
-    if picture.format == "AVIF" and _is_deep_avif(data):
-        raster.note("the picture had more than 8 bits a channel; Pillow reads 8 of them")
-    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    if picture.format == "AVIF":
+        if is_deep(data):
+            raster.note("the picture had more than 8 bits a channel; Pillow reads 8 of them")
+        raster.encoding, raster.left_out = encoding_of(data), left_out(data)
+        # by the container's own properties, which Pillow gives as EXIF; none of XMP's counts
+        raster.orientation = sanitized_exif(raster.meta.exif)[0] or 1
+    note_frames(raster, picture)
     return raster
 
 
@@ -67,6 +73,22 @@ def metadata(picture: PIL.Image.Image) -> dict[str, object]:
     }
 
 
+def iptc_of(resources: bytes) -> bytes | None:
+    """The IPTC records in Photoshop's image resources, or in a profile that is just them."""
+    if resources.startswith(b"\x1c"):
+        return resources
+    at = 0
+    while resources[at : at + 4] == b"8BIM":
+        kind = int.from_bytes(resources[at + 4 : at + 6], "big")
+        name_bytes = 1 + int.from_bytes(resources[at + 6 : at + 7], "big")
+        at += 6 + name_bytes + name_bytes % 2
+        size = int.from_bytes(resources[at : at + 4], "big")
+        if kind == IPTC_RESOURCE:
+            return resources[at + 4 : at + 4 + size]
+        at += 4 + size + size % 2
+    return None
+
+
 def _text(data: bytes) -> str:
     """Text of an unknown encoding."""
     try:
@@ -75,8 +97,14 @@ def _text(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def note_frames(raster: Raster, frames: int) -> None:
-    """Note that a file holds more pictures than are used."""
+def note_frames(raster: Raster, frames: PIL.Image.Image | int) -> None:
+    """Note that a file holds more pictures than are used, if it does."""
+    if not isinstance(frames, int):
+        try:
+            frames = int(getattr(frames, "n_frames", 1))
+        except Exception:  # a second picture may be damaged in any way, and is not used
+            raster.note("the file holds more than one picture; only the first could be read")
+            return
     if frames > 1:
         raster.note(
             f"the file holds {frames} pictures (frames, pages or previews); only the first was used"
@@ -120,12 +148,6 @@ def is_lossless(webp: bytes) -> bool:
         # a frame holds its chunks behind 16 bytes of its own
         at += 24 if kind == b"ANMF" else 8 + size + size % 2
     return False
-
-
-def _is_deep_avif(avif: bytes) -> bool:
-    """Whether the AV1 configuration box says that there are more than 8 bits a channel."""
-    at = avif.find(b"av1C")
-    return at > 0 and bool(avif[at + 6 : at + 7]) and bool(avif[at + 6] & 0x40)
 
 
 def _from_pillow(picture: PIL.Image.Image) -> Raster:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from relume.errors import UnreadableInput
-from relume.io.pillow import load, note_frames
+from relume.io.encoding import BT709, Encoding, Primaries, by_code_points
+from relume.io.pillow import iptc_of, load, note_frames
 from relume.io.raster import (
     Raster,
     check_size,
@@ -21,6 +22,7 @@ from relume.io.raster import (
     open_header,
     split,
 )
+from relume.io.xmp import PREFIX
 from relume.photo import Array, Meta
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -33,26 +35,59 @@ LARGEST_INFLATED_BYTES = 1 << 24
 LARGEST_TEXT_BYTES, SMALLEST_TEXT_BYTES = 1 << 20, 100
 """Of all text together, and what a text counts for at least."""
 
-PROFILES = frozenset(b"raw profile type " + name for name in (b"exif", b"app1", b"xmp"))
+MOST_NAMED = 5
+SOUND_GAMMA = (0.1, 10.0)
+
 XMP_KEYWORD = b"XML:com.adobe.xmp"
+RAW_PROFILE = b"raw profile type "
+"""Begins the keyword of metadata in hexadecimal text, from before PNG had chunks for them."""
+
+PIXELS = frozenset((b"PLTE", b"tRNS", b"IDAT"))
+FRAMES = frozenset((b"acTL", b"fcTL", b"fdAT"))
 
 
 @dataclass
 class PngHeader:
-    """What a PNG's chunks say."""
+    """What a PNG's chunks say; ``pixels`` are those that a decoder needs, ``moving`` the frames."""
 
     width: int
     height: int
     depth_bits: int
     colour_type: int
+    pixels: list[memoryview]
+    moving: list[memoryview] = field(default_factory=list)
+    is_default_a_frame: bool = False
+    has_end: bool = False
     has_transparent_colour: bool = False
+    frames: int = 1
     text: list[tuple[str, str]] = field(default_factory=list)
     text_bytes: int = 0
+    lost_text: list[str] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
+    encoding: Encoding | None = None
+    gamma: float = 1 / 2.2
+    primaries: Primaries = BT709
+    notes: list[str] = field(default_factory=list)
 
     def meta(self) -> Meta:
         """The metadata among them."""
         return Meta(text=tuple(self.text), **self.fields)
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the default picture's pixels have begun."""
+        return bytes(self.pixels[-1][4:8]) == b"IDAT"
+
+    def pictures(self) -> Iterator[bytes]:
+        """PNGs of the pixels alone, the best first: the rest is not their decoder's business.
+
+        Of an animation whose default picture is none of its frames, the first frame is the picture.
+        """
+        end = chunk(b"IEND", b"")
+        if self.frames and self.moving and not self.is_default_a_frame:
+            animation, *frames = self.moving
+            yield b"".join((SIGNATURE, self.pixels[0], animation, *self.pixels[1:], *frames, end))
+        yield b"".join((SIGNATURE, *self.pixels, end))
 
 
 def read(data: bytes, max_megapixels: float) -> Raster:
@@ -64,20 +99,32 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     """
     header = read_header(data)
     check_size(header.width, header.height, max_megapixels)
-    picture = open_header(data)
+    if not header.has_end and not _is_whole(header):
+        raise UnreadableInput("truncated PNG: the end is missing")
     # tRNS with grey, palettes and 1 to 4 bits: Pillow expands them all
     is_plain = header.depth_bits >= 8 and header.colour_type != PALETTE
     if header.depth_bits == 8 and header.has_transparent_colour:
         is_plain = False
-    raster = _read_plain(data, header) if is_plain else load(picture)
-    header.fields.setdefault("exif", picture.info.get("exif"))
-    raster.meta = header.meta()
-    note_frames(raster, int(getattr(picture, "n_frames", 1)))
+    raster = _read_plain(header) if is_plain else _read_packed(header)
+    raster.meta, raster.encoding = header.meta(), header.encoding
+    if header.lost_text:
+        raster.note(f"its text {', '.join(header.lost_text)} is too large and is left out")
+    for note in header.notes:
+        raster.note(note)
+    if not header.has_end:
+        raster.note("its end is missing; the picture is all there")
+    note_frames(raster, header.frames)
     return raster
 
 
-def _read_plain(data: bytes, header: PngHeader) -> Raster:
-    pixels = decode_opencv(data)
+def _read_packed(header: PngHeader) -> Raster:
+    *_, plain = header.pictures()
+    return load(open_header(plain))
+
+
+def _read_plain(header: PngHeader) -> Raster:
+    tried = (decode_opencv(data) for data in header.pictures())
+    pixels = next((found for found in tried if found is not None), None)
     if pixels is None:
         raise UnreadableInput("damaged or truncated PNG")
     colour, alpha = split(pixels)
@@ -86,70 +133,148 @@ def _read_plain(data: bytes, header: PngHeader) -> Raster:
     return Raster(colour, alpha)
 
 
+def _is_whole(header: PngHeader) -> bool:
+    """Whether all pixels are there, of a file that has no end."""
+    inflater = zlib.decompressobj()
+    try:
+        for part in header.pixels:
+            rest = part[8:-4] if bytes(part[4:8]) == b"IDAT" else b""
+            while rest and not inflater.eof:
+                inflater.decompress(rest, LARGEST_INFLATED_BYTES)
+                rest = inflater.unconsumed_tail
+    except zlib.error:
+        return False
+    return inflater.eof
+
+
 def read_header(data: bytes) -> PngHeader:
     """The header and metadata of a PNG, before and after its pixels.
 
     Raises:
-        UnreadableInput: it ends before its end chunk, or does not begin with a header.
+        UnreadableInput: it does not begin with a header.
     """
     chunks = _chunks(data)
-    kind, body = next(chunks, (b"", b""))
-    if kind != b"IHDR" or len(body) != 13:
+    kind, whole = next(chunks, (b"", memoryview(b"")))
+    if kind != b"IHDR" or len(whole) != 25:
         raise UnreadableInput("damaged PNG: it does not begin with a header")
-    width, height, depth, colour_type = struct.unpack(">IIBB", body[:10])
-    header = PngHeader(width, height, depth, colour_type)
-    for kind, body in chunks:
+    width, height, depth, colour_type = struct.unpack(">IIBB", whole[8:18])
+    header = PngHeader(width, height, depth, colour_type, [whole])
+    for kind, whole in chunks:
         if kind == b"IEND":
-            return header
-        _read_chunk(header, kind, bytes(body))
-    raise UnreadableInput("truncated PNG: the end is missing")
+            header.has_end = True
+            break
+        if kind in PIXELS:
+            header.pixels.append(whole)
+        elif kind in FRAMES:
+            # frames are told of before the pixels if the default picture is the first
+            is_default = kind == b"fcTL" and len(header.moving) == 1 and not header.has_pixels
+            header.is_default_a_frame |= is_default
+            header.moving.append(whole)
+        # pixels are the decoder's business: they would be copied for nothing
+        if kind not in (b"IDAT", b"fdAT"):
+            _read_chunk(header, kind, bytes(whole[8:-4]))
+    gamma = Encoding(header.primaries, 1 / header.gamma)
+    if header.encoding is None and not gamma.is_srgb:
+        header.encoding = gamma
+    return header
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Each chunk's kind and all of its bytes."""
     view = memoryview(data)
     at = len(SIGNATURE)
     while at + 12 <= len(view):
         (length,) = struct.unpack_from(">I", view, at)
         if at + 12 + length > len(view):
             return
-        kind = bytes(view[at + 4 : at + 8])
-        # pixels are the decoder's business: they would be copied for nothing
-        yield kind, view[0:0] if kind == b"IDAT" else view[at + 8 : at + 8 + length]
+        yield bytes(view[at + 4 : at + 8]), view[at : at + 12 + length]
         at += 12 + length
 
 
 def _read_chunk(header: PngHeader, kind: bytes, body: bytes) -> None:
     if kind == b"tRNS":
         header.has_transparent_colour = True
+    elif kind == b"acTL" and len(body) == 8:
+        header.frames = struct.unpack(">I4x", body)[0]
     elif kind == b"eXIf":
         header.fields["exif"] = body
-    elif kind == b"iCCP":
-        header.fields["icc"] = _inflated(body.partition(b"\0")[2][1:])
     elif kind == b"pHYs" and len(body) == 9 and body[8] == 1:
         x, y = struct.unpack(">II", body[:8])
         header.fields["dpi"] = (x * METRE_PER_INCH, y * METRE_PER_INCH)
     elif kind in (b"tEXt", b"zTXt", b"iTXt"):
         _read_text(header, kind, body)
+    else:
+        _read_colour(header, kind, body)
+
+
+def _read_colour(header: PngHeader, kind: bytes, body: bytes) -> None:
+    """What the pixels mean; of several chunks cICP goes first, then iCCP, sRGB, gAMA and cHRM."""
+    if kind == b"iCCP" and "icc" not in header.fields:  # cICP goes first
+        header.fields["icc"] = _inflated(body.partition(b"\0")[2][1:])
+        if header.fields["icc"] is None:
+            header.notes.append("its colour profile is damaged and left out")
+    elif kind == b"cICP" and len(body) == 4:
+        header.encoding = by_code_points(body[0], body[1])
+        header.fields["icc"] = None
+    elif kind == b"sRGB" and header.encoding is None:
+        header.encoding = Encoding()
+    elif kind == b"gAMA" and len(body) == 4:
+        gamma = int.from_bytes(body, "big") / 100_000
+        header.gamma = gamma if SOUND_GAMMA[0] <= gamma <= SOUND_GAMMA[1] else header.gamma
+    elif kind == b"cHRM" and len(body) == 32:
+        white_x, white_y, *others = (value / 100_000 for value in struct.unpack(">8I", body))
+        xy = (*zip(others[::2], others[1::2], strict=True), (white_x, white_y))
+        if all(y > 0 for _, y in xy):
+            header.primaries = xy
 
 
 def _read_text(header: PngHeader, kind: bytes, body: bytes) -> None:
     """A keyword with its text; the EXIF and XMP that some programs put there are not text."""
     keyword, _, rest = body.partition(b"\0")
     text: bytes | None = rest
-    is_xmp = keyword == XMP_KEYWORD
+    profile = (
+        keyword.lower().removeprefix(RAW_PROFILE)
+        if keyword.lower().startswith(RAW_PROFILE)
+        else b""
+    )
+    is_text = keyword != XMP_KEYWORD and not profile
     if kind == b"iTXt":
         text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     if kind == b"zTXt" or (kind == b"iTXt" and rest[:1] == b"\1"):
         packed = rest[1:] if kind == b"zTXt" else text or b""
-        text = _inflated(packed, LARGEST_INFLATED_BYTES if is_xmp else LARGEST_TEXT_BYTES)
-    if is_xmp:
+        text = _inflated(packed, LARGEST_TEXT_BYTES if is_text else LARGEST_INFLATED_BYTES)
+    name = keyword.decode("latin-1")
+    if keyword == XMP_KEYWORD:
         header.fields["xmp"] = text
-    elif text is not None and keyword.lower() not in PROFILES:
-        header.text_bytes += len(text) + SMALLEST_TEXT_BYTES
-        if header.text_bytes > LARGEST_TEXT_BYTES:
+    elif profile:
+        _read_profile(header, profile, text or b"")
+    else:
+        header.text_bytes += len(text or b"") + SMALLEST_TEXT_BYTES
+        if text is None or header.text_bytes > LARGEST_TEXT_BYTES:
+            if name not in header.lost_text and len(header.lost_text) < MOST_NAMED:
+                header.lost_text.append(name)
             return
-        decoded = text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")
-        header.text.append((keyword.decode("latin-1"), decoded))
+        header.text.append(
+            (name, text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
+        )
+
+
+def _read_profile(header: PngHeader, name: bytes, text: bytes) -> None:
+    """Metadata as ImageMagick and others write them: a name, a length, hexadecimal digits."""
+    try:
+        body = bytes.fromhex(text.split(maxsplit=2)[2].decode("ascii"))
+    except (IndexError, ValueError):
+        header.notes.append(f"its {name.decode('latin-1')} (a raw profile) is damaged and left out")
+        return
+    is_xmp = name == b"xmp" or (name == b"app1" and body.startswith(PREFIX))
+    if is_xmp:
+        header.fields.setdefault("xmp", body.removeprefix(PREFIX))
+    elif name in (b"exif", b"app1"):
+        header.fields.setdefault("exif", body)
+    elif name in (b"icc", b"icm"):
+        header.fields.setdefault("icc", body)
+    elif name in (b"iptc", b"8bim"):
+        header.fields.setdefault("iptc", iptc_of(body))
 
 
 def _inflated(data: bytes, largest_bytes: int = LARGEST_INFLATED_BYTES) -> bytes | None:

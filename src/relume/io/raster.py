@@ -17,13 +17,18 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from relume.errors import OutputError, TooLarge, UnreadableInput
 from relume.image.color import is_grey
-from relume.io.exif import icc_for_mode, plain_xmp, sanitized_exif, upright
+from relume.io import xmp
+from relume.io.encoding import Encoding, converted
+from relume.io.exif import icc_for_mode, sanitized_exif, upright
 from relume.io.formats import Format
 from relume.photo import Array, Meta, Photo, as_float, check_image, quantise
 
 OPENCV_LOG_LEVEL = cv2.utils.logging.getLogLevel()
 LARGEST_DPI = 1e6
 _HEADERS = threading.Lock()
+_SILENCE = threading.Lock()
+_silent = 0
+"""Threads in OpenCV's decoders."""
 
 
 @dataclass
@@ -31,14 +36,17 @@ class Raster:
     """A file's picture: ``colour`` (H, W) or RGB (H, W, 3) of uint8, uint16 or float32.
 
     ``alpha`` has the dtype of ``colour``. Read, pixels and ``meta`` are as stored;
-    ``orientation``, where it is not 0, comes before the EXIF's. Written, ``quality`` is what was
-    asked for.
+    ``orientation``, where it is not 0, comes before the EXIF's and the XMP's, ``encoding`` is what
+    the file says of its colours beside an ICC profile, ``left_out`` what it has beside the
+    picture. Written, ``quality`` is what was asked for.
     """
 
     colour: Array
     alpha: Array | None = None
     meta: Meta = field(default_factory=Meta)
     orientation: int = 0
+    encoding: Encoding | None = None
+    left_out: tuple[str, ...] = ()
     quality: int | None = None
 
     def describe(self, **fields: Any) -> None:
@@ -60,23 +68,29 @@ class Raster:
             InputError: floats that are not finite, or outside [0, 1].
         """
         orientation, exif = sanitized_exif(self.meta.exif)
-        orientation = self.orientation or orientation
+        packet = xmp.plain(self.meta.xmp)
+        orientation = self.orientation or orientation or packet.orientation or 1
         colour = upright(self.colour, orientation)
         alpha = None if self.alpha is None else as_float(upright(self.alpha, orientation))
         dpi = self.meta.dpi[::-1] if self.meta.dpi and orientation >= 5 else self.meta.dpi
+        pixels = as_float(colour)
+        if colour.ndim == 2:
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.float32)
+        pixels, icc, change = converted(pixels, self.encoding, self.meta.icc or None)
+        if change:
+            self.note(change)
+        if gone := dict.fromkeys((*self.left_out, *packet.left_out)):
+            self.note(f"{' and '.join(gone)} {'is' if len(gone) == 1 else 'are'} left out")
         meta = replace(
             self.meta,
             format=format,
             exif=exif,
-            icc=self.meta.icc or None,
-            xmp=plain_xmp(self.meta.xmp),
+            icc=icc,
+            xmp=packet.packet,
             dpi=dpi,
             grey=colour.ndim == 2,
             size_bytes=size_bytes,
         )
-        pixels = as_float(colour)
-        if meta.grey:
-            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), np.float32)
         return Photo(pixels, alpha, 8 * colour.dtype.itemsize, meta)
 
 
@@ -165,14 +179,38 @@ def decode_opencv(data: bytes, how: int = cv2.IMREAD_UNCHANGED) -> Array | None:
 
     Without its warnings: what is wrong is said by us, once.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
-    except cv2.error:
-        return None
-    finally:
-        cv2.utils.logging.setLogLevel(OPENCV_LOG_LEVEL)
+    with _opencv_silent():
+        try:
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), how)
+        except cv2.error:
+            return None
     return None if pixels is None else np.asarray(pixels)
+
+
+@contextmanager
+def _opencv_silent() -> Iterator[None]:
+    """Its log is global to the process: the first thread stops it, the last lets it go on."""
+    global _silent
+    with _SILENCE:
+        _silent += 1
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        with _SILENCE:
+            _silent -= 1
+            if not _silent:
+                cv2.utils.logging.setLogLevel(OPENCV_LOG_LEVEL)
+
+
+def unmultiplied(colour: Array, alpha: Array) -> Array:
+    """Colours as they are, of those multiplied with alpha (associated, premultiplied)."""
+    whole = np.float32(1 if colour.dtype.kind == "f" else np.iinfo(colour.dtype).max)
+    share = np.divide(whole, alpha, where=alpha > 0, out=np.zeros(alpha.shape, np.float32))
+    plane = share if colour.ndim == 2 else share[:, :, None]
+    rounded = np.clip(colour * plane, 0, whole)
+    rounded = rounded if colour.dtype.kind == "f" else np.rint(rounded)
+    return np.asarray(rounded.astype(colour.dtype))
 
 
 def encode_opencv(raster: Raster, suffix: str, options: list[int]) -> bytes:

@@ -14,8 +14,10 @@ from fractions import Fraction
 from typing import Literal
 
 import numpy as np
+from PIL.ImageFile import ImageFile
 
 from relume.errors import OutputError, UnreadableInput
+from relume.io.encoding import D65, Encoding
 from relume.io.exif import (
     DESCRIPTIVE,
     EXIF_DIRECTORY,
@@ -30,7 +32,7 @@ from relume.io.exif import (
     tag_bytes,
 )
 from relume.io.pillow import load, metadata, note_frames
-from relume.io.raster import Raster, check_size, decode_opencv, open_header, split
+from relume.io.raster import Raster, check_size, decode_opencv, open_header, split, unmultiplied
 from relume.photo import Array, Meta
 
 STRIP_BYTES = 1 << 20
@@ -40,8 +42,21 @@ LARGEST_BYTES = (1 << 32) - (1 << 20)
 
 RESOLUTION = frozenset((282, 283, 296))
 ICC, XMP, IPTC = 34675, 700, 33723
-# dtype, bits a sample, sample format (1 whole numbers, 3 floats)
-DEEP = ((np.uint16, {16}, {1}), (np.float32, {32}, {3}), (np.float64, {64}, {3}))
+WIDTH, HEIGHT, BITS, COMPRESSED, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
+WHITE_POINT, PRIMARY_COLOURS, EXTRA_SAMPLES, SAMPLE_FORMAT = 318, 319, 338, 339
+UNSPECIFIED, ASSOCIATED = 0, 1
+NO_ALPHA = "it has a further channel that is no transparency, which is left out"
+# where pixels lie, and how many bytes they have: strips, tiles
+PLACES = ((273, 279), (324, 325))
+# what is true of each plane: sizes, compression, fill order, rows, predictor, tiles, JPEG tables
+OF_PLANES = (WIDTH, HEIGHT, COMPRESSED, 266, 278, 317, 322, 323, 347)
+# dtype, bits a sample, sample format (1 whole numbers, 2 signed, 3 floats)
+DEEP = (
+    (np.uint16, {16}, {1}),
+    (np.int16, {16}, {2}),
+    (np.float32, {32}, {3}),
+    (np.float64, {64}, {3}),
+)
 Order = Literal["<", ">"]
 
 
@@ -52,45 +67,104 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file, or a kind of TIFF that is not supported.
         TooLarge: more pixels than allowed.
     """
+    found = _pictures(data)
+    first = found[0] if found else None
+    if first is not None:  # the first directory of all may be a few words
+        data = data[:4] + struct.pack(first.order + "I", first.at) + data[8:]
+        check_size(first.number(data, WIDTH), first.number(data, HEIGHT), max_megapixels)
     # both decoders would turn the pixels themselves, each in its own cases
     orientation, data = split_orientation(data)
-    first = next(directories(data), None)
-    if first is not None:
-        check_size(first.number(data, 256), first.number(data, 257), max_megapixels)
     if first is not None and _needs_opencv(first, data):
         raster = _read_deep(data, first)
-        note_frames(raster, sum(1 for _ in directories(data)))
     else:
         picture = open_header(data)
         check_size(*picture.size, max_megapixels)
-        # it would read the EXIF, which is done below
-        picture.load_end = lambda: None  # type: ignore[method-assign]
-        raster = load(picture)
-        note_frames(raster, int(getattr(picture, "n_frames", 1)))
-        white_is_zero = first is not None and first.number(data, 262) == 0
-        if white_is_zero and raster.colour.dtype == np.uint16:
-            raster.colour = 65535 - raster.colour  # Pillow sees to it in 8 bits
-    raster.orientation = orientation
-    if first is not None:
-        raster.describe(exif=extract_exif(data), iptc=tag_bytes(data, first, IPTC))
-    else:
+        raster = _read_plain(picture, first, data)
+    if first is None:
+        note_frames(raster, picture)
         raster.note("the EXIF that a BigTIFF may have is not carried over")
+    else:
+        note_frames(raster, len(found))
+        raster.describe(exif=extract_exif(data), iptc=tag_bytes(data, first, IPTC))
+        raster.encoding = _encoding(data, first)
+    raster.orientation = orientation
     return raster
+
+
+def _pictures(data: bytes) -> list[Directory]:
+    """The directories that are pictures, as far as they can be read; none of a BigTIFF.
+
+    Raises:
+        struct.error: not even the first directory can be read.
+    """
+    found: list[Directory] = []
+    try:
+        found.extend(directories(data))
+    except struct.error:
+        if not found:
+            raise
+    whole = [d for d in found if d.number(data, WIDTH) and d.number(data, HEIGHT)]
+    return whole or found[:1]
+
+
+def _read_plain(picture: ImageFile, first: Directory | None, data: bytes) -> Raster:
+    """What Pillow decodes: 8 bits, grey of 16, palettes, CMYK."""
+    # it would read the EXIF, and this is done here
+    picture.load_end = lambda: None  # type: ignore[method-assign]
+    raster = load(picture)
+    if first is None:
+        return raster
+    photometric = first.number(data, PHOTOMETRIC)
+    if photometric == 0 and raster.colour.dtype == np.uint16:
+        raster.colour = 65535 - raster.colour  # Pillow sees to it in 8 bits
+    channels = raster.channels()[0, 0].size
+    if photometric in (0, 1, 2) and first.number(data, SAMPLES, 1) > channels:
+        raster.note(NO_ALPHA)
+    return raster
+
+
+def _settle_extra(raster: Raster, first: Directory, data: bytes) -> None:
+    """Make of a fourth channel what the file says it is; one that says nothing is alpha."""
+    if raster.alpha is None:
+        return
+    kind = next(iter(first.numbers(data, EXTRA_SAMPLES)), UNASSOCIATED_ALPHA)
+    if kind == UNSPECIFIED:
+        raster.alpha = None
+        raster.note(NO_ALPHA)
+    elif kind == ASSOCIATED:
+        raster.colour = unmultiplied(raster.colour, raster.alpha)
+
+
+def _encoding(data: bytes, first: Directory) -> Encoding | None:
+    """The primaries that the file tells without a profile, with TIFF's gamma of 2.2."""
+    values = [tag_bytes(data, first, tag) for tag in (PRIMARY_COLOURS, WHITE_POINT)]
+    if values[0] is None or len(values[0]) != 48 or len(values[1] or bytes(16)) != 16:
+        return None
+    numbers = struct.unpack(f"{first.order}12I", values[0])
+    if values[1] is not None:
+        numbers += struct.unpack(f"{first.order}4I", values[1])
+    ratios = [
+        above / below if below else 0
+        for above, below in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+    xy = [*zip(ratios[::2], ratios[1::2], strict=True)]
+    return Encoding((*xy, D65)[:4], 2.2) if all(y > 0 for _, y in xy) else None
 
 
 def _needs_opencv(first: Directory, data: bytes) -> bool:
     """Whether there are several channels of more than 8 bits, which Pillow would cut to 8.
 
-    Or more than 32, which it does not open at all.
+    Or signed ones, or more than 32 bits, which it does not open at all.
     """
-    bits = first.numbers(data, 258) or (1,)
-    is_separated = first.number(data, 262) == 5  # CMYK
-    return max(bits) > 32 or (len(bits) > 1 and max(bits) > 8 and not is_separated)
+    bits = first.numbers(data, BITS) or (1,)
+    is_signed = 2 in first.numbers(data, SAMPLE_FORMAT) and max(bits) == 16
+    is_separated = first.number(data, PHOTOMETRIC) == 5  # CMYK
+    return max(bits) > 32 or is_signed or (len(bits) > 1 and max(bits) > 8 and not is_separated)
 
 
 def _read_deep(data: bytes, first: Directory) -> Raster:
-    bits = set(first.numbers(data, 258))
-    formats = set(first.numbers(data, 339)) or {1}
+    bits = set(first.numbers(data, BITS))
+    formats = set(first.numbers(data, SAMPLE_FORMAT)) or {1}
     expected = next((d for d, *kinds in DEEP if kinds == [bits, formats]), None)
     if expected is None:
         raise UnreadableInput(
@@ -98,14 +172,20 @@ def _read_deep(data: bytes, first: Directory) -> Raster:
             f"{'/'.join(map(str, sorted(formats)))} is not supported; expected whole numbers of 8 "
             "or 16 bits, or floats of 32 or 64"
         )
-    if first.number(data, 284, 1) != 1:
-        raise UnreadableInput("a TIFF of separate colour planes is not supported; interleave them")
-    pixels = decode_opencv(data)
-    if pixels is None or pixels.dtype != expected:
+    planes = _planes(data, first) if first.number(data, PLANAR, 1) == 2 else [data]
+    found = (decode_opencv(plane) for plane in planes)
+    decoded = [plane for plane in found if plane is not None and plane.dtype == expected]
+    if len(decoded) < len(planes):
         raise UnreadableInput(f"damaged, truncated or unusual TIFF of {max(bits)} bits a channel")
+    pixels = decoded[0]
+    if len(decoded) > 1:  # as OpenCV has them: blue first
+        pixels = np.dstack([*decoded[2::-1], *decoded[3:]])
     if expected == np.float64:
         pixels = pixels.astype(np.float32)
+    elif expected == np.int16:
+        pixels = _unsigned(pixels)
     raster = Raster(*split(pixels))
+    _settle_extra(raster, first, data)
     try:
         picture = open_header(data)
     except UnreadableInput:  # Pillow cannot open RGB floats at all
@@ -114,6 +194,52 @@ def _read_deep(data: bytes, first: Directory) -> Raster:
     else:
         raster.describe(**metadata(picture))
     return raster
+
+
+def _unsigned(pixels: Array) -> Array:
+    """Signed 16 bits, 0 to 32,767, as unsigned ones of the full range.
+
+    Raises:
+        UnreadableInput: values below 0.
+    """
+    if pixels.min() < 0:
+        raise UnreadableInput(
+            f"expected signed values from 0 (black) to 32767, got {pixels.min()}; clip them"
+        )
+    return np.asarray((pixels.astype(np.uint16) << 1) | (pixels.astype(np.uint16) >> 14))
+
+
+def _planes(data: bytes, first: Directory) -> list[bytes]:
+    """A grey TIFF of each of the colour planes: the same file, with a directory of the plane's own.
+
+    Raises:
+        UnreadableInput: other planes than red, green, blue and perhaps one more.
+    """
+    order, samples = first.order, first.number(data, SAMPLES, 1)
+    places = [(where, sizes) for where, sizes in PLACES if where in first.entries]
+    offsets, lengths = (first.numbers(data, tag) for tag in places[0]) if places else ((), ())
+    if (
+        samples not in (3, 4)
+        or not offsets
+        or len(offsets) % samples
+        or len(offsets) != len(lengths)
+    ):
+        raise UnreadableInput("a TIFF of these colour planes is not supported; interleave them")
+    data += b"\0" * (len(data) % 2)
+    kept = [data[first.entries[tag].at :][:12] for tag in OF_PLANES if tag in first.entries]
+    step, found = len(offsets) // samples, []
+    for at in range(0, len(offsets), step):
+        fields = [
+            _shorts(order, BITS, first.numbers(data, BITS)[0]),
+            _shorts(order, PHOTOMETRIC, 1),
+            _shorts(order, SAMPLES, 1),
+            _shorts(order, SAMPLE_FORMAT, first.number(data, SAMPLE_FORMAT, 1)),
+            _longs(order, places[0][0], *offsets[at : at + step]),
+            _longs(order, places[0][1], *lengths[at : at + step]),
+        ]
+        head = data[:4] + struct.pack(order + "I", len(data)) + data[8:]
+        found.append(head + directory_bytes(order, len(data), fields, kept))
+    return found
 
 
 def _resolution(data: bytes, first: Directory) -> tuple[float, float] | None:
@@ -230,9 +356,9 @@ def _metadata_fields(meta: Meta, order: Order) -> list[Field]:
     return fields
 
 
-def _shorts(order: Order, tag: int, *values: int) -> Field:
+def _shorts(order: str, tag: int, *values: int) -> Field:
     return Field(tag, 3, struct.pack(f"{order}{len(values)}H", *values))
 
 
-def _longs(order: Order, tag: int, *values: int) -> Field:
+def _longs(order: str, tag: int, *values: int) -> Field:
     return Field(tag, 4, struct.pack(f"{order}{len(values)}I", *values))

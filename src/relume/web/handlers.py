@@ -78,7 +78,7 @@ def enhance_upload(
         "X-Relume-Brightness-After": f"{mean_level(enhanced.pixels):.3f}",
         "Content-Disposition": _disposition(upload.name, format),
     }
-    if photo.meta.notes and photo.meta.format != "jpeg":  # its further pictures are previews
+    if photo.meta.notes:
         headers["X-Relume-Note"] = "; ".join(photo.meta.notes).encode("ascii", "replace").decode()
     return Result(body, MEDIA[format], timer.steps_s, headers)
 
