@@ -23,8 +23,10 @@ import relume
 from relume.engine import Runtime
 from relume.engine.cpu import limit_threads
 from relume.engine.openvino import OpenVinoNetwork
-from relume.enhancers import api, metering
+from relume.enhancers import api
 from relume.enhancers import relume as method
+from relume.exposure import curve, plan
+from relume.exposure import meter as reading
 from relume.faces import yunet
 from relume.image.darken import darken
 from relume.photo import to_image
@@ -33,16 +35,17 @@ PARTS: tuple[tuple[str, object, str], ...] = (
     ("from 8 bits", api, "to_image"),
     ("thumbnail", method, "thumbnail"),
     ("metering", method, "meter"),
-    ("  flat pixels", metering, "_flat_share"),
-    ("wanted brightness", method.RelumeEnhancer, "_metered"),
-    ("gain of the shadows", metering.Metering, "shadow_gain"),
-    ("one gain for all", metering.Metering, "overall_gain"),
-    ("faces that stay dark", method, "priority_stops"),
-    ("  search", yunet, "search"),
-    ("factor of every place", metering.Metering, "factor"),
+    ("  flat pixels", reading, "_flat_share"),
+    ("wanted brightness", method.RelumeEnhancer, "estimate_brightness"),
+    ("plan", method, "plan"),
+    ("  gain of the shadows", reading.Reading, "shadow_gain"),
+    ("  one gain for all", reading.Reading, "overall_gain"),
+    ("  faces that stay dark", plan, "face_stops"),
+    ("    search", yunet, "search"),
+    ("factor of every place", curve.Curve, "factor"),
     ("network and tiles", method.RelumeEnhancer, "_infer"),
-    ("exact brightness", metering.Metering, "match"),
-    ("lit detail", method, "keep_lit_detail"),
+    ("exact brightness", reading.Reading, "match"),
+    ("lit detail", plan, "keep_lit_detail"),
     ("to 8 bits", api, "from_image"),
 )
 

@@ -14,6 +14,7 @@ FLOORS: dict[str, float] = {
     "image": 1, "weights": 1,
     "io": 1.5,  # decoding and encoding need pixel maths
     "engine": 2, "nets": 2, "metrics": 2,
+    "exposure": 2,
     "enhancers": 3,
     "faces": 3.5,  # its second view is an enhancer's
     "frames": 4,

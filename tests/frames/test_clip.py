@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,3 +140,75 @@ def test_bad_frames_and_options_are_named() -> None:
     with pytest.raises(ParameterError, match="brightness"):
         ClipRelighter(brightness=3)
     assert list(relume.enhance_frames([])) == []
+
+
+def with_bars(frame: Array, height: int) -> Array:
+    return np.pad(frame, ((height, height), (0, 0), (0, 0)))
+
+
+def without_sky(frame: Array) -> Array:
+    """The frame with its upper half clipped to black."""
+    clipped = frame.copy()
+    clipped[: len(frame) // 2] = 0
+    return clipped
+
+
+@pytest.mark.parametrize("options", [{}, {"local": 0.5}, {"local": 0.0}, {"brightness": LIGHT}])
+@pytest.mark.parametrize(
+    ("framed", "inside"),
+    [
+        (lambda f: with_bars(f, 40), np.s_[40:-40]),
+        (lambda f: with_bars(f, 80), np.s_[80:-80]),
+        (without_sky, np.s_[90:]),
+    ],
+    ids=["bars", "high bars", "clipped sky"],
+)
+def test_a_clip_with_bars_is_as_bright_as_its_photos(
+    framed: Callable[[Array], Array], inside: slice, options: dict[str, float]
+) -> None:
+    frames = [framed(f) for f in still(7, k=0.1)]
+    for frame, after in zip(frames, relume.enhance_frames(frames, **options), strict=True):
+        photo = relume.enhance(frame, expose_for="scene", **options)  # type: ignore[arg-type]
+        assert after[inside].mean() / 255 == pytest.approx(photo[inside].mean() / 255, abs=0.03)
+
+
+def test_a_letterboxed_clip_through_h264_is_as_bright_as_its_photos(tmp_path: Path) -> None:
+    av = pytest.importorskip("av", reason="clips need PyAV (the extra video)")
+    frames = [with_bars(f, 40) for f in still(6, k=0.1)]
+    with av.open(str(tmp_path / "dark.mp4"), "w") as clip:
+        stream = clip.add_stream("libx264", rate=25, options={"crf": "12"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            clip.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        clip.mux(stream.encode(None))
+    relume.enhance_video(tmp_path / "dark.mp4", tmp_path / "lit.mp4")
+
+    def inside(name: str) -> list[Array]:
+        with av.open(str(tmp_path / name)) as clip:
+            return [f.to_ndarray(format="rgb24")[40:-40] for f in clip.decode(video=0)]
+
+    photos = [relume.enhance(with_bars(f, 40), expose_for="scene") for f in inside("dark.mp4")]
+    for after, photo in zip(inside("lit.mp4"), photos, strict=True):
+        assert after.mean() / 255 == pytest.approx(photo[40:-40].mean() / 255, abs=0.03)
+
+
+def test_a_fade_into_noise_stays_dark() -> None:
+    """What is left at the end is noise: a clip lifts it as little as a photo does."""
+    dim, rng = 0.12 * scene(), np.random.default_rng(3)
+    fade = [*[1.0] * 4, *np.geomspace(1, 0.005, 24), *[0.0] * 4]
+    noisy = (dim * np.float32(k) + rng.normal(0, 1.5 / 255, dim.shape) for k in fade)
+    frames = [quantise(np.clip(f, 0, 1).astype(np.float32), np.uint8) for f in noisy]
+    clip = [f.mean() for f in relume.enhance_frames(frames)]
+    photos = [relume.enhance(f, expose_for="scene").mean() for f in frames]
+    assert clip[0] == pytest.approx(photos[0], abs=1)
+    left = [(c, p) for c, p in zip(clip, photos, strict=True) if p < 3]
+    assert len(left) > 6
+    assert all(c < p + 0.03 * 255 for c, p in left)
+
+
+def test_bars_stay_out_of_a_burst() -> None:
+    frames = [with_bars(f, 60) for f in still(3, k=0.1)]
+    alone, burst = relume.enhance(frames[0], expose_for="scene"), relume.enhance_burst(frames)
+    inside = np.s_[60:-60]
+    assert burst[inside].mean() / 255 == pytest.approx(alone[inside].mean() / 255, abs=0.03)

@@ -1,5 +1,5 @@
-// How much light every place of a photo gets: the package's enhancers/metering.py, line for line;
-// its docstring says why. A test holds both together (test/parity.test.js).
+// How much light every place of a photo gets: the package's exposure/meter.py and curve.py, line
+// for line; their docstrings say why. A test holds both together (test/parity.test.js).
 
 import { crop, largest, luma, planeOf, squareRoot } from "./image.js";
 import {

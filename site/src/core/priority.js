@@ -1,4 +1,4 @@
-// Faces that the exposure of their scene would leave dark: the package's enhancers/priority.py,
+// Faces that the exposure of their scene would leave dark: the package's exposure/faces.py,
 // whose docstring says why.
 
 import { downscaleImage, largest, luma } from "./image.js";

@@ -233,7 +233,7 @@ def read_exposure(path: Path) -> Image:
     """
     import numpy as np
 
-    from relume.enhancers.stops import check_stops
+    from relume.exposure.maps import check_stops
     from relume.io import special_file
 
     expected = "expected a NumPy file of stops, as numpy.save writes it"

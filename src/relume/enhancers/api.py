@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import numpy as np
@@ -17,16 +17,18 @@ from relume.enhancers.base import (
     Brightness,
     ChoosesPrecision,
     Enhancer,
+    PlansExposure,
     RunsNetwork,
     TakesBrightness,
     TakesLocal,
 )
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH, check_options
-from relume.enhancers.priority import ExposeFor, Finder
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
-from relume.enhancers.stops import check_stops
 from relume.errors import DeviceError, ParameterError, RelumeError
+from relume.exposure.faces import ExposeFor, Finder
+from relume.exposure.maps import check_stops
+from relume.exposure.plan import Plan
 from relume.image.color import is_grey, luma
 from relume.image.exposure import LitProtection
 from relume.image.parallel import for_row_blocks
@@ -56,6 +58,45 @@ def enhance(
     Raises:
         RelumeError: as :func:`relume.enhance`.
     """
+    work = prepare(
+        method,
+        strength=strength,
+        brightness=brightness,
+        local=local,
+        expose_for=expose_for,
+        exposure=exposure,
+        protect_lit=protect_lit,
+        parameters=parameters,
+        runtime=runtime,
+        finder=finder,
+    )
+    image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
+    result = work(image)
+    if result is image:  # an array as a copy, so that writing to the result is always safe
+        return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
+    if isinstance(picture, Photo):
+        return cast(Picture, picture.with_pixels(result))
+    return cast(Picture, from_image(result, like=picture))
+
+
+def prepare(
+    method: str = DEFAULT_METHOD,
+    *,
+    strength: float = 1.0,
+    brightness: Brightness | None = None,
+    local: float | None = None,
+    expose_for: ExposeFor | None = None,
+    exposure: Array | None = None,
+    protect_lit: bool = True,
+    parameters: Mapping[str, Value] | None = None,
+    runtime: Runtime | None = None,
+    finder: Finder | None = None,
+) -> Enhancement:
+    """A method with the options of :func:`enhance`, all of them checked, for any number of images.
+
+    Raises:
+        RelumeError: as :func:`relume.enhance`.
+    """
     enhancer = build(method, parameters=parameters, runtime=runtime)
     given = {
         "strength": STRENGTH.default if strength is None else strength,
@@ -72,9 +113,6 @@ def enhance(
     if "brightness" in options:
         assert isinstance(enhancer, TakesBrightness), "Info.takes_brightness says so"
         enhancer = enhancer.with_brightness(options["brightness"])
-    image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
-    if options["strength"] == 0 or enhancer.info.name == "original" or not image.any():
-        return _untouched(picture)  # where there is no light, none can be brought up
     protect = options["protect_lit"] and not isinstance(options.get("brightness"), float)
     if isinstance(enhancer, TakesLocal):
         protect = protect and not (enhancer.local if local is None else local)  # metering does
@@ -84,10 +122,32 @@ def enhance(
             protect_lit=options["protect_lit"],
             find=finder and finder(options.get("expose_for", "auto")),
         )
-    result = _run(enhancer, image, protect=protect, strength=options["strength"])
-    if isinstance(picture, Photo):
-        return cast(Picture, picture.with_pixels(result))
-    return cast(Picture, from_image(result, like=picture))
+    return Enhancement(enhancer, protect, options["strength"])
+
+
+@dataclass(frozen=True)
+class Enhancement:
+    """A method with its options: what :func:`prepare` makes, called with each image.
+
+    ``protect`` keeps lit parts of what the method makes; ``strength`` blends it with the image.
+    """
+
+    enhancer: Enhancer
+    protect: bool = False
+    strength: float = 1.0
+
+    def __call__(self, image: Image, plan: Plan | None = None) -> Image:
+        """The image enhanced, in [0, 1]; itself, where nothing is to be done.
+
+        A ``plan`` of the enhancer's is followed, in place of one that is made for the image.
+        """
+        enhancer = self.enhancer
+        if self.strength == 0 or enhancer.info.name == "original" or not image.any():
+            return image  # where there is no light, none can be brought up
+        if plan is not None:
+            assert isinstance(enhancer, PlansExposure), "whose plan it is"
+            enhancer = enhancer.with_plan(plan)
+        return _run(enhancer, image, protect=self.protect, strength=self.strength)
 
 
 def decompose(
@@ -181,11 +241,6 @@ def build(
             "use device cpu"
         )
     return enhancer
-
-
-def _untouched(picture: Picture) -> Picture:
-    """The picture itself; an array as a copy, so that writing to the result is always safe."""
-    return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
 
 
 def _run(enhancer: Enhancer, image: Image, *, protect: bool, strength: float) -> Image:

@@ -14,8 +14,11 @@ from relume import weights as store
 from relume.catalog import Info, Parameter
 from relume.engine import Network, Runtime, Sample, load
 from relume.engine.base import check_interface
-from relume.enhancers.priority import Find
 from relume.errors import MissingExtra, ParameterError, WeightsError
+from relume.exposure.aim import Aim
+from relume.exposure.faces import Find
+from relume.exposure.meter import Reading
+from relume.exposure.plan import Plan
 from relume.photo import Image
 
 Brightness = float | Literal["auto"]
@@ -56,6 +59,23 @@ class TakesLocal(Protocol):
 
         ``find`` finds places that come first: they are lifted if they would stay dark.
         """
+
+
+@runtime_checkable
+class PlansExposure(Protocol):
+    """An enhancer that plans a photo's exposure (:mod:`relume.exposure`)."""
+
+    def read(self, image: Image) -> Reading | None:
+        """The photo as the meter sees it, where the method needs to know."""
+
+    def aim_for(self, image: Image, reading: Reading | None = None) -> Aim:
+        """What the photo is brought to: what is asked for, or the method's own choice."""
+
+    def plan(self, image: Image, *, aim: Aim | None = None, reading: Reading | None = None) -> Plan:
+        """How the photo is exposed; its aim and its reading, where they are known."""
+
+    def with_plan(self, plan: Plan) -> Enhancer:
+        """The same method for a photo whose plan is made."""
 
 
 @runtime_checkable

@@ -19,30 +19,17 @@ from relume.catalog import Info, Parameter
 from relume.engine import Inference, Network, Runtime, load
 from relume.engine.base import check_interface
 from relume.enhancers.base import WEIGHTS, Brightness, dark_sample, load_network, own_network
-from relume.enhancers.metering import (
-    WHOLE,
-    Metering,
-    expose_directly,
-    meter,
-    network_share,
-)
-from relume.enhancers.priority import Find, priority_stops
-from relume.enhancers.stops import fit_stops
-from relume.image.color import luma, times
-from relume.image.detail import keep_lit_detail, relight_halved
-from relume.image.exposure import mean_level, scale_to, subsample
+from relume.exposure.aim import Aim
+from relume.exposure.faces import Find
+from relume.exposure.meter import WHOLE, Reading, meter
+from relume.exposure.plan import Factor, Plan, apply, plan
+from relume.image.detail import relight_halved
+from relume.image.exposure import mean_level
 from relume.image.filters import downscale
-from relume.image.parallel import for_row_blocks
 from relume.image.tiles import run_tiled
-from relume.nets.sizes import DARKEST, GAMMA, PICTURE_HALO_PX, THUMBNAIL_PX, TOLERANCE
+from relume.nets.sizes import DARKEST, PICTURE_HALO_PX, THUMBNAIL_PX
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
 from relume.photo import Image
-
-MOSTLY_PICTURE = 0.9
-"""Share of what counts from which the mean of the whole frame is that of the picture."""
-
-NETWORK_BRIGHTNESS = (0.01, 0.95)
-"""The mean grey levels that the network was trained for."""
 
 HALF_ABOVE = Parameter(
     "half_above_mp",
@@ -76,7 +63,7 @@ class RelumeEnhancer:
     """The photo relit to a brightness: one that is asked for, or the estimator's choice.
 
     ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`, ``find``
-    finds the faces to expose for.
+    finds the faces to expose for. ``planned`` comes before all of these.
     """
 
     brightness: Brightness = "auto"
@@ -84,6 +71,7 @@ class RelumeEnhancer:
     exposure: Image | None = None
     protect_lit: bool = True
     find: Find | None = None
+    planned: Plan | None = None
     half_above_mp: float = 4.0
     tile_px: int = 2048
     ensemble: int = 1
@@ -120,6 +108,10 @@ class RelumeEnhancer:
         local = self.local if local is None else local
         return replace(self, local=local, exposure=exposure, protect_lit=protect_lit, find=find)
 
+    def with_plan(self, plan: Plan) -> RelumeEnhancer:
+        """The same method for a photo whose plan is made."""
+        return replace(self, planned=plan)
+
     def with_runtime(self, runtime: Runtime) -> RelumeEnhancer:
         """The same method, run as ``runtime`` says."""
         return replace(self, runtime=runtime)
@@ -140,96 +132,46 @@ class RelumeEnhancer:
         return relight_halved(image, self._relight)
 
     def _relight(self, image: Image) -> Image:
-        """The photo, or a smaller copy of it, relit at the target brightness."""
+        """The photo, or a smaller copy of it, relit as is planned for it."""
+        return apply(self.planned or self.plan(image), image, self._relit)
+
+    def plan(self, image: Image, *, aim: Aim | None = None, reading: Reading | None = None) -> Plan:
+        """How the photo is exposed; its aim and its reading, where they are known."""
+        reading = reading or self.read(image)
+        return plan(
+            image,
+            aim or self.aim_for(image, reading),
+            reading=reading,
+            local=self.local,
+            stops=self.exposure,
+            protect_lit=self.protect_lit,
+            find=self.find,
+        )
+
+    def read(self, image: Image) -> Reading | None:
+        """The photo as the meter sees it, where the method needs to know."""
+        return meter(image) if self.local or self.exposure is not None else None
+
+    def aim_for(self, image: Image, reading: Reading | None = None) -> Aim:
+        """What the photo is brought to: what is asked for, or the method's own choice."""
+        if not isinstance(self.brightness, str):
+            return Aim(self.brightness, "frame", "asked")
+        if not self.local:
+            return Aim(self.estimate_brightness(_batch(thumbnail(image))), "frame")
+        reading = reading or meter(image)
+        content = image if reading.content == WHOLE else reading.crop(image)
+        level = self.estimate_brightness(_batch(thumbnail(content)))
+        return Aim(reading.scene_brightness(level) if self.protect_lit else level)
+
+    def _relit(self, image: Image, brightness: float, factor: Factor | None) -> Image:
+        """What the network makes of the photo, each place's encoded values lifted by ``factor``."""
         small = thumbnail(image)
-        if self.local == 0 and self.exposure is None:
-            target = self._target(small)
-            return _match_mean(self._infer(image, small, target, None), target)
-        reading = meter(image)
-        asked = self.local == 0 or not isinstance(self.brightness, str)
-        if asked:
-            reading = reading.counting_all()
-        target = self._metered(image, reading, small) if self.local else self._target(small)
-        softness = reading.softness(target)
-        gain = reading.shadow_gain(target, softness, asked=asked)
-        expected = target if asked else reading.mean_at(gain, softness)
-        overall = reading.overall_gain(expected)
-        local = self.local * reading.needs_curve(overall)
-        lacking = None
-        if self.find is not None and self.local:
-            here = reading.curve(reading.base, gain, softness, overall=overall, local=local)
-            lacking = priority_stops(image, reading, here, target, self.find, share=self.local)
-        if local == 0 and self.exposure is None and lacking is None:
-            return self._expose_evenly(image, small, overall, reading, expected)
-        factor = reading.factor(image, gain, softness, overall=overall, local=local)
-        for stops in (lacking, self.exposure):
-            if stops is None:
-                continue
-            if stops is self.exposure or not asked:
-                # what is painted is not undone, and what is not painted stays as it is
-                outside = reading.outside(stops)
-                expected *= outside.mean_with(factor) / max(reading.mean_with(factor), 1e-6)
-                reading = outside
-            factor *= np.exp2(fit_stops(stops, image) / np.float32(GAMMA))
-        kept = local if self.protect_lit else 0.0
-        return self._expose(image, small, factor, reading, expected, kept)
-
-    def _expose_evenly(
-        self, image: Image, small: Image, overall: float, reading: Metering, expected: float
-    ) -> Image:
-        """The photo at one exposure, its encoded values lifted by about ``overall``."""
-        even = np.full((1, 1), overall, np.float32)
-        share = float(network_share(even)[0, 0]) if self.protect_lit else 1.0
-        share *= reading.evidence
-        if share == 0:
-            return expose_directly(image, even)
-        grey = np.minimum(reading.grey * np.float32(overall), 1)
-        brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
-        gain = None
-        if reading.weight.mean() < MOSTLY_PICTURE:  # a frame's light says nothing about the rest
-            level = max(mean_level(small), DARKEST)
-            gain = np.full(image.shape[:2], overall * level / brightness, np.float32)
-        relit = self._infer(image, small, brightness, gain)
-        if share < 1:
-            direct = expose_directly(image, even)
-            relit = direct + np.float32(share) * (relit - direct)
-        return reading.match(relit, expected, by_factor=True)
-
-    def _expose(
-        self,
-        image: Image,
-        small: Image,
-        factor: Image,
-        reading: Metering,
-        expected: float,
-        kept: float,
-    ) -> Image:
-        """The photo with every place's encoded values lifted by ``factor`` (H, W), noise removed.
-
-        What is hardly lifted is the photo's own: it needs no network. ``expected`` is the mean
-        level that the result is brought to, 0 for none, ``kept`` how much of lit detail stays.
-        """
-
-        def share(of: Image) -> Image:
-            part = network_share(of) if self.protect_lit else np.ones_like(of)
-            return part * np.float32(reading.evidence)
-
-        if not share(factor.max(keepdims=True)).any():
-            return expose_directly(image, factor)
+        if factor is None:
+            return self._infer(image, small, brightness, None)
         level = max(mean_level(small), DARKEST)
-        grey = np.minimum(subsample(luma(image), 60_000) * subsample(factor, 60_000), 1)
-        brightness = float(np.clip(grey.mean(), *NETWORK_BRIGHTNESS))
-        relit = self._infer(image, small, brightness, factor, scale=level / brightness)
-
-        def blend(rows: slice) -> None:
-            direct = expose_directly(image[rows], factor[rows])
-            direct += times(relit[rows] - direct, share(factor[rows]))
-            relit[rows] = direct
-
-        for_row_blocks(blend, relit)
-        if expected:
-            relit = reading.match(relit, expected)
-        return keep_lit_detail(image, relit, kept) if kept else relit
+        if isinstance(factor, float):
+            return self._infer(image, small, brightness, None, scale=factor * level / brightness)
+        return self._infer(image, small, brightness, factor, scale=level / brightness)
 
     def _infer(
         self,
@@ -285,33 +227,6 @@ class RelumeEnhancer:
         )
         return np.clip(relit, 0.0, 1.0, out=relit)
 
-    def target_brightness(self, image: Image) -> float:
-        """The mean grey level aimed at: the one asked for, or the method's own choice."""
-        small = thumbnail(image)
-        return self._metered(image, meter(image), small) if self.local else self._target(small)
-
-    def reached_brightness(self, image: Image) -> float:
-        """The mean grey level of the result, as far as metering bounds what is aimed at."""
-        if self.local == 0 or not isinstance(self.brightness, str):
-            return self.target_brightness(image)
-        reading = meter(image)
-        target = self._metered(image, reading, thumbnail(image))
-        softness = reading.softness(target)
-        return reading.mean_at(reading.shadow_gain(target, softness), softness)
-
-    def _target(self, small: Image) -> float:
-        if isinstance(self.brightness, str):
-            return self.estimate_brightness(_batch(small))
-        return self.brightness
-
-    def _metered(self, image: Image, reading: Metering, small: Image) -> float:
-        """The target brightness of what holds light in the photo."""
-        if reading.content != WHOLE and isinstance(self.brightness, str):
-            small = thumbnail(reading.crop(image))
-        target = self._target(small)
-        automatic = isinstance(self.brightness, str)
-        return reading.wanted(target) if automatic and self.protect_lit else target
-
     def estimate_brightness(self, context: Image) -> float:
         """The exposure estimator's guess of what a photographer would have chosen.
 
@@ -366,16 +281,6 @@ def _sample() -> dict[str, Image]:
 def thumbnail(image: Image) -> Image:
     """(96, 96, 3): the whole photo, area-averaged, its proportions not kept."""
     return downscale(image, THUMBNAIL_PX, THUMBNAIL_PX)
-
-
-def _match_mean(image: Image, level: float) -> Image:
-    """``image``, scaled in place so that its mean grey level, once clipped, is ``level``."""
-    sample = subsample(image, 250_000)
-
-    def mean_at(factor: float) -> float:
-        return mean_level(np.minimum(sample * np.float32(factor), 1))
-
-    return scale_to(image, level, mean_at, within=TOLERANCE)
 
 
 def _batch(image: Image) -> Image:

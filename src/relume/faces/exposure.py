@@ -15,8 +15,8 @@ from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers import Brightness
 from relume.enhancers.options import DEFAULT_METHOD
-from relume.enhancers.priority import ExposeFor, Find, Region
 from relume.errors import WeightsError
+from relume.exposure.faces import ExposeFor, Find, Region
 from relume.faces.yunet import INFO, YuNet
 from relume.image.exposure import smoothstep
 from relume.photo import Array, Image, Photo

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
 import cv2
 import numpy as np
 
-from relume.enhancers import Brightness, enhance, methods
-from relume.enhancers.options import DEFAULT_METHOD
+from relume.enhancers import Brightness
+from relume.enhancers.api import Enhancement, prepare
+from relume.enhancers.base import PlansExposure, TakesBrightness
 from relume.errors import InputError, ParameterError
 from relume.frames.align import Motion, align_globally, fit, reduced, refine
 from relume.frames.average import DarkMean, shares, take_over
@@ -102,14 +103,15 @@ def merge_burst(
     if reference is None:
         reference = fitting[sharpest([images[index] for index in fitting])]
     own = images[reference]
-    relit = enhance(Photo(own), brightness=brightness, **options).pixels
+    relight = _in_one_light(prepare(brightness=brightness, **options), own, brightness)
+    relit = relight(own)
     merged, count = relit, 1.0
     others = [index for index in fitting if index != reference]
     if others:
         total, weight = relit.copy(), np.ones(relit.shape[:2], np.float32)
-        light, dark = _same_light(relit, brightness, options), DarkMean(own)
+        dark = DarkMean(own)
         for index in others:
-            frame = enhance(Photo(images[index]), **light).pixels
+            frame = relight(images[index])
             found = _agreement(relit, frame)
             if found is None:
                 left_out.append(index)
@@ -124,7 +126,7 @@ def merge_burst(
         merged, count = np.clip(total, 0, 1, out=total), float(weight.mean())
         detail, tones = shares(dark.noise())
         if detail > 0:
-            mean = enhance(Photo(dark.as_one_frame(weight, merged)), **light).pixels
+            mean = relight(dark.as_one_frame(weight, merged))
             merged = np.clip(take_over(merged, mean, weight, detail, tones), 0, 1)
     like = pictures[reference]
     if isinstance(like, Photo):
@@ -167,12 +169,24 @@ def _of_another_size(images: Sequence[Image], reference: int | None) -> list[int
     return others
 
 
-def _same_light(relit: Image, brightness: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that expose the other frames as the reference was."""
-    info = methods().info(methods().parse(options.get("method", DEFAULT_METHOD))[0])
-    if not info.takes_brightness or isinstance(brightness, int | float):
-        return {**options, "brightness": brightness}
-    return {**options, "brightness": min(max(mean_level(relit), 1e-3), 1.0)}
+def _in_one_light(
+    work: Enhancement, reference: Image, brightness: Brightness | None
+) -> Callable[[Image], Image]:
+    """What relights the frames of a burst alike: as the reference is, unless a level is asked for.
+
+    For the reference it is what ``work`` makes of it alone.
+    """
+    method = work.enhancer
+    if isinstance(method, PlansExposure):
+        aim = method.aim_for(reference, method.read(reference))
+        aim = aim if aim.source == "asked" else replace(aim, source="steadied")
+        return lambda image: work(image, method.plan(image, aim=aim))
+    if not isinstance(method, TakesBrightness) or isinstance(brightness, int | float):
+        return work
+    relit = work(reference)
+    level = min(max(mean_level(relit), 1e-3), 1.0)
+    same = replace(work, enhancer=method.with_brightness(level), protect=False)
+    return lambda image: relit if image is reference else same(image)
 
 
 def _agreement(reference: Image, frame: Image) -> tuple[Image, Image, Motion] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from relume.enhancers import Brightness, enhance
-from relume.enhancers.api import build
-from relume.enhancers.options import DEFAULT_METHOD, check_options
-from relume.enhancers.relume import RelumeEnhancer
+from relume.enhancers import Brightness
+from relume.enhancers.api import prepare
+from relume.enhancers.base import PlansExposure
 from relume.errors import InputError
+from relume.exposure.aim import Aim
+from relume.exposure.plan import Plan
 from relume.frames.align import enlarged_flow, local_motion, pixel_grid, reduced
 from relume.frames.cuts import Cuts
 from relume.frames.merge import disagreement
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipReport, Progress, convert_clip
-from relume.photo import Array, Image, Photo, check_several, from_image, to_image
+from relume.photo import Array, Image, check_several, from_image, to_image
 
 METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
@@ -129,25 +131,15 @@ class ClipRelighter:
         Raises:
             RelumeError: options that the method does not take.
         """
-        given = {"method": DEFAULT_METHOD, **options}
-        method = build(
-            given["method"], parameters=given.get("parameters"), runtime=given.get("runtime")
-        )
-        checked = check_options(method.info, {"brightness": brightness})
-        self._options, self._brightness = options, checked.get("brightness")
-        self._method = method if isinstance(method, RelumeEnhancer) else None
-        if self._method is not None:
-            self._method = self._method.with_brightness(self._brightness or "auto").with_exposure(
-                local=options.get("local"),
-                exposure=None,
-                protect_lit=options.get("protect_lit", True),
-            )
+        self._work = prepare(brightness=brightness, **options)
         self._cuts = Cuts()
         self.restart()
 
     def restart(self) -> None:
         """Forget all frames: the next one is the first of a shot."""
-        self._lift: float | None = None
+        self._aim: Aim | None = None
+        self._lift = 0.0
+        self._met = 1.0
         self._age = 0
         self._last: Image | None = None
         self._held: Image | None = None
@@ -156,24 +148,38 @@ class ClipRelighter:
         """The frame relit, in [0, 1]."""
         if self._cuts(frame):
             self.restart()
-        relit = enhance(Photo(frame), brightness=self._target(frame), **self._options).pixels
+        plan = self._plan(frame)
+        relit = self._work(frame, plan)
+        if (fading := self._fading(plan)) < 0.98 and self._last is not None:
+            self._last = self._last * np.float32(fading)
         self._last, self._held = self._merged(np.array(relit))
         self._age += 1
         return self._last
 
-    def _target(self, frame: Image) -> Brightness | None:
-        """The brightness of this frame: what it is, lifted as the shot is."""
-        if self._method is None:
-            return self._brightness
-        followed = FOLLOWED * self._cuts.level
-        if self._lift is None or self._age % METER_EVERY == 0:
-            wanted = math.log(max(self._method.reached_brightness(frame), 1e-3)) - followed
-            self._lift = wanted if self._lift is None else self._followed(wanted)
-        return float(min(max(math.exp(followed + self._lift), 1e-3), 1.0))
+    def _plan(self, frame: Image) -> Plan | None:
+        """How the frame is exposed: as bright as it is, lifted as the shot is.
 
-    def _followed(self, wanted: float) -> float:
-        assert self._lift is not None
-        return self._lift + FOLLOW * (wanted - self._lift)
+        Only the level is steadied: which part of a frame counts, and how far its noise lets it be
+        brought there, is seen in each anew, so that bars and a fade to black stay black.
+        """
+        method = self._work.enhancer
+        if not isinstance(method, PlansExposure):
+            return None
+        reading = method.read(frame)
+        followed = FOLLOWED * self._cuts.level
+        if self._aim is None or self._age % METER_EVERY == 0:
+            aim = method.aim_for(frame, reading)
+            lift = math.log(max(aim.level, 1e-3)) - followed
+            self._lift = lift if self._aim is None else self._lift + FOLLOW * (lift - self._lift)
+            self._aim = aim if aim.source == "asked" else replace(aim, source="steadied")
+        level = min(max(math.exp(followed + self._lift), 1e-3), 1.0)
+        return method.plan(frame, aim=replace(self._aim, level=level), reading=reading)
+
+    def _fading(self, plan: Plan | None) -> float:
+        """How much darker than the last frame noise makes this one stay: that is no flicker."""
+        met = plan.expected / plan.aim.level if plan is not None and plan.aim.is_bounded else 1.0
+        before, self._met = self._met, max(met, 1e-3)
+        return min(self._met / before, 1.0)
 
     def _merged(self, relit: Image) -> tuple[Image, Image]:
         """The relit frame with what the last result knows of it, and frames held (h, w)."""

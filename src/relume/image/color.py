@@ -11,6 +11,9 @@ from relume.photo import Image
 REC601 = (0.299, 0.587, 0.114)
 """The weights of red, green and blue in luma."""
 
+GAMMA = 2.2
+"""A stop of light multiplies encoded values by about 2 ** (1 / 2.2)."""
+
 # OpenCV's own conversion rounds its constants: 18 levels of 16 bits there and back
 TO_YCBCR = np.array(
     [

@@ -22,12 +22,11 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.image.color import REC601, rgb_to_ycbcr, ycbcr_to_rgb
+from relume.image.color import GAMMA, REC601, rgb_to_ycbcr, ycbcr_to_rgb
 from relume.image.filters import downscale, gaussian_blur
 from relume.image.sensor import SENSORS, expose_sensor
 from relume.photo import Image, check_image
 
-GAMMA = 2.2
 LOG_SHOT = (float(np.log(1e-4)), float(np.log(0.012)))
 """Range of the log of the shot noise (Brooks et al., eq. 7)."""
 

@@ -18,8 +18,8 @@ from relume.photo import Image
 GAIN_STEP = 5e-4
 """Relative width to which :func:`gain_for` closes in."""
 
-TOLERANCE = 0.01
-"""Relative error of a mean level that is left alone."""
+TOLERANCE, FRAME_TOLERANCE = 0.01, 0.02
+"""Relative error of a mean level that is left alone: of what counts, and of a whole frame."""
 
 MOST_FACTOR, MOST_ODDS = 1.6, 4.0
 """The most that a picture, or the odds of its values, are multiplied or divided with."""

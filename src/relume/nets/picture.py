@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from relume.image.color import REC601
+from relume.image.exposure import FRAME_TOLERANCE, MOST_FACTOR, SCALE_STEPS
 from relume.nets.sizes import (
-    CORRECTION,
     DARKEST,
-    MATCHES,
     PICTURE_STRIDE_PX,
     THUMBNAIL_PX,
-    TOLERANCE,
 )
 
 CELLS = 8
@@ -179,10 +177,10 @@ class PhotoNet(nn.Module):
         relit = self.picture(padded, thumbnail, brightness, torch.ones_like(padded[:, :1]))
         relit = relit[:, :, :height, :width].clamp(0, 1)
         factor = torch.ones_like(brightness)  # (1, 1)
-        for _ in range(MATCHES):
+        for _ in range(SCALE_STEPS):
             mean = grey_level((relit * factor[:, :, None, None]).clamp(max=1)).clamp_min(DARKEST)
-            nearer = (factor * brightness / mean).clamp(1 / CORRECTION, CORRECTION)
-            factor = torch.where((mean / brightness - 1).abs() < TOLERANCE, factor, nearer)
+            nearer = (factor * brightness / mean).clamp(1 / MOST_FACTOR, MOST_FACTOR)
+            factor = torch.where((mean / brightness - 1).abs() < FRAME_TOLERANCE, factor, nearer)
         return (relit * factor[:, :, None, None]).clamp(max=1)
 
 

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.executor import cores
-from relume.image.color import REC601
-from relume.image.darken import GAMMA, Camera, record, render, scene_light
+from relume.image.color import GAMMA, REC601
+from relume.image.darken import Camera, record, render, scene_light
 from relume.photo import as_float, quantise
 from relume.train.data import BrightPhotos, Floats, Pair, Pixels
 from relume.train.light import MOST_STOPS, add_lamps, exposure_map, merge_exposures, uneven_stops

@@ -60,7 +60,7 @@ def relight(net: RelumeNet, low: Pixels, brightness: float | None) -> tuple[Imag
         estimator=inference(net.exposure, "brightness"),
     )
     image = as_float(low)
-    return np.clip(enhancer(image), 0, 1), enhancer.target_brightness(image)
+    return np.clip(enhancer(image), 0, 1), enhancer.aim_for(image).level
 
 
 def relight_fast(net: FastNet, low: Pixels, brightness: float) -> Image:

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from relume.enhancers.stops import MOST_STOPS
 from relume.errors import ParameterError
+from relume.exposure.constants import MOST_STOPS
 from relume.photo import Image
 from relume.web.errors import HttpError
 

@@ -5,15 +5,12 @@ import numpy as np
 import pytest
 
 import relume
-from relume.enhancers.metering import (
-    MOST_GAIN,
-    expose_directly,
-    meter,
-    network_share,
-    ratio,
-)
-from relume.enhancers.stops import check_stops, fit_stops
 from relume.errors import ParameterError
+from relume.exposure.constants import MOST_GAIN
+from relume.exposure.curve import Curve, expose_directly, ratio
+from relume.exposure.maps import check_stops, fit_stops
+from relume.exposure.meter import meter
+from relume.exposure.plan import network_share
 from relume.image.color import luma
 from relume.image.darken import Camera, darken, render, scene_light
 from relume.image.exposure import mean_level
@@ -56,7 +53,7 @@ def test_the_gain_meets_the_brightness_by_its_curve() -> None:
     dark = darken(scene(), 0.05, np.random.default_rng(1))
     reading = meter(dark)
     for brightness in (0.2, 0.4, 0.6):
-        gain = reading.shadow_gain(brightness, 0.5, asked=True)
+        gain = reading.shadow_gain(brightness, 0.5, bounded=False)
         assert reading.mean_at(gain, 0.5) == pytest.approx(brightness, rel=0.03)
         assert mean_level(relume.enhance(dark, brightness=brightness)) == pytest.approx(
             brightness, rel=0.02
@@ -68,7 +65,8 @@ def test_shadows_are_lifted_and_lamps_stay() -> None:
     reading = meter(photo)
     softness = reading.softness(0.2)
     gain = reading.shadow_gain(0.2, softness)
-    factor = reading.factor(photo, gain, softness, overall=1.0, local=1.0)
+    curve = Curve(gain, softness, reading.toe, overall=1.0, local=1.0)
+    factor = curve.factor(photo, reading.slope, reading.offset)
     assert factor[200:, 200:].mean() > 2 * factor[75:105, 115:145].mean()
     assert factor[75:105, 115:145].mean() < 1.8
     lamp = (slice(75, 105), slice(115, 145))
@@ -89,7 +87,9 @@ def test_there_is_no_halo_at_an_edge() -> None:
     wall = np.full((200, 300, 3), 0.05, np.float32)
     wall[:, 150:] = 0.8
     wall += np.random.default_rng(0).normal(0, 0.003, wall.shape).astype(np.float32)
-    factor = meter(wall).factor(wall, 6.0, 1.0, overall=1.0, local=1.0)
+    reading = meter(wall)
+    curve = Curve(6.0, 1.0, reading.toe, overall=1.0, local=1.0)
+    factor = curve.factor(wall, reading.slope, reading.offset)
     column = factor.mean(axis=0)
     assert np.abs(column[100:146] / column[20:60].mean() - 1).max() < 0.12
     assert np.abs(column[154:200] / column[240:280].mean() - 1).max() < 0.12
@@ -148,7 +148,7 @@ def test_the_darkest_of_a_night_with_lamps_stays_dark() -> None:
     with_lamps[100:130, 100:130] += 0.8
     for photo, least, most in ((room, 0.65, 0.8), (with_lamps, 0.25, 0.5)):
         reading = meter(photo)
-        lift = reading.curve(reading.base, 8.0, 0.0, overall=1.0, local=1.0) - 1
+        lift = Curve(8.0, 0.0, reading.toe, overall=1.0, local=1.0).at(reading.base) - 1
         assert least < lift[10, 10] / lift[60, 110] < most
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from relume.enhancers import enhance
-from relume.enhancers.metering import meter
-from relume.enhancers.priority import FLOOR, MOST_STOPS, Region, missing_stops, priority_stops
-from relume.image.color import luma
-from relume.nets.sizes import GAMMA
+from relume.exposure.constants import FLOOR, MOST_FACE_STOPS
+from relume.exposure.curve import Curve
+from relume.exposure.faces import Region, face_stops, missing_stops
+from relume.exposure.meter import meter
+from relume.image.color import GAMMA, luma
 from relume.photo import Image
 
 HEAD = (slice(60, 120), slice(130, 180))
@@ -34,7 +35,7 @@ def test_a_face_lacks_nothing_above_the_floor_and_more_the_darker_it_is() -> Non
     lift = np.array([missing_stops(float(x), FLOOR) for x in highlights])
     assert (lift[highlights >= FLOOR] == 0).all()
     assert (np.diff(lift) <= 0).all()
-    assert lift.max() == MOST_STOPS
+    assert lift.max() == MOST_FACE_STOPS
     reached = highlights * np.exp2(lift / GAMMA)
     brighter = np.maximum.accumulate(reached) - reached
     assert brighter.max() < 0.08, "the darker of two faces comes out brighter"
@@ -103,7 +104,8 @@ def test_no_order_changes_between_neighbours() -> None:
     photo = photo.astype(np.float32)
     reading = meter(photo)
     region = Region((0.4, 0.4, 0.6, 0.6))
-    stops = priority_stops(photo, reading, np.ones_like(reading.base), 0.45, lambda i: [region])
+    left = Curve(1.0, 0.0, 0.0, 1.0, 1.0)  # a gain of 1
+    stops = face_stops(photo, reading, left, 0.45, lambda i: [region])
     assert stops is not None
     assert stops.max() > 1
     assert stops.min() >= 0

@@ -5,14 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from relume.enhancers.metering import EPS
 from relume.errors import ParameterError
+from relume.exposure import constants as c
 from relume.image.color import luma
 from relume.image.filters import downscale, guided_filter
 from relume.photo import Array, Image
-
-MOST_STOPS = 8.0
-"""What an exposure map may ask for, up or down."""
 
 
 def check_stops(exposure: Array) -> Image:
@@ -27,8 +24,8 @@ def check_stops(exposure: Array) -> Image:
     if exposure.dtype.kind not in "fiu":
         raise ParameterError(f"exposure must be numbers of stops, got {exposure.dtype}")
     stops = exposure.astype(np.float32)
-    if not (np.abs(stops) <= MOST_STOPS).all():
-        raise ParameterError(f"exposure must be stops from -{MOST_STOPS:g} to {MOST_STOPS:g}")
+    if not (np.abs(stops) <= c.MOST_STOPS).all():
+        raise ParameterError(f"exposure must be stops from -{c.MOST_STOPS:g} to {c.MOST_STOPS:g}")
     return stops
 
 
@@ -44,4 +41,6 @@ def fit_stops(stops: Image, image: Image) -> Image:
     if radius < 2 or min(height, width) < 8:
         return np.asarray(large, np.float32)
     root = np.sqrt(luma(image))
-    return guided_filter(root, large, radius_px=radius, eps=EPS, subsample=max(1, radius // 4))
+    return guided_filter(
+        root, large, radius_px=radius, eps=c.EDGE_EPS, subsample=max(1, radius // 4)
+    )

@@ -4,11 +4,11 @@ A camera's face priority, as stops for those places alone. What a face reflects 
 stops between people, so its mean says little about the light on it. Its *highlights* (forehead,
 the whites of the eyes, teeth) differ half as much: measured on 339 faces of LFPW and FairFace their
 luma is .86 where skin is light, .76 tan, .66 brown and .55 dark. So the aim is a floor and not a
-level: highlights that lie above :data:`FLOOR` stay, and those just below it hardly move, as skin
+level: highlights that lie above a floor stay, and those just below it hardly move, as skin
 may explain them. The lower they are the less it can, and they are brought near the floor. So dark
 skin in good light is left, and light skin in the dark stays darker than in the sun.
 
-Around a face the lift follows the light as metering's curve does: what is as dark as the face gets
+Around a face the lift follows the light as the curve does: what is as dark as the face gets
 all of it, what is brighter none. So nothing changes order, and a bright window behind a head gets
 no halo.
 """
@@ -24,46 +24,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from relume.enhancers.metering import (
-    MOST_GAIN,
-    TOE,
-    UNTOUCHED_STOPS,
-    Metering,
-    expose_directly,
-    ratio,
-)
-from relume.image.color import luma, times
+from relume.exposure import constants as c
+from relume.exposure.curve import Curve, expose_directly, ratio
+from relume.exposure.meter import Reading
+from relume.image.color import GAMMA, luma, times
 from relume.image.filters import downscale
-from relume.nets.sizes import GAMMA
 from relume.photo import Image
-
-SEARCH_PX = 256
-"""Longer side of the copy that is searched: faces from about a 25th of it are found."""
-SEARCH_GAIN = 6.0
-"""How far shadows are lifted for the search, more than for the result."""
-FLOOR = 0.62
-"""Luma of a face's highlights from which it is lit well enough, in a photo of usual brightness."""
-USUAL_BRIGHTNESS = 0.45
-HIGHLIGHTS = 98
-"""Percentile of the luma of a face that is its highlights."""
-GIVEN_UP = 0.4
-"""Stops below the floor that a face may stay, however dark it was."""
-SURENESS = 1.15
-"""Stops that are given for each stop far below the floor."""
-MOST_STOPS = 4.0
-INNER = 0.75
-"""Size of the ellipse in a face's box that is face."""
-REACH = (1.3, 1.6)
-"""Half axes, in widths and heights of the face, of where half its lift is left: to the chest."""
-LOWER = 0.6
-"""How far below the face that ellipse's middle is, in its heights."""
-ROOM = 1.2
-"""Base light up to which the lift goes, over that of the face."""
-BEND = 8.0
-"""How sharply the lift ends there: p of its curve."""
-DARK_SHARE = 0.001
-"""Share of the photo, but for the rims of dark places, that must be darker than a well lit face
-for one to be looked for: no less is as large as a face that is found."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +51,10 @@ Finder = Callable[[ExposeFor], Find | None]
 """What finds the faces that an exposure is to serve; None: none are to be found."""
 
 
-def priority_stops(
+def face_stops(
     image: Image,
-    reading: Metering,
-    factor: Image,
+    reading: Reading,
+    curve: Curve,
     brightness: float,
     find: Find,
     *,
@@ -96,61 +62,61 @@ def priority_stops(
 ) -> Image | None:
     """Stops (h, w), at the reading's size, that the regions lack; None if they lack none.
 
-    ``factor`` (h, w) is what their encoded values will be multiplied with in any case, and
-    ``brightness`` the mean grey level that the photo is brought to; ``share`` in [0, 1] of what is
-    lacking is given.
+    They get ``curve`` in any case, and the photo is brought to the mean grey level ``brightness``;
+    ``share`` in [0, 1] of what is lacking is given.
     """
+    factor = curve.at(reading.base)
     exposed = np.minimum(reading.base * factor, 1)
-    floor = FLOOR * min(1.0, brightness / USUAL_BRIGHTNESS) ** (1 / 3)
+    floor = c.FLOOR * min(1.0, brightness / c.USUAL_BRIGHTNESS) ** (1 / 3)
     dark = cv2.erode((exposed < 0.5 * floor).astype(np.uint8), np.ones((3, 3), np.uint8))
-    if float(dark.mean()) < DARK_SHARE:
+    if float(dark.mean()) < c.DARK_SHARE:
         return None
     height, width = image.shape[:2]
-    scale = min(1.0, SEARCH_PX / max(height, width))
+    scale = min(1.0, c.SEARCH_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     lit, light = (
         expose_directly(downscale(image, *size), cv2.resize(factor, size)),
         cv2.resize(exposed, size),
     )
-    shown = times(lit, ratio(light, SEARCH_GAIN, 1.0))
+    shown = times(lit, ratio(light, c.SEARCH_GAIN, 1.0))
     stops = np.zeros_like(exposed)
     grey = luma(lit)
     for region in find(shown):
         inside = _inside(region, grey.shape)
         if not inside.any():
             continue
-        highlights = max(float(np.percentile(grey[inside], HIGHLIGHTS)), 1 / 255)
+        highlights = max(float(np.percentile(grey[inside], c.HIGHLIGHTS)), 1 / 255)
         lift = missing_stops(highlights, floor) * region.weight * share
         np.maximum(stops, _spread(region, lift, exposed), out=stops)
-    stops *= reading.evidence * reading.base / (reading.base + np.float32(TOE))
-    np.minimum(stops, GAMMA * np.log2(MOST_GAIN / np.maximum(factor, 1)), out=stops)
-    return None if stops.max() < UNTOUCHED_STOPS else np.asarray(stops, np.float32)
+    stops *= reading.evidence * reading.base / (reading.base + np.float32(c.TOE))
+    np.minimum(stops, GAMMA * np.log2(c.MOST_GAIN / np.maximum(factor, 1)), out=stops)
+    return None if stops.max() < c.UNTOUCHED_STOPS else np.asarray(stops, np.float32)
 
 
 def missing_stops(highlights: float, floor: float) -> float:
-    """Stops that a face lacks whose highlights have this luma, in [0, MOST_STOPS].
+    """Stops that a face lacks whose highlights have this luma, in [0, 4].
 
-    With u stops below the floor, s (u - g (1 - exp(-u / g))), g = :data:`GIVEN_UP`, s =
-    :data:`SURENESS`: nothing at the floor, hardly anything just below it, more than all but g far
-    below. As s is hardly above 1, the darker of two faces comes out brighter by .08 at most.
+    With u stops below the floor, s (u - g (1 - exp(-u / g))), g = .4, s = 1.15: nothing at the
+    floor, hardly anything just below it, more than all but g far below. As s is hardly above 1, the
+    darker of two faces comes out brighter by .08 at most.
     """
     below = max(GAMMA * math.log2(floor / highlights), 0.0)
-    lift = SURENESS * (below - GIVEN_UP * (1 - math.exp(-below / GIVEN_UP)))
-    return min(lift, MOST_STOPS)
+    lift = c.SURENESS * (below - c.GIVEN_UP * (1 - math.exp(-below / c.GIVEN_UP)))
+    return min(lift, c.MOST_FACE_STOPS)
 
 
 def _spread(region: Region, lift: float, exposed: Image) -> Image:
     """Stops (h, w): the lift, where it is as dark as in the region and near it.
 
-    Light e of up to c becomes G e / (1 + (G^p - 1) (e / c)^p)^(1 / p), metering's curve with a
+    Light e of up to c becomes G e / (1 + (G^p - 1) (e / c)^p)^(1 / p), the curve with a
     sharp bend; from c on it stays. So it rises, and no order changes.
     """
     inside = _inside(region, exposed.shape)
     if not inside.any():
         return np.zeros_like(exposed)
-    near = 1 / (1 + _distance(region.box, exposed.shape, REACH, LOWER) ** 3)
-    gain, p = 2 ** (lift / GAMMA), BEND
-    most = ROOM * gain * max(float(exposed[inside].mean()), 1e-4)
+    near = 1 / (1 + _distance(region.box, exposed.shape, c.FACE_REACH, c.FACE_LOWER) ** 3)
+    gain, p = 2 ** (lift / GAMMA), c.FACE_BEND
+    most = c.FACE_ROOM * gain * max(float(exposed[inside].mean()), 1e-4)
     share = np.minimum(exposed / np.float32(most), 1) ** np.float32(p)
     bend = np.log2(1 + np.float32(gain**p - 1) * share) / np.float32(p)
     return np.asarray((np.float32(lift) - np.float32(GAMMA) * bend) * near, np.float32)
@@ -158,7 +124,7 @@ def _spread(region: Region, lift: float, exposed: Image) -> Image:
 
 def _inside(region: Region, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """(h, w): the face in the region's box."""
-    return _distance(region.box, shape, (INNER / 2, INNER / 2), 0.0) < 1
+    return _distance(region.box, shape, (c.FACE_INNER / 2, c.FACE_INNER / 2), 0.0) < 1
 
 
 def _distance(
