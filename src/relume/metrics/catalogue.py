@@ -61,6 +61,12 @@ METRICS: dict[str, Metric] = {
             "lower", 0.0, math.inf,
         ),
         Metric(
+            "recall_at", "recall at equal false alarms",
+            "labelled faces found (IoU >= 0.4) at 0.1, 0.25 and 0.5 false detections (IoU < 0.25) "
+            "per picture, at whatever threshold from 0.3 on that takes",
+            "higher", 0.0, 1.0, "fraction",
+        ),
+        Metric(
             "average_precision", "AP",
             "area under the precision-recall curve at IoU 0.5, all points",
             "higher", 0.0, 1.0, "fraction",

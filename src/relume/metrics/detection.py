@@ -164,6 +164,8 @@ def average_precision(matches: Sequence[Matches]) -> float:
 
 LEAST_SCORE = 0.3
 """The lowest score that counts at equal false alarms: below it boxes are noise."""
+ON_FACE, AWAY = 0.4, 0.25
+"""The overlap (IoU) from which a box shows a face, and below which it is away from it."""
 
 
 @dataclass(frozen=True)
@@ -185,18 +187,31 @@ class Scored:
         labels: npt.ArrayLike,
         ignored: npt.ArrayLike = (),
         *,
-        on: float = 0.4,
-        off: float = 0.25,
+        on: float = ON_FACE,
+        off: float = AWAY,
     ) -> Scored:
         """Boxes ``(N, 4)`` of these ``scores``, ``labels`` ``(M, 4)``, and regions ``(K, 4)``.
 
         A box lies on a face from an IoU of ``on`` and is false below ``off`` to every region; what
         lies between is neither.
         """
+        ignore = iou_matrix(boxes, ignored)
+        return cls.by_overlap(iou_matrix(boxes, labels), scores, ignore, on=on, off=off)
+
+    @classmethod
+    def by_overlap(
+        cls,
+        overlaps: Floats,
+        scores: npt.ArrayLike,
+        ignored: Floats,
+        *,
+        on: float = ON_FACE,
+        off: float = AWAY,
+    ) -> Scored:
+        """:meth:`of`, from the overlaps ``(N, M)`` with labels and ``(N, K)`` with regions."""
         score = np.asarray(scores, np.float64).reshape(-1)
-        labelled = iou_matrix(boxes, labels)
-        away = np.concatenate([labelled, iou_matrix(boxes, ignored)], axis=1)
-        best = np.where(labelled >= on, score[:, None], 0.0).max(axis=0, initial=0.0)
+        best = np.where(overlaps >= on, score[:, None], 0.0).max(axis=0, initial=0.0)
+        away = np.concatenate([overlaps, ignored], axis=1)
         return cls(best, score[away.max(axis=1, initial=0.0) < off])
 
 

@@ -31,6 +31,7 @@ Kind = Literal["boxes", "ellipses", "points"]
 
 POINTS = 68
 GROUP = "group:"
+IGNORE = "ignore"
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 ELLIPSE_COLUMNS = (
     "major_radius_px",
@@ -57,11 +58,15 @@ class TrueFace:
 
 @dataclass(frozen=True)
 class Labels:
-    """The labelled faces by picture name, what the labels were, and the groupings they name."""
+    """The labelled faces by picture name, what the labels were, and the groupings they name.
+
+    ``ignored`` are faces that need not be found and are not wrong to find.
+    """
 
     kind: Kind
     faces: Mapping[str, tuple[TrueFace, ...]]
     groupings: tuple[str, ...] = ()
+    ignored: Mapping[str, tuple[TrueFace, ...]] = field(default_factory=dict)
 
 
 def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
@@ -75,32 +80,38 @@ def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
         return Labels("points", _point_files(path, pictures))
     header, rows = _table(path)
     numbers, groupings = _columns(header, path)
-    kind: Kind = "boxes" if numbers == BOX_COLUMNS else "ellipses"
-    end = 1 + len(numbers)
+    kind: Kind = "boxes" if numbers[:4] == BOX_COLUMNS else "ellipses"
+    end = 1 + len(numbers) - (IGNORE in numbers)
     faces: dict[str, list[TrueFace]] = {}
+    ignored: dict[str, list[TrueFace]] = {}
     for number, row in rows:
         of_picture = faces.setdefault(row[0], [])
         if any(cell.strip() for cell in row[1:end]):
             face = _face(kind, row[1:end], f"{path}, line {number}")
-            named = zip(groupings, map(str.strip, row[end:]), strict=True)
+            if IGNORE in numbers and row[end].strip() not in ("", "0"):
+                ignored.setdefault(row[0], []).append(face)
+                continue
+            named = zip(groupings, map(str.strip, row[1 + len(numbers) :]), strict=True)
             groups = {name: value for name, value in named if value}
             of_picture.append(replace(face, groups=groups))
     missing = sorted(faces.keys() - set(pictures))
     if missing:
         raise InputError(f"{path} names pictures that are not there: {name_some(missing)}")
     found = {name: tuple(faces[name]) for name in pictures if name in faces}
-    return Labels(kind, found, groupings)
+    return Labels(kind, found, groupings, {name: tuple(own) for name, own in ignored.items()})
 
 
 def _columns(header: Sequence[str], path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns of numbers, and the groupings named after them."""
+    """The columns of numbers, ``ignore`` among them if it is there, and the groupings after."""
     named = [name for name in header if name.startswith(GROUP)]
     numbers = tuple(header[1 : len(header) - len(named)])
     groupings = tuple(name.removeprefix(GROUP).strip() for name in named)
-    if header[:1] != ["image"] or numbers not in (BOX_COLUMNS, ELLIPSE_COLUMNS):
+    shapes = numbers[:-1] if numbers[-1:] == (IGNORE,) else numbers
+    if header[:1] != ["image"] or shapes not in (BOX_COLUMNS, ELLIPSE_COLUMNS):
         raise InputError(
             f"{path}: expected the columns image,{','.join(BOX_COLUMNS)} or "
-            f"image,{','.join(ELLIPSE_COLUMNS)}, then {GROUP}NAME if any; got {','.join(header)}"
+            f"image,{','.join(ELLIPSE_COLUMNS)}, then {IGNORE} and {GROUP}NAME if any; got "
+            f"{','.join(header)}"
         )
     if not all(groupings) or len(set(groupings)) < len(groupings):
         raise InputError(f"{path}: expected different names after {GROUP!r}, got {','.join(named)}")

@@ -23,7 +23,7 @@ from relume.study.examples import Figure
 from relume.study.plan import ORIGINAL, level_name
 from relume.study.results import Results
 from relume.study.rows import Row
-from relume.study.table import Table
+from relume.study.table import FALSE_ALARMS, Table
 from relume.study.wording import Verdict, p_words
 
 LIKENESS = ("psnr", "ssim", "psnr_gt_mean")
@@ -32,6 +32,7 @@ SHOWN_METRICS = (
     "recall",
     "precision",
     "fp_per_image",
+    "recall_at",
     "average_precision",
     "score",
     "nme",
@@ -137,6 +138,7 @@ def _context(inputs: Inputs, results: Results, table: Table, parts: Parts) -> di
         "original": ORIGINAL,
         "others": [arm for arm in table.arms if arm != ORIGINAL],
         "metrics": _used(table),
+        "rates": " / ".join(f"{rate:g}" for rate in FALSE_ALARMS),
         "unlabelled": _unlabelled(inputs),
         "version": __version__,
         "by_picture": _by_picture(results) if len(results.names) <= MOST_LISTED else [],
@@ -209,7 +211,7 @@ def _used(table: Table) -> list[Metric]:
     """The metrics that this table has figures for."""
     names = {"score", "recall" if table.unit_noun == "faces" else "found_rate"}
     if any(cell.fp_per_image is not None for cell in table.cells):
-        names |= {"precision", "fp_per_image", "average_precision"}
+        names |= {"precision", "fp_per_image", "recall_at", "average_precision"}
     if table.landmarks:
         names |= {"nme", "failure_rate_8", "failure_rate_10", "auc_8"}
     for name in LIKENESS:

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relume.metrics.detection import Matches, ellipse_box_iou, iou_matrix, match_detections
+from relume.metrics.detection import (
+    AWAY,
+    Matches,
+    Scored,
+    ellipse_box_iou,
+    iou_matrix,
+    match_detections,
+)
 from relume.metrics.landmarks import nme
 from relume.metrics.statistics import wilson_interval
 from relume.study.dataset import Labels, TrueFace
@@ -92,12 +99,36 @@ class Results:
         key = (name, level, arm, detector)
         if key not in self._matches:
             truth = self.truth(name, level, detector)
-            self._matches[key] = match_row(self._rows[key], truth, iou=self.plan.iou)
+            matches = match_row(self._rows[key], truth, iou=self.plan.iou)
+            near = self._near_ignored(name, self._rows[key].faces)[matches.detection]
+            kept = (matches.truth >= 0) | ~near
+            self._matches[key] = Matches(
+                matches.scores[kept], matches.detection[kept], matches.truth[kept], len(truth)
+            )
         return self._matches[key]
 
     def matches(self, level: float | None, arm: str, detector: str) -> list[Matches]:
         """The matches of every picture."""
         return [self.match(name, level, arm, detector) for name in self.names]
+
+    def scored(self, level: float | None, arm: str, detector: str) -> list[Scored]:
+        """What every picture shows, to be counted at equal false alarms."""
+        scored = []
+        for name in self.names:
+            faces = self.row(name, level, arm, detector).faces
+            overlaps = _overlaps(faces, self.truth(name, level, detector))
+            ignored = _overlaps(faces, self._ignored(name))
+            scored.append(Scored.by_overlap(overlaps, [face[4] for face in faces], ignored))
+        return scored
+
+    def _ignored(self, name: str) -> tuple[TrueFace, ...]:
+        return () if self.labels is None else self.labels.ignored.get(name, ())
+
+    def _near_ignored(self, name: str, faces: Sequence[Found]) -> Bools:
+        """Which of the faces found are ignored ones: no false alarms, whatever else they are."""
+        overlaps = _overlaps(faces, self._ignored(name))
+        near: Bools = overlaps.max(axis=1, initial=0.0) >= AWAY
+        return near
 
     def matched(self, name: str, level: float | None, arm: str, detector: str) -> list[int | None]:
         """For each true face the index of the face found, from the threshold on."""

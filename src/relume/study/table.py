@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from relume.metrics.detection import average_precision, detection_rates, precision_difference
+from relume.metrics.detection import (
+    average_precision,
+    detection_rates,
+    found_at_false_alarms,
+    precision_difference,
+)
 from relume.metrics.landmarks import error_curve_area, failure_rate
 from relume.metrics.statistics import (
     Estimate,
@@ -29,6 +34,8 @@ from relume.study.results import Bools, Floats, FoundShare, Results, counted
 from relume.study.rows import Row
 from relume.study.wording import Verdict, judge_counts, judge_difference
 
+FALSE_ALARMS = (0.1, 0.25, 0.5)
+"""False alarms a picture at which the recall of every arm is given: equal ones."""
 TRUE_BOXES = "true boxes"
 CURVE_NME = tuple(round(0.005 * i, 3) for i in range(41))
 """The errors, 0 to 20 %, at which the cumulative error curve is kept."""
@@ -50,14 +57,16 @@ class Cell(FoundShare):
     """One detector at one level in one arm; pictures, where there are no true faces.
 
     ``score`` is the mean best score where something was found.
-    The rest needs true faces: ``precision`` and false alarms a picture at the threshold, average
-    precision, and its difference to ``original`` with a bootstrap interval.
+    The rest needs true faces: ``precision`` and false alarms a picture at the threshold, the
+    ``recall_at`` each number of FALSE_ALARMS, whatever threshold that takes, average precision,
+    and its difference to ``original`` with a bootstrap interval.
     """
 
     level: float | None
     score: float | None = None
     precision: float | None = None
     fp_per_image: float | None = None
+    recall_at: tuple[float, ...] | None = None
     average_precision: float | None = None
     average_precision_difference: Estimate | None = None
     versus: Versus | None = None
@@ -192,7 +201,7 @@ def build(rows: Iterable[Row], *, plan: Plan, labels: Labels | None) -> Table:
         landmarks=marks,
         pictures_by_arm=_picture_cells(results) if results.names else (),
         crossings=tuple(_crossings(found)),
-        notes=wording.notes(plan, labels, results),
+        notes=(*wording.hidden_by_threshold(found), *wording.notes(plan, labels, results)),
         groups=by_group.build(results),
     )
 
@@ -249,6 +258,9 @@ def _with_truth(results: Results, detector: str, level: float | None, arm: str) 
         "fp_per_image": rates.fp_per_image,
         "average_precision": _or_none(average_precision(matches)),
     }
+    if not math.isnan(rates.recall):
+        scored = results.scored(level, arm, detector)
+        values["recall_at"] = tuple(found_at_false_alarms(scored, rate) for rate in FALSE_ALARMS)
     if arm != ORIGINAL and not math.isnan(rates.recall):
         base = results.matches(level, ORIGINAL, detector)
         values["average_precision_difference"] = precision_difference(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from relume.study.table import Cell
 
 ALPHA = 0.05
+WORTH_SAYING = 0.02
+"""The difference of two recalls from which it is said that a threshold hides or makes it."""
 Word = Literal["hurts", "helps", "none"]
 
 
@@ -220,6 +222,27 @@ def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...
             f"{len(results.failed)} pictures failed in some arm and are left out of all of them."
         )
     return tuple(sentences)
+
+
+def hidden_by_threshold(cells: Sequence[Cell]) -> list[str]:
+    """Where an arm's gain or loss at the threshold is not one at equal false alarms."""
+    base = {(c.detector, c.level): c for c in cells if c.arm == ORIGINAL}
+    sentences = []
+    for cell in cells:
+        original = base[cell.detector, cell.level]
+        if cell.arm == ORIGINAL or cell.recall_at is None or original.recall_at is None:
+            continue
+        equal, before = cell.recall_at[1], original.recall_at[1]
+        gain, fair = cell.rate - original.rate, equal - before
+        if gain * fair <= 0 and abs(gain - fair) >= WORTH_SAYING:
+            where = "" if cell.level is None else f" at {describe([cell.level])}"
+            sentences.append(
+                f"{cell.arm} and {cell.detector}{where}: at the threshold {cell.rate:.1%} are "
+                f"found against {original.rate:.1%}, with {cell.fp_per_image:.2f} against "
+                f"{original.fp_per_image:.2f} false alarms a picture; at 0.25 of them, {equal:.1%} "
+                f"against {before:.1%}. The threshold makes the difference."
+            )
+    return sentences
 
 
 def _group_notes(labels: Labels) -> list[str]:
