@@ -1,4 +1,4 @@
-"""``relume train``: a recipe and pairs in, a network out."""
+"""``relume train``: a recipe and photographs in, a network out."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def train(
         typer.Argument(metavar="RECIPE", help="A TOML file, as in recipes/.", show_default=False),
     ],
     pairs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--pairs",
             metavar="DIR",
             help="A folder with low/ and high/; may be repeated.",
             show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -42,6 +42,15 @@ def train(
             "--bright",
             metavar="DIR",
             help="A folder of bright photographs to darken; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    held: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--held",
+            metavar="DIR",
+            help="Photographs with a faces.csv, to measure a detector on; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -86,9 +95,10 @@ def train(
 
             result = run(
                 recipe,
-                pairs=tuple(pairs),
+                pairs=tuple(pairs or ()),
                 out=into,
                 bright=tuple(bright or ()),
+                held=tuple(held or ()),
                 resume=resume,
                 start=start,
                 device=device.value,

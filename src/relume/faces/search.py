@@ -83,26 +83,35 @@ class RawDetections:
 
 
 def search(
-    find: Callable[[Image], RawDetections], image: Image, *, most_iou: float
+    find: Callable[[Image], RawDetections],
+    image: Image,
+    *,
+    most_iou: float,
+    largest_px: int = LARGEST_PX,
+    largest_face_px: float = OVERLAP_PX,
 ) -> RawDetections:
-    """What ``find`` sees at all levels and in all tiles of a picture, suppressed to one each."""
+    """What ``find`` sees at all levels and in all tiles of a picture, suppressed to one each.
+
+    ``largest_px`` is the longer side down to which the picture is halved, ``largest_face_px`` that
+    of a face which is not left to the next smaller level.
+    """
     found: list[RawDetections] = []
-    for scale, level in _levels(image):
+    for scale, level in _levels(image, largest_px):
         for x, y, tile in _tiles(level):
             here = find(tile)
             here = here.where(_whole(here.boxes, x, y, tile, level))
-            if max(level.shape[:2]) > LARGEST_PX:
+            if max(level.shape[:2]) > largest_px:
                 longer_px = (here.boxes[:, 2:] - here.boxes[:, :2]).max(axis=1, initial=0)
-                here = here.where(longer_px <= OVERLAP_PX)
+                here = here.where(longer_px <= largest_face_px)
             found.append(here.moved(scale=scale, x_px=x, y_px=y))
     return RawDetections.joined(found).suppressed(most_iou)
 
 
-def _levels(image: Image) -> Iterator[tuple[float, Image]]:
+def _levels(image: Image, largest_px: int) -> Iterator[tuple[float, Image]]:
     """The picture at full size and halved until it fits, each with its factor to the full size."""
     scale = 1.0
     yield scale, image
-    while max(image.shape[:2]) > LARGEST_PX:
+    while max(image.shape[:2]) > largest_px:
         height, width = image.shape[:2]
         # an odd last row or column is cut, so that the factor is exactly two
         even = image[: height - height % 2 or 1, : width - width % 2 or 1]

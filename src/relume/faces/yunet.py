@@ -7,18 +7,18 @@ any size (it gives the same faces on the 640x640 one, which a test holds).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from relume.catalog import Info, Parameter
 from relume.engine import Array, Runtime, load
 from relume.errors import WeightsError
 from relume.faces.base import Face
+from relume.faces.cells import decode, padded
 from relume.faces.search import RawDetections, search
 from relume.photo import Image, check_image
 from relume.weights import path
-
-STRIDES_PX = (8, 16, 32)
-POINTS = 5
 
 INFO = Info(
     name="yunet",
@@ -38,7 +38,9 @@ class YuNet:
 
     info = INFO
 
-    def __init__(self, *, threshold: float = 0.6, nms: float = 0.3) -> None:
+    def __init__(
+        self, *, threshold: float = 0.6, nms: float = 0.3, runtime: Runtime | None = None
+    ) -> None:
         """Load the network.
 
         Raises:
@@ -53,7 +55,7 @@ class YuNet:
                 f"{error}; or use --detector haar, which needs no weights"
             ) from error
         # its scores are the measure of everything: never in reduced precision
-        self.network = load(file, runtime=Runtime(precision="f32"))
+        self.network = load(file, runtime=runtime or Runtime(precision="f32"))
 
     def __call__(self, image: Image) -> list[Face]:
         """The faces, best score first."""
@@ -61,36 +63,11 @@ class YuNet:
         return search(self._find, image, most_iou=self.nms).faces()
 
     def _find(self, image: Image) -> RawDetections:
-        height, width = image.shape[:2]
-        padded = np.zeros((1, 3, _padded(height), _padded(width)), np.float32)
-        inner = padded[0, :, :height, :width]
-        np.multiply(image[:, :, ::-1].transpose(2, 0, 1), np.float32(255), out=inner)
-        out = self.network({self.network.inputs[0]: padded})
-        columns = padded.shape[3]
-        return RawDetections.joined(
-            [_decode(out, stride, columns // stride, self.threshold) for stride in STRIDES_PX]
-        )
+        out, columns_px = self.outputs(image)
+        return decode(out, columns_px, self.threshold)
 
-
-def _padded(length_px: int) -> int:
-    """The next multiple of the coarsest stride."""
-    return -(-length_px // STRIDES_PX[-1]) * STRIDES_PX[-1]
-
-
-def _decode(out: dict[str, Array], stride_px: int, columns: int, threshold: float) -> RawDetections:
-    """The candidates of one stride: an anchor a cell, box and points relative to its corner."""
-    classes = np.clip(out[f"cls_{stride_px}"][0, :, 0], 0, 1)
-    objects = np.clip(out[f"obj_{stride_px}"][0, :, 0], 0, 1)
-    scores = np.sqrt(classes * objects)
-    sure = np.flatnonzero(scores >= threshold)
-    rows, cols = np.divmod(sure, columns)
-    cells = np.stack([cols, rows], axis=1).astype(np.float32)
-    box = out[f"bbox_{stride_px}"][0, sure]
-    centre = (cells + box[:, :2]) * stride_px
-    half = np.exp(box[:, 2:]) * (stride_px / 2)
-    points = out[f"kps_{stride_px}"][0, sure].reshape(-1, POINTS, 2)
-    return RawDetections(
-        np.concatenate([centre - half, centre + half], axis=1),
-        scores[sure],
-        (points + cells[:, None]) * stride_px,
-    )
+    def outputs(self, image: Image) -> tuple[Mapping[str, Array], int]:
+        """What the network says of every cell of a picture, and the picture's padded width."""
+        inputs = padded(image[:, :, ::-1])
+        np.multiply(inputs, np.float32(255), out=inputs)
+        return self.network({self.network.inputs[0]: inputs}), inputs.shape[3]

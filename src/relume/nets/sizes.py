@@ -19,3 +19,6 @@ RETINEX_STRIDE_PX = 8
 
 RETINEX_HALO_PX = 40
 """More than the 33 px that Retinex-Net sees to either side, and a multiple of its stride."""
+
+DETECTOR_STRIDES_PX = (8, 16, 32)
+"""Pixels between the cells of a face detector's levels; a picture is padded to the coarsest."""

@@ -220,25 +220,42 @@ def read_bright(
     Raises:
         InputError: a folder holds no photograph.
     """
-    files: list[Path] = []
+    return read_photos(folders, data, note=note)[1]
+
+
+def read_photos(
+    folders: Sequence[Path], data: Data, *, note: Callable[[str], None] | None = None
+) -> tuple[list[tuple[Path, Path, float]], BrightPhotos]:
+    """:func:`read_bright`, and of each its folder, its file and by how much it was shrunk.
+
+    Raises:
+        InputError: a folder holds no photograph.
+    """
+    files: list[tuple[Path, Path]] = []
     for folder in folders:
         own = sorted(f for f in folder.rglob("*") if f.suffix.lower() in READABLE_SUFFIXES)
         if not own:
             raise InputError(f"expected bright photographs in {folder}, got none")
-        files += own
+        files += [(folder, file) for file in own]
     excluded = ExcludedHashes(data.exclude_hashes)
 
-    def encode(file: Path) -> tuple[bytes, tuple[int, int]] | None:
+    def encode(file: Path) -> tuple[float, tuple[bytes, tuple[int, int]]] | None:
         photo = _pixels(file)
         if excluded.match(file, photo):
             return None
-        return _encode(_shrunk(photo, data.longest_px))
+        small = _shrunk(photo, data.longest_px)
+        return small.shape[1] / photo.shape[1], _encode(small)
 
     with ThreadPoolExecutor(cores()) as pool:
-        encoded = [e for e in pool.map(encode, files) if e is not None]
-    if len(encoded) < len(files) and note:
-        note(f"{len(files) - len(encoded)} bright photographs are left out: in exclude_hashes")
-    return BrightPhotos(encoded)
+        encoded = list(pool.map(lambda entry: encode(entry[1]), files))
+    kept = [
+        (*entry, result[0])
+        for entry, result in zip(files, encoded, strict=True)
+        if result is not None
+    ]
+    if len(kept) < len(files) and note:
+        note(f"{len(files) - len(kept)} bright photographs are left out: in exclude_hashes")
+    return kept, BrightPhotos(result[1] for result in encoded if result is not None)
 
 
 def darkened_pairs(photos: BrightPhotos, data: Data, seed: int) -> list[Pair]:

@@ -8,10 +8,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet
 from relume.nets.fast import FastNet
 from relume.nets.picture import PhotoNet
 from relume.nets.retinexnet import RetinexNet
-from relume.nets.sizes import PICTURE_STRIDE_PX, RETINEX_STRIDE_PX, THUMBNAIL_PX
+from relume.nets.sizes import (
+    DETECTOR_STRIDES_PX,
+    PICTURE_STRIDE_PX,
+    RETINEX_STRIDE_PX,
+    THUMBNAIL_PX,
+)
 from relume.train.phases import RelumeNet
 
 OPSET = 18
@@ -86,6 +92,26 @@ def _write_picture(net: torch.nn.Module, path: Path) -> None:
         path,
         dynamic={name: {2: PICTURE_STRIDE_PX, 3: PICTURE_STRIDE_PX} for name in ("image", "gain")},
     )
+
+
+def export_detector(net: FaceNet, folder: Path) -> list[Path]:
+    """Write relume-faces.safetensors and relume-faces.onnx into ``folder``.
+
+    The ONNX graph takes ``image`` (1, 3, H, W), H and W multiples of 32, ``black`` (1, 3) and
+    ``gain`` (1, 1), and gives ``cls``, ``bbox`` and ``kps`` of each stride (relume.faces.cells).
+    """
+    net = net.eval()
+    tensors = write_safetensors(net, folder / "relume-faces.safetensors")
+    graph = folder / "relume-faces.onnx"
+    inputs = {
+        "image": torch.rand(1, 3, 96, 64),
+        "black": torch.zeros(1, 3),
+        "gain": torch.full((1, 1), 2.0),
+    }
+    stride_px = DETECTOR_STRIDES_PX[-1]
+    dynamic = {"image": {2: stride_px, 3: stride_px}}
+    write_onnx(DetectorOutputs(net), inputs, DETECTOR_OUTPUTS, graph, dynamic=dynamic)
+    return [tensors, graph]
 
 
 def write_safetensors(

@@ -316,3 +316,5 @@ def _check_finite(run: Run) -> None:
 def _update_ema(average: nn.Module, net: nn.Module, keep: float) -> None:
     for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
         slow.lerp_(fast, 1 - keep)
+    for slow, fast in zip(average.buffers(), net.buffers(), strict=True):
+        slow.copy_(fast)

@@ -110,3 +110,23 @@ def log_error(image: Tensor, reference: Tensor) -> Tensor:
     """
     squared = (image - reference).square().mean(dim=(1, 2, 3))
     return (squared + 1e-5).log10().mean()
+
+
+def quality_focal(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Quality focal loss (Li et al., NeurIPS 2020) of scores (B, N), over what is wanted in all."""
+    away = (wanted - logits.sigmoid()).abs().square()
+    each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * away * weight
+    return each.sum() / wanted.sum().clamp(min=1)
+
+
+def box_overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
+    """Efficient IoU loss (Zhang et al., 2021) of boxes (N, 4) as corners: (N,), 0 where equal."""
+    low = torch.maximum(boxes[:, :2], wanted[:, :2])
+    high = torch.minimum(boxes[:, 2:], wanted[:, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=1)
+    size, wanted_size = boxes[:, 2:] - boxes[:, :2], wanted[:, 2:] - wanted[:, :2]
+    iou = overlap / (size.prod(dim=1) + wanted_size.prod(dim=1) - overlap).clamp(min=1e-6)
+    hull = torch.maximum(boxes[:, 2:], wanted[:, 2:]) - torch.minimum(boxes[:, :2], wanted[:, :2])
+    hull = hull.square().clamp(min=1e-6)  # (N, 2)
+    away = ((boxes[:, :2] + boxes[:, 2:]) - (wanted[:, :2] + wanted[:, 2:])).square().sum(dim=1) / 4
+    return 1 - iou + away / hull.sum(dim=1) + ((size - wanted_size).square() / hull).sum(dim=1)

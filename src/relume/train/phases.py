@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from relume.nets.detector import FaceNet
 from relume.nets.fast import FastNet
 from relume.nets.picture import ExposureNet, PictureNet
 from relume.nets.retinexnet import RetinexNet
-from relume.train import losses
+from relume.train import faces, losses
 
 LossTerms = dict[str, Tensor]
 
@@ -192,8 +193,49 @@ class ExposurePhase(PhaseModule):
         return {"total": F.smooth_l1_loss(guesses.float(), target, beta=0.1)}
 
 
+class DetectorPhase(PhaseModule):
+    """The face detector: scores by quality focal loss, boxes by EIoU, points by Huber loss.
+
+    Boxes and points count where a face is asked for, by how much; an error of a point is a share
+    of the face's size.
+    """
+
+    defaults: ClassVar[dict[str, float]] = {"score": 1.0, "box": 1.0, "points": 0.5}
+
+    def __init__(self, net: FaceNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__(weights, bf16=bf16)
+        self.net = net.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor, black: Tensor, gain: Tensor, wanted: Tensor) -> LossTerms:
+        """Loss terms of crops (B, 3, P, P), black (B, 3), gain (B, 1) and targets (B, N, 17)."""
+        image = image.contiguous(memory_format=torch.channels_last)
+        with self.autocast(image):
+            out = torch.cat(self.net(image, black, gain), dim=1).float()  # (B, N, 15)
+        side_px = image.shape[3]
+        stride = torch.from_numpy(faces.strides(side_px)).to(image)[:, None]  # (N, 1)
+        corner = torch.from_numpy(faces.centres(side_px)).to(image) - stride / 2  # (N, 2)
+        found = wanted[:, :, 0] >= faces.ASKED  # (B, N)
+        share = wanted[:, :, 0][found]
+        stride, corner = (x.expand(len(out), -1, -1)[found] for x in (stride, corner))
+        raw, box, points = out[found], wanted[found][:, 2:6], wanted[found][:, 6:16]
+        middle, size = corner + raw[:, 1:3] * stride, raw[:, 3:5].clamp(-4, 6).exp() * stride
+        boxes = torch.cat([middle - size / 2, middle + size / 2], dim=1)
+        away = corner.repeat(1, 5) + raw[:, 5:] * stride - points
+        away = away / (box[:, 2:] - box[:, :2]).clamp(min=1).prod(dim=1, keepdim=True).sqrt()
+        huber = F.smooth_l1_loss(away, torch.zeros_like(away), beta=0.05, reduction="none")
+        total_share = share.sum().clamp(min=1)
+        terms = {
+            "score": losses.quality_focal(out[:, :, 0], wanted[:, :, 0], wanted[:, :, 1]),
+            "box": (losses.box_overlap(boxes, box) * share).sum() / total_share,
+            "points": (huber.mean(dim=1) * share * wanted[found][:, 16]).sum() / total_share,
+        }
+        total = sum((self.weights[k] * v for k, v in terms.items()), start=image.new_zeros(()))
+        return {**terms, "total": total}
+
+
 PHASES: dict[str, dict[str, type[Any]]] = {
     "retinexnet": {"decom": DecomPhase, "enhance": EnhancePhase},
+    "detector": {"detector": DetectorPhase},
     "relume": {"picture": PicturePhase, "exposure": ExposurePhase},
     "relume-fast": {"fast": FastPhase},
 }

@@ -22,7 +22,9 @@ class Data:
     ``darkened`` bright photographs (-1: all), at most ``longest_px`` long, are darkened, with k
     log-uniform in [``k_low``, ``k_high``]; the network relume has them darkened anew every epoch
     of ``epoch_steps`` steps, as ``darkened_share`` of its batches. The network relume-fast learns
-    from ``examples`` of ``examples_px``, which are made once.
+    from ``examples`` of ``examples_px``, which are made once. Of the detector's crops,
+    ``labelled_share`` is of photographs whose faces are labelled (:mod:`relume.train.faces`); its
+    ``teacher`` is a detector that is shown the crops while they are bright, or none.
     """
 
     patch_px: int = 48
@@ -37,6 +39,8 @@ class Data:
     k_high: float = 0.3
     longest_px: int = 640
     darkened_share: float = 0.5
+    labelled_share: float = 0.5
+    teacher: str = ""
     epoch_steps: int = 500
     camera: str = "real"
     examples: int = 3000

@@ -26,9 +26,10 @@ PRECISIONS = ("f32", "bf16")
 def run(
     recipe_path: Path,
     *,
-    pairs: Path | Sequence[Path],
+    pairs: Path | Sequence[Path] = (),
     out: Path,
     bright: Sequence[Path] = (),
+    held: Sequence[Path] = (),
     resume: bool = False,
     start: Path | None = None,
     device: str = "auto",
@@ -40,8 +41,9 @@ def run(
     """Train as the recipe says; returns the folder with the result.
 
     ``pairs`` are folders with ``low/`` and ``high/``; ``bright`` are folders of bright
-    photographs to darken. ``out`` gets checkpoint.pt, log.jsonl, curves.png and panels, and at
-    the end safetensors, ONNX and summary.json. ``start`` names the safetensors file of an earlier
+    photographs to darken, ``held`` of labelled ones that a detector is only measured on. ``out``
+    gets checkpoint.pt, log.jsonl, curves.png and panels, and at the end safetensors, ONNX and
+    summary.json. ``start`` names the safetensors file of an earlier
     run, whose weights this one begins with instead of random ones. ``note`` is called with lines
     that the user should know. ``stop_after`` (phase, step) stops there.
 
@@ -55,7 +57,9 @@ def run(
         Interrupted: a signal stopped the run; the message says what was saved.
     """
     recipe = load(recipe_path)
-    tasks.check(recipe, bright)
+    folders = [pairs] if isinstance(pairs, Path) else list(pairs)
+    material = tasks.Material(folders, bright, held)
+    tasks.check(recipe, material)
     recipe = replace(recipe, precision=precision or recipe.precision)
     if recipe.precision not in PRECISIONS:
         raise RecipeError(
@@ -72,8 +76,7 @@ def run(
             with distributed_context(device) as processes:
                 trainer = _Trainer(recipe, out, processes, stop, progress, note)
                 torch.manual_seed(recipe.seed)
-                folders = [pairs] if isinstance(pairs, Path) else list(pairs)
-                trainer.prepare(tasks.create(recipe, folders, bright, trainer.note), start)
+                trainer.prepare(tasks.create(recipe, material, trainer.note), start)
                 return trainer.train(resume, stop_after)
         except KeyboardInterrupt as error:
             raise Interrupted(_what_is_saved(out, recipe), stop.signum) from error

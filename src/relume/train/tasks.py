@@ -12,12 +12,20 @@ from torch import nn
 from relume import weights
 from relume.engine import load
 from relume.errors import RecipeError
+from relume.nets.detector import FaceNet
 from relume.nets.fast import FastNet
 from relume.nets.retinexnet import RetinexNet
 from relume.nets.sizes import PICTURE_STRIDE_PX
-from relume.train import validate
+from relume.train import validate, validate_faces
 from relume.train.data import BrightPhotos, Pair, darkened_pairs, read_bright, split
-from relume.train.export import export_fast, export_relume, export_retinexnet
+from relume.train.export import (
+    export_detector,
+    export_fast,
+    export_relume,
+    export_retinexnet,
+)
+from relume.train.face_sampler import FaceSampler
+from relume.train.faces import read_face_photos
 from relume.train.phases import PHASES, RelumeNet
 from relume.train.recipe import Phase, Recipe, flatten
 from relume.train.sampler import CAMERAS, BatchSource, PairPatches, PatchSampler, ThumbnailSampler
@@ -27,10 +35,22 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Material:
+    """The folders of a run: pairs, bright photographs to darken, and labelled ones that are held.
+
+    Those ``held`` are only measured on, by tasks that find faces.
+    """
+
+    pairs: Sequence[Path] = ()
+    bright: Sequence[Path] = ()
+    held: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
 class Task:
     """A network and all that its training needs to know of it.
 
-    ``training`` pairs are trained on, ``validation`` pairs are of scenes that never are, and
+    ``training`` pairs are trained on, ``validation`` is of scenes that never are, and
     ``bright`` photographs are darkened during training. ``source`` makes a phase's batches.
     ``figures``, ``panels`` and ``export`` take the net of the moment: validation figures on whole
     photos, a picture of what it does with some of them, and the files that are shipped.
@@ -38,21 +58,21 @@ class Task:
 
     net: nn.Module
     training: Sequence[Pair]
-    validation: Sequence[Pair]
+    validation: Sequence[Any]
     bright: BrightPhotos
     epoch_steps: int
     source: Callable[[Phase], BatchSource]
-    figures: Callable[[Any, Sequence[Pair]], dict[str, float]]
-    panels: Callable[[Any, Sequence[Pair], Path], None]
+    figures: Callable[[Any, Sequence[Any]], dict[str, float]]
+    panels: Callable[[Any, Sequence[Any], Path], None]
     export: Callable[[Any, Path], list[Path]]
 
 
-def _retinexnet(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
+def _retinexnet(recipe: Recipe, material: Material, note: Note) -> Task:
     """Retinex-Net: Decom-Net, then Enhance-Net, on aligned patches of all pairs."""
     data, seed = recipe.data, recipe.seed
-    training, validation = split(pairs, data, seed, note=note)
+    training, validation = split(material.pairs, data, seed, note=note)
     if data.darkened:
-        training += darkened_pairs(read_bright(bright, data, note=note), data, seed)
+        training += darkened_pairs(read_bright(material.bright, data, note=note), data, seed)
     patches = PairPatches(training, data, seed)
     return Task(
         RetinexNet(),
@@ -67,7 +87,7 @@ def _retinexnet(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], n
     )
 
 
-def _fast(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
+def _fast(recipe: Recipe, material: Material, note: Note) -> Task:
     """The fast network, taught by the shipped one; the bright side of pairs is darkened, too."""
     data, seed = recipe.data, recipe.seed
     sides = [data.examples_px, *(p.patch_px or data.patch_px for p in recipe.phases)]
@@ -76,8 +96,10 @@ def _fast(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: N
         raise RecipeError(
             f"{recipe.name}: expected patches of multiples of {PICTURE_STRIDE_PX}, got {odd[0]}"
         )
-    training, validation = split(pairs, data, seed, note=note)
-    photos = read_bright(bright, data, note=note) + BrightPhotos.of(p.high for p in training)
+    training, validation = split(material.pairs, data, seed, note=note)
+    photos = read_bright(material.bright, data, note=note) + BrightPhotos.of(
+        p.high for p in training
+    )
 
     def source(phase: Phase) -> BatchSource:
         large = replace(phase, patch_px=data.examples_px, batch=data.batch)
@@ -112,13 +134,13 @@ def _fast(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: N
     )
 
 
-def _relume(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
+def _relume(recipe: Recipe, material: Material, note: Note) -> Task:
     """relume's own network: the picture network on patches, the exposure estimator on thumbnails.
 
     Both are of pairs, and of photographs that are darkened anew every epoch.
     """
-    training, validation = split(pairs, recipe.data, recipe.seed, note=note)
-    photos = read_bright(bright, recipe.data, note=note)
+    training, validation = split(material.pairs, recipe.data, recipe.seed, note=note)
+    photos = read_bright(material.bright, recipe.data, note=note)
 
     def source(phase: Phase) -> BatchSource:
         kind = ThumbnailSampler if phase.name == "exposure" else PatchSampler
@@ -137,10 +159,33 @@ def _relume(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note:
     )
 
 
-_TASKS = {"retinexnet": _retinexnet, "relume": _relume, "relume-fast": _fast}
+def _detector(recipe: Recipe, material: Material, note: Note) -> Task:
+    """relume's face detector: crops of bright photographs, darkened; a teacher, and labels."""
+    data = recipe.data
+    faces = read_face_photos(material.bright, data, note=note)
+    held = validate_faces.read_held(material.held, data, note=note) if material.held else []
+    return Task(
+        FaceNet(),
+        [],
+        held,
+        faces.photos,
+        data.epoch_steps,
+        source=lambda phase: FaceSampler(faces, data, phase, recipe.seed),
+        figures=validate_faces.validate_detector,
+        panels=validate_faces.write_detector_panels,
+        export=export_detector,
+    )
 
 
-def check(recipe: Recipe, bright: Sequence[Path]) -> None:
+_TASKS = {
+    "retinexnet": _retinexnet,
+    "relume": _relume,
+    "relume-fast": _fast,
+    "detector": _detector,
+}
+
+
+def check(recipe: Recipe, material: Material) -> None:
     """Hold the recipe's network, phases and data against each other, before anything is read.
 
     Raises:
@@ -164,13 +209,22 @@ def check(recipe: Recipe, bright: Sequence[Path]) -> None:
         raise RecipeError(
             f"{recipe.name}: expected camera among {known}, got {recipe.data.camera!r}"
         )
-    if recipe.data.darkened and not bright:
+    finds_faces = recipe.network == "detector"
+    if not finds_faces and not material.pairs:
         raise RecipeError(
-            f"{recipe.name} darkens bright photographs: name their folders with --bright DIR, "
-            "or set darkened = 0"
+            f"{recipe.name} needs pairs: name a folder with low/ and high/: --pairs DIR"
+        )
+    if (material.pairs and finds_faces) or (material.held and not finds_faces):
+        option, use = ("--pairs", "--bright") if finds_faces else ("--held", "--pairs")
+        raise RecipeError(f"the network {recipe.network} has no use for {option}; use {use}")
+    if (finds_faces or recipe.data.darkened) and not material.bright:
+        instead = "" if finds_faces else ", or set darkened = 0"
+        raise RecipeError(
+            f"{recipe.name} darkens bright photographs: name their folders with --bright DIR"
+            + instead
         )
 
 
-def create(recipe: Recipe, pairs: Sequence[Path], bright: Sequence[Path], note: Note) -> Task:
+def create(recipe: Recipe, material: Material, note: Note) -> Task:
     """The task of a recipe, with its data read."""
-    return _TASKS[recipe.network](recipe, pairs, bright, note)
+    return _TASKS[recipe.network](recipe, material, note)

@@ -132,7 +132,7 @@ def write_retinexnet_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) 
         parts = decompose(net, pair.low)
         panels = [*parts.panels(), as_float(pair.high)]
         rows.append(draw.panels(panels, captions, height_px=220))
-    _write_rows(rows, path)
+    write_rows(rows, path)
 
 
 def write_fast_panels(net: FastNet, pairs: Sequence[Pair], path: Path) -> None:
@@ -142,7 +142,7 @@ def write_fast_panels(net: FastNet, pairs: Sequence[Pair], path: Path) -> None:
         high = as_float(pair.high)
         panels = [as_float(pair.low), relight_fast(net, pair.low, mean_level(high)), high]
         rows.append(draw.panels(panels, ("input", "result", "reference"), height_px=260))
-    _write_rows(rows, path)
+    write_rows(rows, path)
 
 
 def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> None:
@@ -155,7 +155,7 @@ def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> No
         estimated, _ = relight(net, pair.low, None)
         panels = [as_float(pair.low), given, estimated, high]
         rows.append(draw.panels(panels, captions, height_px=260))
-    _write_rows(rows, path)
+    write_rows(rows, path)
 
 
 def write_curves(log: Path, path: Path) -> None:
@@ -190,9 +190,12 @@ def draw_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
         figures = [r for r in own if "validation" in r]
         if figures:
             right = axes.twinx()
-            values = [r["validation"]["psnr_db"] for r in figures]
-            right.plot([r["step"] for r in figures], values, "k.--", label="PSNR, dB (right)")
-            right.set_ylabel("validation PSNR, dB")
+            first = figures[0]["validation"]
+            figure_name = "psnr_db" if "psnr_db" in first else next(iter(first))
+            values = [r["validation"][figure_name] for r in figures]
+            shown = {"psnr_db": "PSNR, dB"}.get(figure_name, figure_name)
+            right.plot([r["step"] for r in figures], values, "k.--", label=f"{shown} (right)")
+            right.set_ylabel(f"validation {shown}")
             lines = [*lines, *right.get_lines()]
         # below the axes, where it covers nothing
         below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 4}
@@ -223,7 +226,8 @@ def _means(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, f
     return {name: round(float(m), 4) for name, m in zip(names, means, strict=True)}
 
 
-def _write_rows(rows: Sequence[Image], path: Path) -> None:
+def write_rows(rows: Sequence[Image], path: Path) -> None:
+    """Write rows of panels, one below the other, as one picture."""
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
     write(Photo(np.concatenate(padded)), path, overwrite=True)

@@ -1,0 +1,106 @@
+"""Validation of a face detector under training: recall at equal false alarms, bright and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from relume.errors import InputError
+from relume.faces.base import Face
+from relume.faces.relume import RelumeDetector
+from relume.image import draw
+from relume.image.darken import Camera, darken
+from relume.image.opening import Opening
+from relume.metrics.detection import LEAST_SCORE, Scored, found_at_false_alarms
+from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet
+from relume.photo import Image, as_float
+from relume.train.data import Pixels
+from relume.train.faces import LABELS, Labels, read_face_photos
+from relume.train.recipe import Data
+from relume.train.validate import inference, write_rows
+
+LADDER = (1.0, 0.03, 0.01, 0.005)
+"""The light that a validation photograph is left with; 1 leaves it as it is."""
+FALSE_ALARMS = 0.25
+"""False alarms a photograph at which the recall is given."""
+REQUIRED_PX = 16.0
+"""Faces with a shorter side from this on have to be found."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A labelled photograph that is never trained on."""
+
+    name: str
+    photo: Pixels
+    labels: Labels
+
+
+def read_held(
+    folders: Sequence[Path], data: Data, *, note: Callable[[str], None] | None = None
+) -> list[Held]:
+    """The labelled photographs of the folders.
+
+    Raises:
+        InputError: they cannot be read, or none is labelled.
+    """
+    faces = read_face_photos(folders, data, note=note)
+    held = [
+        Held(f"held-{index}", faces.photos[index], labels)
+        for index, labels in enumerate(faces.labels)
+        if labels is not None
+    ]
+    if not held:
+        raise InputError(f"expected labels in {folders[0] / LABELS}: no photograph there has any")
+    return held
+
+
+def detector_of(net: FaceNet) -> RelumeDetector:
+    """The net of the moment as users will have it."""
+    call = inference(DetectorOutputs(net), *DETECTOR_OUTPUTS)
+    return RelumeDetector(threshold=LEAST_SCORE, inference=call)
+
+
+def validate_detector(net: FaceNet, held: Sequence[Held]) -> dict[str, float]:
+    """Share of the faces found at 0.25 false alarms a photograph; the mean of all light first."""
+    find = detector_of(net)
+    figures = {}
+    for k in LADDER:
+        scored = [_scored(find(_darkened(h, k, n)), h.labels) for n, h in enumerate(held)]
+        figures[f"found_{k:g}"] = round(found_at_false_alarms(scored, FALSE_ALARMS), 4)
+    return {"found": round(float(np.mean(list(figures.values()))), 4), **figures}
+
+
+def write_detector_panels(net: FaceNet, held: Sequence[Held], path: Path) -> None:
+    """One row a photograph: bright, then opened up as the net sees it, with what it finds."""
+    find = detector_of(net)
+    rows = []
+    for n, h in enumerate(held):
+        panels = []
+        for k in LADDER:
+            image = _darkened(h, k, n)
+            panels.append(draw.draw_faces(Opening.of(image)(image), find(image)))
+        rows.append(draw.panels(panels, [f"{k:g} of the light" for k in LADDER], height_px=260))
+    write_rows(rows, path)
+
+
+def _darkened(held: Held, k: float, number: int) -> Image:
+    image = as_float(held.photo)
+    if k == 1:
+        return image
+    rng = np.random.default_rng([number, round(1e6 * k)])
+    return darken(image, k, rng, camera=Camera.draw(rng))
+
+
+def _scored(faces: Sequence[Face], labels: Labels) -> Scored:
+    sides = (labels.boxes[:, 2:] - labels.boxes[:, :2]).min(axis=1, initial=np.inf)
+    required = ~labels.ignore & (sides >= REQUIRED_PX)
+    return Scored.of(
+        [face.box for face in faces],
+        [face.score for face in faces],
+        labels.boxes[required],
+        labels.boxes[~required],
+    )
