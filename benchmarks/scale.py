@@ -23,10 +23,11 @@ import numpy as np
 from PIL import Image
 
 from relume.catalog import Value
-from relume.cli.enhance import Relighting
 from relume.cli.jobs import Job
+from relume.cli.relighting import Relighting
+from relume.cli.relit import line
 from relume.cli.tables import PHOTOS, Rows
-from relume.cli.writing import Row, Writer
+from relume.cli.work import Row, Worker
 from relume.cluster import connect
 from relume.executor import Executor, Local
 
@@ -46,8 +47,8 @@ def make_photos(folder: Path, number: int, width: int, height: int) -> list[Path
 def measure(on: Executor, method: str, photos: list[Path], out: Path) -> tuple[float, ...]:
     """Seconds to the first result; then, in the second half: photographs a second, core seconds."""
     parameters: dict[str, Value] = {}
-    work = Relighting(method, parameters, OPTIONS, None)
-    writer = Writer(work, overwrite=True, threads=on.threads)
+    work = Relighting(method=method, parameters=parameters, options=OPTIONS)
+    writer = Worker(work, overwrite=True, threads=on.threads)
     jobs = [Job(photo, out / photo.name) for photo in photos]
     began, at = time.perf_counter(), []
     # not to the end: Ray ends the actors for whom nothing is left
@@ -83,12 +84,12 @@ def core_seconds() -> float:
 
 def table_us(file: Path, number: int = 20_000) -> float:
     """Microseconds a photograph to keep its row and to make the file of all of them."""
-    line = Row(levels=(0.05, 0.35), seconds=0.1).line("x", "out/x")
+    row = line(Job(Path("x"), Path("out/x")), Row(levels=(0.05, 0.35), seconds=0.1))
     names = [f"photos/{n:06}.jpg" for n in range(number)]
     began = time.perf_counter()
     with Rows(str(file), PHOTOS, overwrite=False, go_on=False) as rows:
         for name in names:
-            rows.add({**line, "photo": name})
+            rows.add({**row, "photo": name})
         rows.finish(names)
     return (time.perf_counter() - began) / number * 1e6
 

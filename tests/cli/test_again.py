@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from relume.cli.jobs import Job
-from relume.cli.search import Search, Target
-from relume.cli.writing import Row, Writer
+from relume.cli.search import Search
+from relume.cli.work import Row, Worker
 from relume.faces import Detection
 from relume.photo import Photo
 
@@ -16,10 +16,10 @@ from .conftest import Relume
 
 
 class Unchanged:
-    to_change_lit = None
+    takes_shards = False
 
-    def __call__(self, photo: Photo) -> Photo:
-        return photo
+    def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo, Row]:
+        return photo, Row()
 
     def prepare(self) -> None:
         pass
@@ -27,7 +27,7 @@ class Unchanged:
 
 def test_a_result(night: Path, tmp_path: Path) -> None:
     job = Job(night, tmp_path / "out.jpg")
-    write = Writer(Unchanged()).start()
+    write = Worker(Unchanged()).start()
     assert write(job).error is None
     job.target.write_bytes(b"of a lost worker, or of somebody else")
     assert "exists already" in str(write(job).error)
@@ -35,10 +35,11 @@ def test_a_result(night: Path, tmp_path: Path) -> None:
     assert job.target.read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_a_drawing(night: Path, tmp_path: Path) -> None:
-    target = Target(str(night), tmp_path / "drawn.jpg")
+def test_a_drawing(night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Job(night, tmp_path / "drawn.jpg")
     nothing = Detection([], 40, 30, "yunet", 0.6, ("original",))
-    search = Search(lambda photo: nothing, None, False, 50).start()
+    monkeypatch.setattr("relume.faces.detect", lambda photo: nothing)
+    search = Worker(Search({})).start()
     assert search(target).error is None
     (tmp_path / "drawn.jpg").write_bytes(b"of a lost worker, or of somebody else")
     assert "exists already" in str(search(target).error)
@@ -49,7 +50,7 @@ def test_a_drawing(night: Path, tmp_path: Path) -> None:
 def test_what_another_run_has_done_meanwhile_is_there_already(night: Path, tmp_path: Path) -> None:
     """Two runs with --skip-existing into one folder, which planned before either had begun."""
     job = Job(night, tmp_path / "out.jpg")
-    write = Writer(Unchanged(), skip_existing=True).start()
+    write = Worker(Unchanged(), skip_existing=True).start()
     assert not write(job).there
     before = job.target.stat()
     row = write(job)
@@ -57,12 +58,12 @@ def test_what_another_run_has_done_meanwhile_is_there_already(night: Path, tmp_p
     assert job.target.stat().st_ino == before.st_ino
 
     class Late(Unchanged):
-        def __call__(self, photo: Photo) -> Photo:
-            late.target.write_bytes(b"the other run's")
-            return photo
+        def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo, Row]:
+            job.target.write_bytes(b"the other run's")
+            return photo, Row()
 
     late = Job(night, tmp_path / "late.jpg")
-    row = Writer(Late(), skip_existing=True).start()(late)
+    row = Worker(Late(), skip_existing=True).start()(late)
     assert (row.there, row.error) == (True, None)
     assert late.target.read_bytes() == b"the other run's"
 
@@ -73,14 +74,14 @@ def test_two_runs_into_one_folder(
     out = tmp_path / "out"
     words = ("enhance", album, "-o", out, "-m", "gamma", "--skip-existing")
 
-    def other(self: Writer, job: Job) -> Row:
+    def other(self: Worker, job: Job) -> Row:
         out.mkdir(exist_ok=True)
         if job.source.name == "b.png":
             job.target.write_bytes(b"the other run's")
         return write(self, job)
 
-    write = Writer.__call__
-    monkeypatch.setattr(Writer, "__call__", other)
+    write = Worker.__call__
+    monkeypatch.setattr(Worker, "__call__", other)
     result = relume(*words)
     assert result.code == 0, result.err
     assert "2 photos enhanced" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image as Pil
 from PIL.PngImagePlugin import PngInfo
 
-from relume.cli.clips import seconds
+from relume.cli.enhance import _seconds as seconds
 from relume.errors import ParameterError
 from relume.photo import Array
 
@@ -72,8 +73,7 @@ def test_what_does_not_go_together_is_refused(relume: Relume, tmp_path: Path) ->
     photo = tmp_path / "a.png"
     Pil.fromarray(np.zeros((8, 8, 3), np.uint8)).save(photo)
     for arguments, words in (
-        ((source, photo), "clips and photos do not go together"),
-        ((photo, "--compare"), "are for clips"),
+        ((photo, "--compare"), "is for clips"),
         ((source, "-b", "0.3,0.5"), "a strip of brightnesses is for photos"),
         ((source, "--expose-for", "faces"), "--expose-for faces is for photos"),
         ((source, "--from", "soon"), "expected a time as"),
@@ -198,3 +198,109 @@ def test_sigterm_leaves_no_half_clip(
     assert relume(command, source, *words[command]).code == 128 + signal.SIGTERM
     assert names(tmp_path) == ["clip.mp4"]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Path:
+    """A folder as phones have them: photos and clips, out of order."""
+    folder = tmp_path / "phone"
+    (folder / "more").mkdir(parents=True)
+    for name in ("p10.png", "p2.png"):
+        Pil.fromarray(np.full((24, 32, 3), 9, np.uint8)).save(folder / name)
+    make_clip(folder / "more" / "v1.mp4", frames=3)
+    return folder
+
+
+def test_a_folder_of_photos_and_clips_is_done_as_a_whole(
+    relume: Relume, phone: Path, tmp_path: Path
+) -> None:
+    out, rows = tmp_path / "out", tmp_path / "rows.jsonl"
+    words = ("enhance", phone, "-o", out, "-m", "gamma:0.5", "--rows", rows)
+    result = relume(*words)
+    assert result.code == 0, result.err
+    assert names(out) == ["more/v1.mp4", "p10.png", "p2.png"]
+    assert f"{phone}/more/v1.mp4 -> {out}/more/v1.mp4 (3 frames" in result.err
+    assert "2 photos and 1 clip enhanced" in result.err
+    done = [json.loads(line) for line in rows.read_text().splitlines()]
+    order = ["p2.png", "p10.png", "v1.mp4"]
+    assert [Path(row["photo"]).name for row in done] == order, "as people count"
+    assert {row["status"] for row in done} == {"done"}
+    (out / "more" / "v1.mp4").unlink()
+    again = relume(*words, "--skip-existing")
+    assert "1 clip enhanced" in again.err
+    assert "2 there already" in again.err
+    both = relume("enhance", phone / "p2.png", phone / "more" / "v1.mp4", "-m", "gamma:0.5")
+    assert both.code == 0, both.err
+    assert "1 photo and 1 clip enhanced -> beside the photos" in both.err
+    assert (phone / "more" / "v1.relume-gamma.mp4").is_file()
+    dry = relume("enhance", phone, "-n", "-m", "gamma:0.5", "-o", tmp_path / "other")
+    assert [Path(line.partition(" -> ")[0]).name for line in dry.out.splitlines()] == order
+    assert relume("enhance", phone, "-b", "0.2,0.3", "-o", tmp_path / "x").code == 2
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_faces_of_a_folder_of_photos_and_clips(
+    relume: Relume, phone: Path, tmp_path: Path, ending: str
+) -> None:
+    text = relume("detect", phone, "-d", "haar")
+    assert text.code == 0, text.err
+    heads = [line for line in text.out.splitlines() if not line.startswith(" ")]
+    assert [Path(line.partition(": ")[0]).name for line in heads] == ["p2.png", "p10.png", "v1.mp4"]
+    table, drawn = tmp_path / f"faces.{ending}", tmp_path / "drawn"
+    words = ("detect", phone, "-d", "haar", "-o", table)
+    result = relume(*words, "--draw", drawn)
+    assert result.code == 0, result.err
+    assert f"0 faces in 2 photos and 1 clip -> {table}" in result.err
+    assert names(drawn) == ["more/v1.mp4", "p10.png", "p2.png"]
+    if ending == "parquet":
+        rows = pytest.importorskip("pyarrow.parquet").read_table(table).to_pylist()
+    else:
+        rows = [json.loads(line) for line in table.read_text().splitlines()]
+    told = [(Path(row["photo"]).name, row.get("frame")) for row in rows]
+    assert told == [("p2.png", None), ("p10.png", None), *(("v1.mp4", n) for n in range(3))]
+    before = table.read_bytes()
+    again = relume(*words, "--skip-existing")
+    assert "3 photos there already" in again.err
+    assert table.read_bytes() == before or ending == "parquet"
+
+
+def test_a_sheet_of_before_and_after(relume: Relume, album: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.jpg"
+    result = relume("enhance", album, "-m", "gamma", "-o", tmp_path / "out", "--sheet", sheet)
+    assert result.code == 0, result.err
+    assert f"3 photos before and after -> {sheet}" in result.err
+    with Pil.open(sheet) as image:
+        pixels = np.asarray(image.convert("L"), float)
+    left, right = np.array_split(pixels[40:200, : pixels.shape[1] // 3], 2, axis=1)
+    assert right.mean() > left.mean() + 20, "the relit one stands at the right"
+    again = relume("enhance", album, "-m", "gamma", "-o", tmp_path / "o", "--sheet", sheet)
+    assert (again.code, "exists already" in again.err) == (1, True)
+    assert not (tmp_path / "o").exists()
+
+
+def test_addresses_are_addresses_everywhere(
+    relume: Relume, phone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No path is made of s3://..., which would be a folder of that name here."""
+    monkeypatch.setattr("relume.io.places._check_package", lambda *_: None)
+    monkeypatch.setattr("relume.io.places.Place.files", lambda *_, **__: [])
+    monkeypatch.setattr("relume.io.places.Place.is_dir", lambda *_: False)
+    monkeypatch.chdir(tmp_path)
+    clip, photo, far = phone / "more" / "v1.mp4", phone / "p2.png", "s3://bucket/x"
+    for words in (
+        ("enhance", f"{far}.mp4", "-o", "out.mp4", "-m", "gamma"),
+        ("enhance", clip, "-o", f"{far}.mp4", "-m", "gamma"),
+        ("enhance", photo, "--sheet", f"{far}.jpg"),
+        ("enhance", photo, "--exposure", f"{far}.npy"),
+        ("detect", clip, "-o", f"{far}.jsonl"),
+        ("detect", clip, "--draw", f"{far}.mp4"),
+        ("detect", photo, "--json", f"{far}.json"),
+        ("study", phone, "-o", far),
+        ("demo", "-o", f"{far}.png"),
+        ("train", f"{far}.toml", "--pairs", phone),
+    ):
+        result = relume(*words)
+        assert result.code in (1, 2), words
+        assert "s3://bucket/x" in result.err, words
+        assert result.err.count("\n") == 1, result.err
+    assert names(tmp_path) == ["phone/more/v1.mp4", "phone/p10.png", "phone/p2.png"]

@@ -372,7 +372,7 @@ def test_a_photo_left_as_it_is_says_so(relume: Relume, tmp_path: Path) -> None:
 
 def test_an_output_folder_inside_the_input_is_not_relit_again(relume: Relume, album: Path) -> None:
     assert relume("enhance", album, "-o", album / "out", *GAMMA).code == 0
-    (album / "clip.mp4").touch()
+    (album / "list.csv").touch()
     (album / "notes.txt").touch()
     fifo = album / "pipe.jpg"
     if hasattr(os, "mkfifo"):
@@ -382,7 +382,7 @@ def test_an_output_folder_inside_the_input_is_not_relit_again(relume: Relume, al
     assert names(album / "out2") == [".relume-results", "2018/c.jpg", "a.jpg", "b.png"]
     assert f"note: {album}/pipe.jpg is left out: it is no regular file\n" in result.err
     assert result.err.endswith(
-        "left out: 1 earlier result (out), 2 other files (clip.mp4, notes.txt)\n"
+        "left out: 1 earlier result (out), 2 other files (list.csv, notes.txt)\n"
     )
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from relume.cli import jobs
+from relume.cli import finding, jobs
 from relume.errors import InputError, OutputError, ParameterError
 
 
 def planned(
     inputs: list[Path], output: str | None = None, *, format: str | None = None
 ) -> list[tuple[str, str]]:
-    found = jobs.find(inputs, but=None if output is None else Path(output))
+    found = finding.find(inputs, exclude=None if output is None else Path(output))
     several = len(inputs) > 1 or inputs[0].is_dir()
     plan = jobs.plan(found.pictures, output=output, format=format, several=several)
     return [(str(j.source), str(j.target)) for j in plan]
@@ -88,7 +88,7 @@ def test_folders_keep_their_structure_and_leave_out_what_is_not_a_photo(here: Pa
 
 def test_folders_below_can_be_left_out(here: Path) -> None:
     touch("in/b.jpg", "in/a/c.png")
-    assert [p.source for p in jobs.find([Path("in")], recursive=False).pictures] == [
+    assert [p.source for p in finding.find([Path("in")], recursive=False).pictures] == [
         Path("in/b.jpg")
     ]
 
@@ -96,11 +96,11 @@ def test_folders_below_can_be_left_out(here: Path) -> None:
 def test_a_folder_without_pictures_is_an_error(here: Path) -> None:
     touch("in/b.relume.jpg", "in/notes.txt")
     with pytest.raises(InputError, match="no pictures in in"):
-        jobs.find([Path("in")])
+        finding.find([Path("in")])
 
 
 def test_a_second_run_over_a_glob_leaves_own_results_out(here: Path) -> None:
-    found = jobs.find([Path("a.jpg"), Path("a.relume.jpg"), Path("b.relume.jpg")])
+    found = finding.find([Path("a.jpg"), Path("a.relume.jpg"), Path("b.relume.jpg")])
     assert [str(p.source) for p in found.pictures] == ["a.jpg", "b.relume.jpg"]
 
 
@@ -131,7 +131,7 @@ def test_photos_of_one_name_get_names_of_their_own(here: Path) -> None:
 def test_a_result_never_replaces_another_input(here: Path) -> None:
     touch("a.jpg", "out/b.jpg", "c.jpg")
     Path("out/a.jpg").symlink_to(here / "out/b.jpg")
-    found = jobs.find([Path("a.jpg"), Path("out/b.jpg"), Path("c.jpg")])
+    found = finding.find([Path("a.jpg"), Path("out/b.jpg"), Path("c.jpg")])
     first, _, last = jobs.plan(found.pictures, output="out", several=True)
     assert "out/b.jpg, which is an input too" in str(first.refusal(overwrite=True))
     assert last.refusal(overwrite=False) is None, "one clash stops no other"
@@ -150,7 +150,7 @@ def test_the_input_is_refused_as_output(here: Path, way: str) -> None:
         Path(target).symlink_to(source.resolve())
     if way == "hardlink":
         os.link(source, target)
-    (job,) = jobs.plan([jobs.Picture(source, Path("a.jpg"))], output=target, several=False)
+    (job,) = jobs.plan([finding.Picture(source, Path("a.jpg"))], output=target, several=False)
     refusal = job.refusal(overwrite=False)
     assert refusal is not None
     assert "would replace the input" in refusal

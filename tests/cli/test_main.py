@@ -18,7 +18,6 @@ from .conftest import Relume
 COMMANDS = (
     "enhance",
     "demo",
-    "decompose",
     "methods",
     "detect",
     "landmarks",

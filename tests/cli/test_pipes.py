@@ -102,7 +102,7 @@ def test_options_without_effect_on_a_pipe_are_refused(relume: Relume, option: st
     assert result.err == f"error: {option.split('=')[0]} is for files: a pipe is one photo\n"
 
 
-@pytest.mark.parametrize("option", ["--rows=r.jsonl", "--on=ray", "--jobs=2", "--format=png"])
+@pytest.mark.parametrize("option", ["--on=ray", "--format=png"])
 def test_options_without_effect_on_a_clip_are_refused(relume: Relume, option: str) -> None:
     result = relume("enhance", "clip.mp4", option)
     assert result.code == 2
@@ -189,7 +189,7 @@ def test_what_exists_is_said_in_the_command_lines_words(
 ) -> None:
     there = tmp_path / "there.png"
     there.write_bytes(b"mine")
-    for words in (("decompose", night), ("demo",), ("burst", night)):
+    for words in (("enhance", night, "--parts"), ("demo",), ("burst", night)):
         result = relume(*words, "-o", there)
         assert result.code == 1
         assert result.err == f"error: {there} exists already; give --overwrite to replace it\n"
@@ -201,7 +201,7 @@ def test_panels_and_drawings_never_replace_their_photo(
 ) -> None:
     before = night.read_bytes()
     for words in (
-        ("decompose", night, "-o", night),
+        ("enhance", night, "--parts", "-o", night),
         ("detect", night, "--draw", night, "-d", "haar"),
         ("detect", night.parent / "album", "--draw", night.parent / "album", "-d", "haar"),
     ):

@@ -44,7 +44,7 @@ def test_workers_are_told_the_precision(relume: Relume, night: Path, workers: Wo
     relume("enhance", night, "--precision", "f32")
     assert workers.given[1].work.runtime == Runtime(precision="f32")
     relume("enhance", night, "--brightness", "0.2,0.4")
-    assert [c.runtime for c in workers.given[2].work.choices] == [Runtime(precision="bf16")] * 2
+    assert workers.given[2].work.runtime == Runtime(precision="bf16")
 
 
 def test_other_machines_run_in_f32(relume: Relume, night: Path, workers: Workers) -> None:
@@ -55,7 +55,7 @@ def test_other_machines_run_in_f32(relume: Relume, night: Path, workers: Workers
 
 def test_detection_shares_a_precision_too(relume: Relume, night: Path, workers: Workers) -> None:
     relume("detect", night, "--detector", "haar")
-    given = workers.given[0].find.args[0]
+    given = workers.given[0].work.given
     assert given["runtime"] == Runtime(precision="bf16")
 
 

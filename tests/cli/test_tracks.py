@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Relume, names
+from .conftest import Relume, names, picture
 from .test_clips import make_clip
 
 av = pytest.importorskip("av", reason="clips need PyAV (the extra video)")
@@ -40,22 +40,23 @@ def test_without_o_it_is_a_line_a_track(relume: Relume, tmp_path: Path) -> None:
 def test_what_a_clip_does_not_take_is_refused(relume: Relume, tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", frames=2)
     before = source.read_bytes()
+    photo = tmp_path / "a.png"
+    picture().save(photo)
     (tmp_path / "text.mp4").write_text("hello")
     for arguments, words in (
         ((source, "--json", "-"), "--json is for photos"),
         ((source, "--views", "original"), "--views is for photos"),
         ((source, "-o", tmp_path / "x.parquet"), "a table is for photos"),
-        ((source, source), "name one clip"),
         ((source, "-o", source, "--overwrite"), "would replace the input"),
         ((source, "--draw", source, "--overwrite"), "would replace the input"),
         ((source, "--draw", tmp_path / "x.gif"), "expected one of .mp4"),
         ((source, "--every", "0"), "every must be at least 1"),
         ((tmp_path / "text.mp4", "-o", tmp_path / "x.jsonl"), "is no clip"),
-        ((tmp_path, "--every", "2"), "--every is for a clip"),
+        ((photo, "--every", "2"), "--every is for a clip"),
     ):
         result = relume("detect", *arguments, "-d", "haar")
         assert result.code in (1, 2), arguments
         assert words in result.err
         assert result.err.count("\n") == 1
     assert source.read_bytes() == before
-    assert names(tmp_path) == ["clip.mp4", "text.mp4"]
+    assert names(tmp_path) == ["a.png", "clip.mp4", "text.mp4"]

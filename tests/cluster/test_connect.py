@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
-from relume.cli.writing import begin_work, shared_mark
+from relume.cli.work import begin_work, shared_mark
 from relume.cluster import connect, ray_data
 from relume.cluster.journal import Journal
 from relume.errors import MissingExtra, OutputError, ParameterError, RelumeError

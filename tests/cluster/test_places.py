@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pil
 
 import relume
-from relume.cli import jobs
+from relume.cli import finding, jobs, options
 from relume.errors import InputError, MissingExtra, OutputError, ParameterError, UnreadableInput
 from relume.io import places
 from relume.io.places import Place, expanded, place
@@ -87,12 +87,12 @@ def test_photos_are_read_and_written_by_their_addresses() -> None:
 def test_what_lies_there_is_found_and_planned() -> None:
     for name in ("a.jpg", "sub/b.png", "sub/.hidden.jpg", "notes.txt", "out/a.jpg", "c.relume.jpg"):
         Place(f"memory://b/in/{name}").write_bytes(b"x", overwrite=False)
-    (folder,) = jobs.named(["memory://b/in/"])
-    found = jobs.find([folder], but=place("memory://b/in/out"))
+    (folder,) = finding.named(["memory://b/in/"])
+    found = finding.find([folder], exclude=place("memory://b/in/out"))
     assert [str(p.relative) for p in found.pictures] == ["a.jpg", "sub/b.png"]
     assert [p.name for p in found.others] == ["notes.txt"]
     assert [p.name for p in found.earlier] == ["c.relume.jpg"]
-    flat = jobs.find([folder], recursive=False)
+    flat = finding.find([folder], recursive=False)
     assert [str(p.relative) for p in flat.pictures] == ["a.jpg"]
     planned = jobs.plan(found.pictures, output="memory://b/in/out", several=True)
     assert [str(j.target) for j in planned] == [
@@ -108,9 +108,9 @@ def test_what_lies_there_is_found_and_planned() -> None:
         jobs.plan(found.pictures, output=None, several=True)
     Place("memory://b/in/empty/x.txt").write_bytes(b"x", overwrite=False)
     with pytest.raises(InputError, match="no pictures in memory://b/in/empty"):
-        jobs.find(jobs.named(["memory://b/in/empty"]))
-    with pytest.raises(InputError, match="is in an object store; this reads files"):
-        jobs.here([folder])
+        finding.find(finding.named(["memory://b/in/empty"]))
+    with pytest.raises(ParameterError, match="is in an object store; here expected a path"):
+        options.local_path(str(folder))
 
 
 def test_no_credentials_for_gs_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_no_credentials_for_gs_are_told_at_once(monkeypatch: pytest.MonkeyPatch)
 
 def test_nothing_is_written_where_each_file_is_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(places.STORES, "hf", "json")  # as if it were installed
-    picture = jobs.Picture(Path("a.jpg"), Path("a.jpg"))
+    picture = finding.Picture(Path("a.jpg"), Path("a.jpg"))
     with pytest.raises(OutputError, match="nothing is written to hf://"):
         jobs.plan([picture], output="hf://datasets/me/x/", several=True)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relume.cli import console, options
+from relume.cli.options import opt
 from relume.enhancers.options import BRIGHTNESS
 from relume.errors import (
     InputError,
@@ -19,6 +20,7 @@ from relume.errors import (
     TooLarge,
 )
 from relume.io.formats import MAX_MEGAPIXELS, QUALITY
+from relume.io.places import Location, make_folder, place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +41,10 @@ def burst(
     ],
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|DIR",
+        opt(
+            *("--output", "-o", "FILE|DIR"),
             help="Where the result goes; of several bursts, a folder.",
-            show_default="beside the first photo",
+            shown="beside the first photo",
         ),
     ] = None,
     method: options.MethodOption = None,
@@ -52,11 +52,10 @@ def burst(
     brightness: options.BrightnessOption = None,
     reference: Annotated[
         str | None,
-        typer.Option(
-            "--reference",
-            metavar="PHOTO",
+        opt(
+            *("--reference", "PHOTO"),
             help="The photo whose view the result has.",
-            show_default="the first, unless another is clearly sharper",
+            shown="the first, unless another is clearly sharper",
         ),
     ] = None,
     quality: options.QualityOption = None,
@@ -85,17 +84,19 @@ def burst(
         "runtime": options.parse_runtime(device, precision),
         "brightness": None if brightness is None else BRIGHTNESS.check(brightness),
     }
-    writing = {"overwrite": overwrite, "quality": quality}
+    from relume.io import write
+
     failed = 0
     for photos in bursts:
         try:
-            target = _target(photos, output, several=len(bursts) > 1)
-            _refuse(photos, target, overwrite=overwrite)
             began = time.monotonic()
-            note = _merge(photos, target, reference, given, writing, max_megapixels)
-            seconds = time.monotonic() - began
+            target = _target(photos, output, several=len(bursts) > 1, overwrite=overwrite)
+            picture, note = _merge(photos, reference, given, max_megapixels)
+            make_folder(target.parent)
+            write(picture, target, overwrite=overwrite, quality=quality)
             if not quiet:
-                console.say(console.one_line(f"{note} -> {target} ({seconds:.1f} s)"))
+                took = f"{time.monotonic() - began:.1f} s"
+                console.say(console.one_line(f"{note} -> {target} ({took})"))
         except ParameterError:
             raise
         except RelumeError as error:
@@ -108,66 +109,70 @@ def burst(
         raise typer.Exit(1)
 
 
-def _bursts(inputs: Sequence[str]) -> list[list[Path]]:
-    """The photos of each burst that is named: files are one, every folder is one of its own."""
-    from relume.cli import jobs
+def _bursts(inputs: Sequence[str]) -> list[list[Location]]:
+    """The photos of each burst that is named: files are one, every folder is one of its own.
 
-    paths = jobs.here(jobs.named(inputs))
+    A photo that is named twice is in it once.
+    """
+    from relume.cli import finding
+
+    paths = list(dict.fromkeys(finding.named(inputs)))
     files = [path for path in paths if not path.is_dir()]
     found = [files] if files else []
     for folder in (path for path in paths if path.is_dir()):
-        groups: dict[Path, list[Path]] = {}
-        for source in jobs.here(picture.source for picture in jobs.find([folder]).pictures):
-            groups.setdefault(source.parent, []).append(source)
+        groups: dict[Location, list[Location]] = {}
+        for picture in finding.find([folder]).pictures:
+            groups.setdefault(picture.source.parent, []).append(picture.source)
         found.extend(groups.values())
     if not found:
         raise InputError("expected the photos of a burst, or a folder of them")
     return found
 
 
-def _target(photos: Sequence[Path], output: str | None, *, several: bool) -> Path:
-    from relume.cli import jobs
+def _target(
+    photos: Sequence[Location], output: str | None, *, several: bool, overwrite: bool
+) -> Location:
+    """Where the result goes.
+
+    Raises:
+        OutputError: it may not go there.
+    """
+    from relume.cli import finding, jobs
+    from relume.io import format_of
 
     first = photos[0]
-    suffix = jobs.plan([jobs.Picture(first, Path(first.name))], output=None, several=False)[0]
-    if output is None:
-        return first.with_name(f"{first.stem}{MARK}{suffix.target.suffix}")
-    if jobs.is_folder(output, several):
-        stem = first.parent.name if several else first.stem
-        return Path(output) / f"{stem or first.stem}{suffix.target.suffix}"
-    return Path(output)
-
-
-def _refuse(photos: Sequence[Path], target: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if the result may not go to ``target``."""
-    from relume.cli import jobs
-    from relume.io import format_of
-    from relume.io.atomic import check_writable
-
+    named = [finding.Picture(first, Path(first.name))]
+    (job,) = jobs.plan(named, output=None if output is None else "-/", several=False, mark=MARK)
+    assert job.target is not None
+    target = job.target
+    if output is not None:
+        target = place(output)
+        if jobs.is_folder(output, several):
+            stem = first.parent.name if several else first.stem
+            target /= f"{stem or first.stem}{job.target.suffix}"
     for photo in photos:
-        if jobs.is_same(photo, target):
+        if finding.is_same(photo, target):
             raise OutputError(f"the result would replace the input {photo}; name another -o")
-    format_of(target)
-    check_writable(target, overwrite=overwrite)
+    format_of(target.name)
+    if (refusal := jobs.Job(first, target).refusal(overwrite=overwrite)) is not None:
+        raise OutputError(refusal)
+    return target
 
 
 def _merge(
-    photos: Sequence[Path],
-    target: Path,
+    photos: Sequence[Location],
     reference: str | None,
     given: dict[str, Any],
-    writing: dict[str, Any],
     max_megapixels: float,
-) -> str:
-    """Merge one burst and write it; what was merged, in words."""
-    from relume.cli import jobs
+) -> tuple[Photo, str]:
+    """One burst merged; what was merged and how bright it became, in words."""
+    from relume.cli import finding
     from relume.frames import merge_burst
-    from relume.io import write
-    from relume.io.places import make_folder
+    from relume.image.exposure import mean_level
 
     index = None
     if reference is not None:
-        same = [n for n, path in enumerate(photos) if jobs.is_same(path, Path(reference))]
+        same = [n for n, path in enumerate(photos) if finding.is_same(path, place(reference))]
         if not same:
             raise ParameterError(f"--reference {reference} is not among the photos of the burst")
         index = same[0]
@@ -181,14 +186,17 @@ def _merge(
         console.say(
             console.one_line(f"note: {photos[number]} does not fit the others and is left out")
         )
-    make_folder(target.parent)
-    write(merged.picture, target, **writing)
     used = len(photos) - len(merged.left_out)
+    levels = [mean_level(p.pixels) for p in (pictures[merged.reference], merged.picture)]
     by = photos[merged.reference].name
-    return f"{console.count(used, 'photo')} merged, as {by} sees the scene"
+    bright = f"brightness {levels[0]:.2f} -> {levels[1]:.2f}"
+    return (
+        merged.picture,
+        f"{console.count(used, 'photo')} merged, as {by} sees the scene, {bright}",
+    )
 
 
-def _read(path: Path, max_megapixels: float) -> Photo:
+def _read(path: Location, max_megapixels: float) -> Photo:
     """The photo; an error names it, and says that the others do without it."""
     from relume.io import read
 

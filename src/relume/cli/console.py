@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,8 @@ from relume.errors import InputError, OutputError, OutputExists, RelumeError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from relume.cli.jobs import Job
 
 PIPE = "-"
 """What stands for stdin or stdout among names."""
@@ -132,6 +134,18 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def things(jobs: Sequence[Job]) -> str:
+    """``3 photos``, ``2 photos and 1 clip``."""
+    clips = sum(job.is_clip for job in jobs)
+    return photos_and_clips(len(jobs) - clips, clips)
+
+
+def photos_and_clips(photos: int, clips: int) -> str:
+    """``3 photos``, ``1 clip``, ``2 photos and 1 clip``."""
+    parts = [count(photos, "photo")] if photos or not clips else []
+    return " and ".join(parts + [count(clips, "clip")] * (clips > 0))
+
+
 def some(names: Iterable[str]) -> str:
     """The first three names, on one line, and dots for the rest."""
     first = list(islice(names, 4))
@@ -212,6 +226,10 @@ class Bar:
     def advance(self, note: str = "") -> None:
         """One more done; ``note`` stands beside the bar."""
         self.show(self._done + 1, self._total, note)
+
+    def note(self, note: str) -> None:
+        """Say beside the bar what is being done."""
+        self.show(self._done, self._total, note)
 
     def show(self, done: int, total: int | None, note: str = "") -> None:
         """``done`` of ``total``, for work that counts by itself."""

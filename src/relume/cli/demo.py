@@ -6,9 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from relume.cli import console, options
+from relume.cli.options import opt
 
 DEFAULT_OUTPUT = Path("relume-demo.png")
 
@@ -16,7 +15,7 @@ DEFAULT_OUTPUT = Path("relume-demo.png")
 def demo(
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="The before/after picture to write."),
+        opt("--output", "-o", "FILE", help="The before/after picture to write.", local=True),
     ] = DEFAULT_OUTPUT,
     method: options.MethodOption = None,
     param: options.ParamOption = None,

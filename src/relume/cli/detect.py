@@ -1,30 +1,25 @@
-"""``relume detect`` and ``relume landmarks``: faces in photos, as text, JSON or drawings."""
+"""``relume detect`` and ``relume landmarks``: faces in photos and clips, as text, JSON, drawn."""
 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relume.cli import console, options, tracks
+from relume.cli import console, options
 from relume.cli.console import PIPE
-from relume.cli.search import DrawOn, Outcome, Search, Tally, Target
-from relume.cli.tables import FACES, Rows, as_json
+from relume.cli.options import DrawOn, opt
 from relume.errors import InputError, OutputError, ParameterError
-from relume.executor import Executor, Local
 from relume.io.formats import MAX_MEGAPIXELS
-from relume.io.places import is_address, place
 
 if TYPE_CHECKING:
-    from relume.faces import Detection
-    from relume.photo import Photo
+    from relume.cli.finding import Found
+    from relume.cli.jobs import Job
 
 DRAWN = ".faces"
-LEGEND = "blue: seen on the photo as it is; orange: seen only when relit"
 
 
 def detect(
@@ -32,84 +27,80 @@ def detect(
         list[str],
         typer.Argument(
             metavar="PHOTO|DIR|CLIP|-",
-            help="Photos or folders, or one clip; - is standard input.",
+            help="Photos, clips, or folders of both; - is standard input.",
             show_default=False,
         ),
     ],
     detector: Annotated[
         str | None,
-        typer.Option(
-            "--detector",
-            "-d",
-            metavar="NAME[:PARAMS]",
+        opt(
+            *("--detector", "-d", "NAME[:PARAMS]"),
             help="What finds faces; 'relume methods' lists them.",
-            show_default="yunet",
+            shown="yunet",
         ),
     ] = None,
     landmarker: Annotated[
         str | None,
-        typer.Option(
-            "--landmarks",
-            "--landmarker",
-            "-l",
-            metavar="NAME",
+        opt(
+            *("--landmarks", "--landmarker", "-l", "NAME"),
             help="Also find 68 points in every face, by peppa or fan.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
-    threshold: options.ThresholdOption = None,
+    threshold: Annotated[
+        float | None,
+        opt(
+            *("--threshold", "SCORE"),
+            help="Lowest score of a face that is reported: 0 to 1.",
+            shown="the detector's own, 0.6",
+        ),
+    ] = None,
     views: Annotated[
         str | None,
-        typer.Option(
-            "--views",
-            metavar="NAME,...",
+        opt(
+            *("--views", "NAME,..."),
             help="What is searched: the photo as it is (original), relit by a method, or both.",
-            show_default="original,machine; more where it is nearly black",
+            shown="original,machine; more where it is nearly black",
         ),
     ] = None,
     draw: Annotated[
         str | None,
-        typer.Option(
-            "--draw",
-            metavar="FILE|DIR",
+        opt(
+            *("--draw", "FILE|DIR"),
             help="Write the photos, or the clip, with boxes drawn around the faces.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
     draw_on: Annotated[
         DrawOn | None,
-        typer.Option(
+        opt(
             "--draw-on",
             help="Draw on the photo as it is, or relit.",
-            show_default="relit if the photo is dark",
+            shown="relit if the photo is dark",
         ),
     ] = None,
     as_json: Annotated[
         str | None,
-        typer.Option(
-            "--json",
-            metavar="FILE|-",
+        opt(
+            *("--json", "FILE|-"),
             help="Write one JSON document; - is standard output.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|-",
+        opt(
+            *("--output", "-o", "FILE|-"),
             help="Write JSON lines, one a photo or frame, or a .parquet table, a row a face.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
     every: Annotated[
         int | None,
-        typer.Option(
-            "--every",
-            metavar="N",
+        opt(
+            *("--every", "N"),
             help="Of a clip: search every Nth frame, follow faces between.",
-            show_default="5",
+            shown="5",
         ),
     ] = None,
     on: options.OnOption = "local",
@@ -125,29 +116,29 @@ def detect(
     Dark photographs are searched as they are and relit. In a clip, faces have track numbers.
     """
     console.be_verbose(verbose)
-    if tracks.takes(inputs, every):
+    given = _given(detector, landmarker, threshold, views)
+    from relume.cli import tracks
+    from relume.cli.search import Search, Searched
+    from relume.cli.tables import FACES, Rows
+    from relume.cli.work import Worker
+    from relume.executor import Local
+    from relume.io.places import all_remote
+
+    if len(inputs) == 1 and tracks.takes(inputs[0]):
         for_photos = {
-            "--json": as_json,
-            "--views": views,
-            "--on": on != "local",
-            "--jobs": processes,
+            "--json": as_json, "--views": views, "--on": on != "local", "--jobs": processes,
             "--skip-existing": skip_existing,
-        }
-        tracks.refuse(output, for_photos)
+        }  # fmt: skip
+        options.refuse(for_photos, "is for photos: a clip's faces go to -o faces.jsonl")
         tracks.track(
-            Path(inputs[0]),
-            output=output,
-            drawing=draw,
+            inputs[0], output=output, drawing=draw, overwrite=overwrite, quiet=quiet,
             on_relit=None if draw_on is None else draw_on is DrawOn.relit,
-            overwrite=overwrite,
-            quiet=quiet,
-            asked=(detector, landmarker, threshold, every),
-        )
+            **given, **({} if every is None else {"every": every}),
+        )  # fmt: skip
         return
     if as_json is not None and output is not None:
         raise ParameterError("--json and --output are two forms of one result: give one of them")
-    document = as_json if as_json is not None else output
-    if as_json not in (None, PIPE) and Path(as_json).exists() and not overwrite:
+    if as_json not in (None, PIPE) and options.local_path(as_json).exists() and not overwrite:
         raise OutputError(f"{as_json} exists already; give --overwrite to replace it")
     rows = None
     if output not in (None, PIPE):
@@ -157,36 +148,25 @@ def detect(
     if PIPE in inputs and on != "local":
         raise ParameterError("a pipe is read here: --on takes files")
     # going on, a drawing may be there already whose row was not written
-    targets, unlisted = _targets(inputs, draw, overwrite=overwrite or skip_existing)
-    far = all(is_address(one.name) for one in targets) and (draw is None or is_address(draw))
-    where = options.parse_on(on, processes, far=far) or Local()
-    search = Search(
-        _finder(
-            detector=detector, landmarker=landmarker, threshold=threshold, views=views, where=where
-        ),
-        draw_on=draw_on,
+    found, todo = _jobs(inputs, draw, overwrite=overwrite or skip_existing)
+    if every is not None and not any(job.is_clip for job in todo):
+        raise ParameterError("--every is for a clip")
+    remote = all_remote(path for job in todo for path in (job.source, job.target) if path)
+    run = Searched(
+        Worker(Search(given, draw_on, every), None, overwrite, max_megapixels=max_megapixels),
+        todo,
+        found,
+        rows=rows,
+        quiet=quiet,
+        on=options.parse_on(on, processes, remote=remote) or Local(),
+        verb="detect",
+        ordered=True,
+        document=None if rows is not None else as_json if as_json is not None else output,
+        as_lines=output is not None,
+        drawn=draw is not None,
         overwrite=overwrite,
-        max_megapixels=max_megapixels,
-        threads=where.threads,
     )
-    if rows is not None:
-        tally, code = _into_rows(search, targets, where, rows, quiet=quiet)
-    else:
-        outcomes: list[Outcome] = []
-        tally, code = search.run(
-            targets, where, outcomes.append, as_text=document is None, quiet=quiet
-        )
-        if document == PIPE:
-            typer.echo(_document(outcomes, as_lines=output is not None), nl=False)
-        elif document is not None:
-            from relume.io.atomic import write_atomic
-
-            text = _document(outcomes, as_lines=False)
-            write_atomic(Path(document), text.encode(), overwrite=overwrite)
-    if not quiet:
-        _summarise(tally, document, drawn=draw is not None)
-    if code or unlisted:
-        raise typer.Exit(code or 1)
+    run.go()
 
 
 @functools.wraps(detect)
@@ -195,15 +175,10 @@ def landmarks(**given: Any) -> None:
     detect(**{**given, "landmarker": given["landmarker"] or "peppa"})
 
 
-def _finder(
-    *,
-    detector: str | None,
-    landmarker: str | None,
-    threshold: float | None,
-    views: str | None,
-    where: Executor,
-) -> Callable[[Photo], Detection]:
-    """The photo -> faces function the options ask for, names checked; the rest by default."""
+def _given(
+    detector: str | None, landmarker: str | None, threshold: float | None, views: str | None
+) -> dict[str, Any]:
+    """The options of :func:`relume.faces.detect` that were asked for, names checked."""
     options.check_range("--threshold", threshold, 0, 1)
     from relume import faces
 
@@ -216,59 +191,28 @@ def _finder(
         "threshold": threshold,
         "views": None if views is None else options.parse_list(views),
     }
-    given: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    if where.threads:  # several processes: all look at views of one precision
-        from relume.enhancers import settle
-
-        given["runtime"] = settle(faces.DEFAULT_VIEWS[1], elsewhere=where.elsewhere)
-    return functools.partial(_detect, given)
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _detect(given: dict[str, Any], photo: Photo) -> Detection:
-    from relume import faces
-
-    return faces.detect(photo, **given)
-
-
-def _into_rows(
-    search: Search, targets: Sequence[Target], where: Executor, rows: Rows, *, quiet: bool
-) -> tuple[Tally, int]:
-    """Search what is not in the rows yet; they become their file, unless Ctrl-C ends it."""
-    with rows:
-        done = rows.done()
-        todo = [target for target in targets if console.as_utf8(target.name) not in done]
-        tally, code = search.run(
-            todo, where, lambda outcome: rows.add(outcome.line()), as_text=False, quiet=quiet
-        )
-        tally.there = len(targets) - len(todo)
-        if code == console.INTERRUPTED:
-            console.say("the same command with --skip-existing goes on")
-            raise typer.Exit(code)
-        rows.finish([target.name for target in targets])
-    return tally, code
-
-
-def _targets(
-    inputs: Sequence[str], draw: str | None, *, overwrite: bool
-) -> tuple[list[Target], int]:
-    """Each photo (or -), and where its drawing goes; how many folders could not be listed.
+def _jobs(inputs: Sequence[str], draw: str | None, *, overwrite: bool) -> tuple[Found, list[Job]]:
+    """Each photo and clip (or what comes from a pipe), and where its drawing goes.
 
     Raises:
         OutputError: a drawing may not be written; said before any photo is searched.
     """
-    from relume.cli import jobs, lists
+    from relume.cli import finding, jobs, lists
+    from relume.io.places import place
 
     if not all(inputs):
         raise InputError("expected the name of a photo or a folder, got an empty one")
     if PIPE in inputs:
         if len(inputs) > 1:
             raise ParameterError("- stands for one photo: name no other input beside it")
-        return [Target(PIPE, None if draw is None else place(draw))], 0
-    found, _, several = lists.find(inputs, but=draw)
-    for problem in found.problems:
-        console.fail(f"cannot list {problem.filename}: {problem.strerror}")
+        job = jobs.from_pipe()
+        return finding.Found(), [replace(job, target=None if draw is None else place(draw))]
+    found, _, several = lists.find(inputs, exclude=draw, clips=True)
     if draw is None:
-        return [Target(str(picture.source)) for picture in found.pictures], len(found.problems)
+        return found, [jobs.Job(picture.source) for picture in found.pictures]
     planned = jobs.plan(found.pictures, output=draw, several=several, mark=DRAWN)
     for job in planned:
         if job.replaces_input:
@@ -277,31 +221,4 @@ def _targets(
     if refusals:
         more = f" ({len(refusals) - 1} more like this)" if len(refusals) > 1 else ""
         raise OutputError(refusals[0] + more)
-    return [Target(str(job.source), job.target) for job in planned], len(found.problems)
-
-
-def _summarise(tally: Tally, document: str | None, *, drawn: bool) -> None:
-    if drawn and tally.faces:
-        console.say(LEGEND)
-    if document in (None, PIPE):
-        return
-    faces, photos = console.count(tally.faces, "face"), console.count(tally.searched, "photo")
-    there = f"; {console.count(tally.there, 'photo')} there already" if tally.there else ""
-    failed = f"; {console.count(tally.failed, 'photo')} failed" if tally.failed else ""
-    console.say(f"{faces} in {photos}{there}{failed} -> {document}")
-
-
-def _document(outcomes: Sequence[Outcome], *, as_lines: bool) -> str:
-    """JSON lines, or one document with a line for each face."""
-    photos = [outcome.line() for outcome in outcomes]
-    if as_lines:
-        return "".join(as_json(photo) + "\n" for photo in photos)
-    texts = [_face_lines(photo) for photo in photos]
-    return (texts[0] if len(texts) == 1 else "[\n" + ",\n".join(texts) + "\n]") + "\n"
-
-
-def _face_lines(photo: dict[str, Any]) -> str:
-    lines = [json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ())]
-    faces = "[\n  " + ",\n  ".join(lines) + "\n]" if lines else "[]"
-    head = as_json(photo)
-    return head if "error" in photo else f'{head[:-1]}, "faces": {faces}}}'
+    return found, planned

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from relume.cli import jobs
-from relume.cli.jobs import Found, Picture
+from relume.cli import finding
+from relume.cli.finding import Found, Picture
 from relume.cli.tables import check_tables, is_table
 from relume.errors import InputError
 from relume.io.places import Location, is_address, place
@@ -23,18 +23,23 @@ COLUMNS = "photo", "path"
 
 
 def find(
-    inputs: Sequence[str], *, recursive: bool = True, but: str | None = None
+    inputs: Sequence[str],
+    *,
+    recursive: bool = True,
+    exclude: str | None = None,
+    clips: bool = False,
 ) -> tuple[Found, list[Location], bool]:
     """All pictures that a command's inputs name; the inputs that are no lists; whether several.
 
-    As :func:`relume.cli.jobs.find`, ``but`` below the folder of that name.
+    As :func:`relume.cli.finding.find`, ``exclude`` by its name.
 
     Raises:
         InputError: as that, or a list that cannot be read.
     """
     others, listed = split(inputs)
-    paths = jobs.named(others)
-    found = jobs.find(paths, recursive=recursive, but=None if but is None else place(but))
+    paths = finding.named(others)
+    out = None if exclude is None else place(exclude)
+    found = finding.find(paths, recursive=recursive, exclude=out, clips=clips)
     found.pictures.extend(listed)
     return found, paths, bool(listed) or len(paths) > 1 or paths[0].is_dir()
 

@@ -15,7 +15,6 @@ import typer
 from relume import __version__
 from relume.cli import console
 from relume.cli.burst import burst
-from relume.cli.decompose import decompose
 from relume.cli.demo import demo
 from relume.cli.detect import detect, landmarks
 from relume.cli.enhance import enhance
@@ -40,7 +39,7 @@ app.command("landmarks", help="Find 68 points in every face, too: detect --landm
     landmarks
 )
 app.command(epilog=EPILOG)(serve)
-for _other in (methods, demo, decompose, study, train, watch, mcp):
+for _other in (methods, demo, study, train, watch, mcp):
     app.command()(_other)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relume.cli.console import PIPE
 from relume.enhancers.options import (
     BRIGHTNESS,
     DEFAULT_METHOD,
@@ -19,6 +20,7 @@ from relume.enhancers.options import (
 )
 from relume.errors import InputError, ParameterError
 from relume.io.formats import QUALITY, WRITABLE
+from relume.io.places import is_address
 
 if TYPE_CHECKING:
     from relume.catalog import Parameter, Value
@@ -44,6 +46,13 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+class DrawOn(StrEnum):
+    """The picture that faces are drawn on."""
+
+    original = "original"
+    relit = "relit"
+
+
 class ExposeFor(StrEnum):
     """What an exposure serves."""
 
@@ -58,32 +67,52 @@ def _words(option: Parameter) -> str:
     return f"{words}." if isinstance(option.default, bool) else f"{words}: {option.allowed()}."
 
 
-DeviceOption = Annotated[
-    Device, typer.Option("--device", help="Where networks run; cuda and mps need torch.")
-]
+def opt(
+    *words: str, help: str = "", shown: str | bool = True, local: bool = False, **more: Any
+) -> Any:
+    """An option: its names (none: the argument's own), and last what stands for its value.
+
+    ``shown`` is its default in words, if it is not the argument's; ``local`` says that it is a path
+    of this machine.
+    """
+    names = [word for word in words if word.startswith("-")]
+    metavar = next((word for word in words if not word.startswith("-") or word == PIPE), None)
+    if local:
+        more["parser"] = local_path
+    return typer.Option(*names, metavar=metavar, help=help, show_default=shown, **more)
+
+
+def local_path(name: str | Path) -> Path:
+    """A path of this machine, where nothing else will do.
+
+    Raises:
+        ParameterError: an address of an object store.
+    """
+    if is_address(str(name)):
+        raise ParameterError(f"{name} is in an object store; here expected a path of this machine")
+    return Path(name)
+
+
+DeviceOption = Annotated[Device, opt("--device", help="Where networks run; cuda, mps need torch.")]
 PrecisionOption = Annotated[
     Precision,
-    typer.Option(
+    opt(
         "--precision",
         help="What networks compute in; auto: bf16 where it was measured to be clearly faster.",
     ),
 ]
 MethodOption = Annotated[
     str | None,
-    typer.Option(
-        "--method",
-        "-m",
-        metavar="NAME[:PARAMS]",
-        help="How to relight, as in 'gamma:0.4' or 'clahe:clip=2,grid=8'; "
-        "'relume methods' lists them.",
-        show_default=DEFAULT_METHOD,
+    opt(
+        *("--method", "-m", "NAME[:PARAMS]"),
+        help="How to relight, as in 'gamma:0.4' or 'clahe:clip=2,grid=8'; 'relume methods' lists "
+        "them.",
+        shown=DEFAULT_METHOD,
     ),
 ]
 ParamOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--param", "-p", metavar="NAME=VALUE", help="A parameter of the method; may be repeated."
-    ),
+    opt("--param", "-p", "NAME=VALUE", help="A parameter of the method; may be repeated."),
 ]
 
 
@@ -97,27 +126,18 @@ def _known_format(text: str) -> str:
 
 FormatOption = Annotated[
     str | None,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="|".join(WRITABLE),
+    opt(
+        *("--format", "-f", "|".join(WRITABLE)),
         parser=_known_format,
         help="Write this format instead of the photo's own.",
     ),
 ]
-StrengthOption = Annotated[
-    float, typer.Option("--strength", "-s", metavar="SHARE", help=_words(STRENGTH))
-]
+StrengthOption = Annotated[float, opt("--strength", "-s", "SHARE", help=_words(STRENGTH))]
 
 
 def _brightness(more: str = "") -> Any:
-    return typer.Option(
-        "--brightness",
-        "-b",
-        metavar="LEVEL",
-        help=_words(BRIGHTNESS) + more,
-        show_default=str(BRIGHTNESS.default),
-    )
+    words = _words(BRIGHTNESS) + more
+    return opt("--brightness", "-b", "LEVEL", help=words, shown=str(BRIGHTNESS.default))
 
 
 BrightnessOption = Annotated[str | None, _brightness()]
@@ -125,84 +145,59 @@ BrightnessesOption = Annotated[
     str | None, _brightness(" Several (0.2,0.35,0.5) make a strip to choose from.")
 ]
 LocalOption = Annotated[
-    float | None,
-    typer.Option("--local", metavar="SHARE", help=_words(LOCAL), show_default="the method's own"),
+    float | None, opt("--local", "SHARE", help=_words(LOCAL), shown="the method's own")
 ]
 ExposeForOption = Annotated[
     ExposeFor | None,
-    typer.Option("--expose-for", help=_words(EXPOSE_FOR), show_default=str(EXPOSE_FOR.default)),
+    opt("--expose-for", help=_words(EXPOSE_FOR), shown=str(EXPOSE_FOR.default)),
 ]
 ExposureOption = Annotated[
     Path | None,
-    typer.Option(
-        "--exposure",
-        metavar="MAP.npy",
+    opt(
+        *("--exposure", "MAP.npy"),
         help="More or less light from place to place: a NumPy file of stops (h, w) of any size, "
         "+1 is twice the light.",
-        show_default=False,
+        shown=False,
+        local=True,
     ),
 ]
-ProtectLitOption = Annotated[bool, typer.Option(help=_words(PROTECT_LIT))]
+ProtectLitOption = Annotated[bool, opt(help=_words(PROTECT_LIT))]
 QualityOption = Annotated[
     int | None,
-    typer.Option(
-        "--quality",
-        metavar="N",
+    opt(
+        *("--quality", "N"),
         help=f"Of JPEG, WebP and other lossy formats: {QUALITY.allowed()}.",
-        show_default="like the photo's",
+        shown="like the photo's",
     ),
 ]
 MegapixelsOption = Annotated[
-    float,
-    typer.Option(
-        "--max-megapixels", metavar="N", help="Refuse pictures of more than N megapixels."
-    ),
+    float, opt("--max-megapixels", "N", help="Refuse pictures of more than N megapixels.")
 ]
 SkipExistingOption = Annotated[
     bool,
-    typer.Option(
-        "--skip-existing", help="Leave out photos that are done already: goes on after a break."
-    ),
+    opt("--skip-existing", help="Leave out photos that are done already: goes on after a break."),
 ]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that exist already.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+OverwriteOption = Annotated[bool, opt("--overwrite", help="Replace files that exist already.")]
+QuietOption = Annotated[bool, opt("--quiet", "-q", help="Say nothing but errors.")]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say what runs where, and where errors come from.")
+    bool, opt("--verbose", "-v", help="Say what runs where, and where errors come from.")
 ]
 OnOption = Annotated[
     str,
-    typer.Option(
-        "--on",
-        metavar="local|ray|ray://HOST:PORT",
+    opt(
+        *("--on", "local|ray|ray://HOST:PORT"),
         help="Where it is done: here, on a Ray of this machine's cores, or on that cluster.",
     ),
 ]
 
 
 def _processes(default: str) -> Any:
-    return typer.Option(
-        "--jobs",
-        "-j",
-        min=1,
-        metavar="N",
-        help="How many processes do it (on Ray: actors).",
-        show_default=default,
-    )
+    words = "How many processes do it (on Ray: actors)."
+    return opt("--jobs", "-j", "N", min=1, help=words, shown=default)
 
 
 ProcessesOption = Annotated[int | None, _processes("1; on Ray, one a core")]
 StudyProcessesOption = Annotated[int | None, _processes("one a core")]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option(
-        "--threshold",
-        metavar="SCORE",
-        help="Lowest score of a face that is reported: 0 to 1.",
-        show_default="the detector's own, 0.6",
-    ),
-]
 
 
 def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str, dict[str, Value]]:
@@ -265,10 +260,10 @@ def parse_runtime(device: Device, precision: Precision) -> Runtime | None:
     return Runtime(device=device.value, precision=precision.value)
 
 
-def parse_on(on: str, processes: int | None, *, far: bool = False) -> Executor | None:
+def parse_on(on: str, processes: int | None, *, remote: bool = False) -> Executor | None:
     """Where a command's work is done; None is here, in as many processes as it sees fit.
 
-    ``far`` says that nothing is read or written but in object stores.
+    ``remote`` says that nothing is read or written but in object stores.
 
     Raises:
         ParameterError: neither local, ray nor the address of a cluster.
@@ -280,7 +275,7 @@ def parse_on(on: str, processes: int | None, *, far: bool = False) -> Executor |
         return None if processes is None else Local(processes)
     from relume.cluster import connect
 
-    return connect(on, workers=processes, shares_folder=not far)
+    return connect(on, workers=processes, shares_folder=not remote)
 
 
 def parse_list(text: str | None) -> tuple[str, ...]:

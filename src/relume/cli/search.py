@@ -1,174 +1,200 @@
-"""A photo searched for faces, in whatever process; what was found, as text, as JSON, drawn."""
+"""What ``relume detect`` does to every photo and clip, and what it says of them."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
-from enum import StrEnum
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import typer
 
 from relume.cli import console
-from relume.cli.console import PIPE, STDIN
-from relume.cli.writing import CONCERNS_ALL, begin_work, shared_mark
-from relume.executor import Executor
-from relume.io.places import Location
+from relume.cli.console import PIPE
+from relume.cli.jobs import Job
+from relume.cli.options import DrawOn
+from relume.cli.run import Run
+from relume.cli.tables import as_json
+from relume.cli.tracks import FrameLog
+from relume.cli.work import FRAMES, Row
+from relume.errors import InputError
 
 if TYPE_CHECKING:
     from relume.faces import Detection
     from relume.photo import Photo
 
-
-class DrawOn(StrEnum):
-    """The picture that faces are drawn on."""
-
-    original = "original"
-    relit = "relit"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was found in a photo, or why nothing could be."""
-
-    name: str
-    found: Detection | None = None
-    error: str | None = None
-    trace: str = ""
-
-    def line(self) -> dict[str, Any]:
-        """The photo and its faces, or its error, as JSON has them."""
-        if self.found is None:
-            return {"photo": self.name, "error": self.error}
-        return self.found.as_json(self.name)
-
-    def as_text(self) -> str:
-        """A line for the photo, and one for each face."""
-        faces = [] if self.found is None else self.found.faces
-        lines = [f"{console.one_line(self.name)}: {console.count(len(faces), 'face')}"]
-        for face in faces:
-            box = ", ".join(f"{v:.0f}" for v in face.box)
-            points = "" if face.landmarks is None else f"  {len(face.landmarks)} landmarks"
-            lines.append(f"  box {box}  score {face.score:.2f}  view {face.view}{points}")
-        if self.found is not None and self.found.warning is not None:
-            lines.append(f"  {self.found.warning}")
-        return "\n".join(lines)
-
-
-@dataclass
-class Tally:
-    """How many photos were searched or failed, were done before, and the faces found."""
-
-    searched: int = 0
-    failed: int = 0
-    there: int = 0
-    faces: int = 0
-
-    def add(self, outcome: Outcome) -> None:
-        """One more photo."""
-        self.searched += outcome.found is not None
-        self.failed += outcome.found is None
-        self.faces += 0 if outcome.found is None else len(outcome.found.faces)
-
-
-class Target(NamedTuple):
-    """A photo (or -), and where its drawing goes; ``again``: a lost worker may have left it."""
-
-    name: str
-    drawing: Location | None = None
-    again: bool = False
-
-    def once_more(self) -> Target:
-        """The same, to be done by another worker."""
-        return self._replace(again=True)
+LEGEND = "blue: seen on the photo as it is; orange: seen only when relit"
 
 
 @dataclass(frozen=True)
 class Search:
-    """The search of many photos: what fails is an outcome, unless all would meet it alike."""
+    """The search for faces: ``given`` are the options of :func:`relume.faces.detect`.
 
-    find: Callable[[Photo], Detection]
-    draw_on: DrawOn | None
-    overwrite: bool
-    max_megapixels: float
-    threads: int = 0
-    shared: Path | None = None
+    ``every`` so many frames of a clip are searched, None: as many as usual.
+    """
 
-    def start(self) -> Callable[[Target], Outcome]:
-        """What searches a photo, in its process."""
-        begin_work(self.threads, self.shared)
-        return self._one
+    given: Mapping[str, Any]
+    draw_on: DrawOn | None = None
+    every: int | None = None
 
-    def run(
-        self,
-        targets: Sequence[Target],
-        where: Executor,
-        keep: Callable[[Outcome], None],
-        *,
-        as_text: bool,
-        quiet: bool,
-    ) -> tuple[Tally, int]:
-        """Search all photos, reported and kept as they come; how many, and the exit code."""
-        tally = Tally()
-        try:
-            with (
-                shared_mark(where, targets[0].drawing if targets else None) as shared,
-                console.progress_bar("detecting", total=len(targets), quiet=quiet) as bar,
-                closing(
-                    where.run(replace(self, shared=shared).start, targets, ordered=True)
-                ) as work,
-            ):
-                for done in work:
-                    keep(outcome := done.get())
-                    tally.add(outcome)
-                    if outcome.error is not None:
-                        if console.is_verbose():
-                            console.say(outcome.trace)
-                        console.fail(outcome.error, about=outcome.name)
-                    elif as_text:
-                        console.out(outcome.as_text())
-                    bar.advance(console.one_line(Path(outcome.name).name))
-        except KeyboardInterrupt:
-            photos = console.count(len(targets), "photo")
-            console.say(f"stopped: {tally.searched + tally.failed} of {photos} searched")
-            return tally, console.INTERRUPTED
-        return tally, int(tally.failed > 0)
+    takes_shards: ClassVar[bool] = False
 
-    def _one(self, photo_and_drawing: Target) -> Outcome:
-        from relume.io import decode, read
+    def prepare(self) -> None:
+        """Nothing: what is missing is said of the first photo."""
 
-        source, target, again = photo_and_drawing
-        name = STDIN if source == PIPE else source
-        ends_the_run: tuple[type[Exception], ...] = ()
-        try:
-            if source == PIPE:
-                data = console.in_bytes()
-                photo = decode(data, name=STDIN, max_megapixels=self.max_megapixels)
-            else:
-                photo = read(source, max_megapixels=self.max_megapixels)
-            ends_the_run = CONCERNS_ALL
-            found = self.find(photo)
-            if target is not None:
-                self._draw(photo, found, target, again)
-        except Exception as error:
-            if isinstance(error, ends_the_run):
-                raise
-            trace = "".join(traceback.format_exception(error)).rstrip()
-            return Outcome(name, error=console.reason(error), trace=trace)
-        return Outcome(name, found)
+    def settled(self, *, elsewhere: bool) -> Search:
+        """With views in one precision, for several processes, here or ``elsewhere``."""
+        from relume.enhancers import settle
+        from relume.faces import DEFAULT_VIEWS
 
-    def _draw(self, photo: Photo, found: Detection, target: Location, again: bool) -> None:
+        runtime = settle(DEFAULT_VIEWS[1], elsewhere=elsewhere)
+        return replace(self, given={**self.given, "runtime": runtime})
+
+    def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
+        """What was found, and the photo with it drawn in where that is to be written."""
+        from relume import faces
+
+        del format
+        found = faces.detect(photo, **self.given)
+        row = Row(
+            text=_as_text(job.name, found), lines=(found.as_json(job.name),), faces=len(found.faces)
+        )
+        return None if job.target is None else self._drawn(photo, found), row
+
+    def clip(self, job: Job, *, overwrite: bool) -> Row:
+        """The faces of every frame, followed.
+
+        Raises:
+            RelumeError: as :func:`relume.frames.detect_video`.
+        """
+        from relume.frames import detect_video
+        from relume.io.places import make_folder
+
+        if not isinstance(job.source, Path) or not isinstance(job.target, Path | None):
+            raise InputError(f"{job.name}: clips are read on this machine: download it first")
+        if job.target is not None:
+            make_folder(job.target.parent)
+        frames: list[dict[str, Any]] = []
+        log = FrameLog(lambda frame: frames.append({"photo": job.name, **frame}))
+        own = {name: v for name, v in self.given.items() if name != "views"}
+        every = {} if self.every is None else {"every": self.every}
+        report = detect_video(
+            job.source,
+            log,
+            drawing=job.target,
+            on_relit=None if self.draw_on is None else self.draw_on is DrawOn.relit,
+            overwrite=overwrite,
+            progress=FRAMES.get(),
+            **own,
+            **every,
+        )
+        text = log.as_text(job.name)
+        return Row(tuple(report.notes), text=text, lines=tuple(frames), faces=len(log.tracks))
+
+    def _drawn(self, photo: Photo, found: Detection) -> Photo:
         """The photo with its faces drawn in, relit where it is too dark to show them."""
         from relume.faces import DEFAULT_VIEWS, render_full_size
         from relume.image import draw
-        from relume.io import write
-        from relume.io.places import make_folder
 
         relit = self.draw_on is DrawOn.relit or (self.draw_on is None and found.relit_views)
         view = (found.relit_views or DEFAULT_VIEWS[1:])[0]
         pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
         colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
-        drawn = photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))
-        make_folder(target.parent)
-        write(drawn, target, overwrite=self.overwrite or again)
+        return photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))
+
+
+@dataclass
+class Searched(Run):
+    """The run of ``detect``: ``document`` is the file of JSON, of ``as_lines`` if it is a pipe.
+
+    Without either, and without rows, what is found is said as text.
+    """
+
+    document: str | None = None
+    as_lines: bool = False
+    drawn: bool = False
+    overwrite: bool = False
+    faces: int = 0
+    there: int = 0
+    kept: list[dict[str, Any]] = field(default_factory=list)
+
+    def allowed(self, passed: Callable[[], None]) -> Iterator[Job]:
+        """The jobs that have no rows yet."""
+        for job in self.jobs:
+            if console.as_utf8(job.name) in self._in_rows:
+                self.there += 1
+                passed()
+            else:
+                yield job
+
+    def lines(self, job: Job, row: Row) -> Iterable[dict[str, Any]]:
+        """The photo and its faces, or its error; of a clip a line for each frame."""
+        if row.error is not None:
+            return [{"photo": job.name, "error": row.error}]
+        return [dict(line) for line in row.lines]
+
+    def tell(self, job: Job, row: Row) -> None:
+        """A line for the photo, and one for each face."""
+        self.faces += row.faces
+        if self.document is not None:
+            self.kept += self.lines(job, row)
+        elif self.rows is None:
+            console.out(row.text)
+
+    def fail(self, job: Job, error: str) -> None:
+        """As ever, and in the document."""
+        super().fail(job, error)
+        if self.document is not None:
+            self.kept += self.lines(job, Row(error=error))
+
+    def summary(self, seconds: float) -> None:
+        """Write the document, and say how many faces were found."""
+        del seconds
+        if self.document == PIPE:
+            typer.echo(_document(self.kept, as_lines=self.as_lines), nl=False)
+        elif self.document is not None:
+            from relume.io.atomic import write_atomic
+
+            text = _document(self.kept, as_lines=False)
+            write_atomic(Path(self.document), text.encode(), overwrite=self.overwrite)
+        where = self.rows.target if self.rows is not None else self.document
+        if self.quiet:
+            return
+        if self.drawn and self.faces:
+            console.say(LEGEND)
+        if where in (None, PIPE):
+            return
+        searched = console.photos_and_clips(self.done - self.clips, self.clips)
+        there = f"; {console.count(self.there, 'photo')} there already" if self.there else ""
+        failed = f"; {console.count(self.failed, 'photo')} failed" if self.failed else ""
+        faces = console.count(self.faces, "face")
+        console.say(console.one_line(f"{faces} in {searched}{there}{failed} -> {where}"))
+
+
+def _as_text(name: str, found: Detection) -> str:
+    """A line for the photo, and one for each face."""
+    faces = found.faces
+    lines = [f"{console.one_line(name)}: {console.count(len(faces), 'face')}"]
+    for face in faces:
+        box = ", ".join(f"{v:.0f}" for v in face.box)
+        points = "" if face.landmarks is None else f"  {len(face.landmarks)} landmarks"
+        lines.append(f"  box {box}  score {face.score:.2f}  view {face.view}{points}")
+    if found.warning is not None:
+        lines.append(f"  {found.warning}")
+    return "\n".join(lines)
+
+
+def _document(photos: Sequence[dict[str, Any]], *, as_lines: bool) -> str:
+    """JSON lines, or one document with a line for each face."""
+    if as_lines:
+        return "".join(as_json(photo) + "\n" for photo in photos)
+    texts = [_face_lines(photo) for photo in photos]
+    return (texts[0] if len(texts) == 1 else "[\n" + ",\n".join(texts) + "\n]") + "\n"
+
+
+def _face_lines(photo: dict[str, Any]) -> str:
+    lines = [json.dumps(face, ensure_ascii=False) for face in photo.pop("faces", ())]
+    faces = "[\n  " + ",\n  ".join(lines) + "\n]" if lines else "[]"
+    head = as_json(photo)
+    return head if "error" in photo else f'{head[:-1]}, "faces": {faces}}}'

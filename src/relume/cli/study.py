@@ -13,6 +13,8 @@ from relume.cli.options import (
     QuietOption,
     StudyProcessesOption,
     VerboseOption,
+    local_path,
+    opt,
     parse_list,
     parse_on,
 )
@@ -29,97 +31,75 @@ def study(
             metavar="DIR|RECIPE",
             help="A folder of photographs, or a recipe (TOML).",
             show_default=False,
+            parser=local_path,
         ),
     ],
     report: Annotated[
         Path | None,
-        typer.Option(
-            "--report", "-o", metavar="DIR", help="The report's folder.", show_default="report"
-        ),
+        opt("--report", "-o", "DIR", help="The report's folder.", shown="report", local=True),
     ] = None,
     arms: Annotated[
         str | None,
-        typer.Option(
-            metavar="A,B,...",
+        opt(
+            "A,B,...",
             help="Methods with parameters (gamma:0.4), views looked at together "
             "(original+machine), named if you like (soft=gamma:0.8), or folders of results "
             "(name=DIR).",
-            show_default="original,gamma,original+machine",
+            shown="original,gamma,original+machine",
         ),
     ] = None,
     detectors: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Face detectors.", show_default="yunet, else haar"),
+        str | None, opt("A,B,...", help="Face detectors.", shown="yunet, else haar")
     ] = None,
-    landmarks: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Measure landmarks too ('peppa')."),
-    ] = None,
+    landmarks: Annotated[str | None, opt("NAME", help="Measure landmarks too ('peppa').")] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE|DIR",
+        opt(
+            "FILE|DIR",
             help="The true faces: a CSV file of boxes (image,x0,y0,x1,y1) or ellipses "
             "(image,major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px), a row a "
             "face, with group:NAME columns if any, or a folder of 68-point files (x,y) named "
             "like the pictures.",
+            local=True,
         ),
     ] = None,
     groups: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME,...",
+        opt(
+            "NAME,...",
             help="Also by group: group:NAME columns of the labels; skin is measured (ITA).",
-            show_default="all the labels name",
+            shown="all the labels name",
         ),
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", help="The same photographs in good light, under the same names."
-        ),
+        opt("DIR", help="The same photographs in good light, under the same names.", local=True),
     ] = None,
     darken: Annotated[
-        str | None,
-        typer.Option(metavar="K,...", help="Shares of their light to darken to, as in 1,0.1,0.03."),
+        str | None, opt("K,...", help="Shares of their light to darken to, as in 1,0.1,0.03.")
     ] = None,
     threshold: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SCORE", help="Lowest score of a face that counts: 0 to 1.", show_default="0.6"
-        ),
+        float | None, opt("SCORE", help="Lowest score of a face that counts: 0 to 1.", shown="0.6")
     ] = None,
     iou: Annotated[
         float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Lowest overlap (IoU) of a found face with a true one.",
-            show_default="0.5",
-        ),
+        opt("SHARE", help="Lowest overlap (IoU) of a found face with a true one.", shown="0.5"),
     ] = None,
     examples: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", help="Won and lost faces shown for each arm; 0: none.", show_default="3"
-        ),
+        opt("N", help="Won and lost faces shown for each arm; 0: none.", shown="3"),
     ] = None,
     gt_mean: Annotated[
-        bool | None,
-        typer.Option("--gt-mean", help="Also PSNR at the brightness of --reference."),
+        bool | None, opt("--gt-mean", help="Also PSNR at the brightness of --reference.")
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Seed of the darkening's noise.", show_default="0"),
-    ] = None,
+    seed: Annotated[int | None, opt("N", help="Seed of the darkening's noise.", shown="0")] = None,
     on: OnOption = "local",
     jobs: StudyProcessesOption = None,
     write_inputs: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Only write the darkened photographs, into this folder."),
+        opt("DIR", help="Only write the darkened photographs, into this folder.", local=True),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the report of another study.")
-    ] = False,
+    force: Annotated[bool, opt("--force", help="Replace the report of another study.")] = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:

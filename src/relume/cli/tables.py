@@ -41,13 +41,15 @@ class Kind:
 
 def face_rows(line: Line) -> Iterator[Line]:
     """A row a face; a photo without faces, or one that failed, is one row without a box."""
-    photo = {name: line.get(name) for name in ("photo", "width", "height", "error")}
+    names = ("photo", "width", "height", "frame", "time", "error")
+    photo = {name: line.get(name) for name in names}
     if not line.get("faces"):
         yield photo
     for number, face in enumerate(line.get("faces", ())):
         points = face["landmarks"]
         flat = None if points is None else [value for point in points for value in point]
-        found = {"score": face["score"], "view": face["view"], "landmarks": flat}
+        found = {name: face.get(name) for name in ("score", "view", "track")}
+        found["landmarks"] = flat
         yield {**photo, "face": number, **face["box"], **found}
 
 
@@ -56,6 +58,9 @@ FACES = Kind(
         "photo": "string",
         "width": "int32",
         "height": "int32",
+        "frame": "int32",
+        "time": "float",
+        "track": "int32",
         "face": "int32",
         "x0": "float",
         "y0": "float",
@@ -68,7 +73,7 @@ FACES = Kind(
     },
     face_rows,
 )
-"""What ``detect`` writes: a row a face; landmarks are x, y, x, y, ..."""
+"""What ``detect`` writes: a row a face, of a clip in each frame; landmarks are x, y, x, y, ..."""
 
 PHOTOS = Kind(
     {
@@ -214,8 +219,12 @@ class Rows:
 
     def _as_lines(self, number: Callable[[str], int]) -> bytes:
         old = _parsed(self._before().decode("utf-8", "replace").splitlines())
-        latest = {line["photo"]: text for source in (old, self._lines()) for text, line in source}
-        lines = sorted(latest.items(), key=lambda item: number(item[0]))
+        latest = {
+            (line["photo"], line.get("frame")): text
+            for source in (old, self._lines())
+            for text, line in source
+        }
+        lines = sorted(latest.items(), key=lambda item: number(item[0][0]))
         text = "".join(f"{line.strip()}\n" for _, line in lines)
         return text.encode()
 
@@ -223,13 +232,20 @@ class Rows:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        last = {line["photo"]: at for at, (_, line) in enumerate(self._lines())}
-        lines = (line for at, (_, line) in enumerate(self._lines()) if last[line["photo"]] == at)
+        last = {
+            (line["photo"], line.get("frame")): at for at, (_, line) in enumerate(self._lines())
+        }
+        again = {photo for photo, _ in last}
+        lines = (
+            line
+            for at, (_, line) in enumerate(self._lines())
+            if last[line["photo"], line.get("frame")] == at
+        )
         schema = _schema(self._kind)
         tables = []
         if data := self._before():
             old = _read_table(data, self._kind, self.target)
-            tables.append(old.filter([name not in last for name in old["photo"].to_pylist()]))
+            tables.append(old.filter([name not in again for name in old["photo"].to_pylist()]))
         while some := list(islice(lines, AT_ONCE)):
             rows = [row for line in some for row in self._kind.rows(line)]
             tables.append(pa.Table.from_pylist(rows, schema))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
-from relume.cli import console, options
+from relume.cli import console
 from relume.cli.console import PIPE
+from relume.cli.options import local_path
 from relume.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.frames import FrameFaces
-
-NAMES = ("detector", "landmarks", "threshold", "every")
 
 
 @dataclass
@@ -33,10 +33,10 @@ class Seen:
 
 
 @dataclass
-class Lines:
-    """The frames as JSON lines in ``file``, if there is one; what is kept is a line a track."""
+class FrameLog:
+    """The frames as JSON has them, for ``keep``; what stays here is a line a track."""
 
-    file: IO[str] | None
+    keep: Callable[[dict[str, Any]], None] | None
     tracks: dict[int, Seen] = field(default_factory=dict)
 
     def __call__(self, frame: FrameFaces) -> None:
@@ -45,8 +45,8 @@ class Lines:
             seen = self.tracks.setdefault(each.track, Seen(frame.seconds, 0.0, 0, 0.0))
             seen.last_s, seen.frames = frame.seconds, seen.frames + 1
             seen.score = max(seen.score, each.face.score)
-        if self.file is not None:
-            self.file.write(json.dumps(frame.as_json()) + "\n")
+        if self.keep is not None:
+            self.keep(frame.as_json())
 
     def as_text(self, name: str) -> str:
         """A line for the clip and one for each track."""
@@ -58,55 +58,41 @@ class Lines:
         return "\n".join(lines)
 
 
-def takes(inputs: Sequence[str], every: int | None) -> bool:
-    """Whether the input is a clip.
+def takes(name: str) -> bool:
+    """Whether the input is a clip."""
+    from relume.cli.finding import is_clip
+    from relume.io.places import place
 
-    Raises:
-        ParameterError: a clip among others, or ``every`` for photos.
-    """
-    from relume.io.video import is_clip
-
-    clips = [name for name in inputs if is_clip(Path(name)) and not Path(name).is_dir()]
-    if clips and len(inputs) > 1:
-        raise ParameterError("a clip is searched by itself: name one clip, or photos")
-    if every is not None and not clips:
-        raise ParameterError("--every is for a clip")
-    return bool(clips)
-
-
-def refuse(output: str | None, for_photos: Mapping[str, object]) -> None:
-    """Raise ParameterError if an option was given that a clip does not take."""
-    table = output is not None and Path(output).suffix.lower() in (".parquet", ".csv")
-    given = {**for_photos, "a table": table}
-    options.refuse(given, "is for photos: a clip's faces go to -o faces.jsonl")
+    path = place(name)
+    return is_clip(path) and not path.is_dir()
 
 
 def track(
-    source: Path,
+    name: str,
     *,
     output: str | None,
     drawing: str | None,
     on_relit: bool | None,
     overwrite: bool,
     quiet: bool,
-    asked: tuple[str | None, str | None, float | None, int | None],
+    **given: Any,
 ) -> None:
     """Find and follow the faces of one clip; JSON lines go to ``output``, a drawing where it says.
 
-    ``asked`` are detector, landmarker, threshold and frames from search to search, None for what
-    is usual.
-
     Raises:
-        RelumeError: as :func:`relume.frames.detect_video`.
+        RelumeError: as :func:`relume.frames.detect_video`, whose options ``given`` are.
         typer.Exit: Ctrl-C.
     """
-    from relume.cli.jobs import is_same
+    from relume.cli.finding import is_same
     from relume.frames import detect_video
     from relume.io.atomic import whole_file
 
-    began, name = time.monotonic(), console.one_line(source.name)
-    target = None if drawing is None else Path(drawing)
-    if output is not None and is_same(source, Path(output)):
+    source = local_path(name)
+    if output is not None and Path(output).suffix.lower() in (".parquet", ".csv"):
+        raise ParameterError("a table is for photos: a clip's faces go to -o faces.jsonl")
+    began, shown = time.monotonic(), console.one_line(source.name)
+    target = None if drawing is None else local_path(drawing)
+    if output is not None and is_same(source, local_path(output)):
         raise OutputError(f"the result would replace the input {source}; name another output")
     with ExitStack() as opened:
         opened.enter_context(console.ending_in_order())
@@ -116,35 +102,39 @@ def track(
         elif output is not None:
             partial = opened.enter_context(whole_file(Path(output), overwrite=overwrite))
             file = opened.enter_context(partial.open("w", encoding="utf-8"))
-        lines = Lines(file)
+        log = FrameLog(None if file is None else functools.partial(_write, file))
         bar = opened.enter_context(console.progress_bar("detecting", quiet=quiet))
 
         def show(done: int, total: int | None) -> None:
             speed = done / max(time.monotonic() - began, 1e-3)
-            bar.show(done, total, f"{speed:.1f} frames/s, {name}")
+            bar.show(done, total, f"{speed:.1f} frames/s, {shown}")
 
         try:
             report = detect_video(
                 source,
-                lines,
+                log,
                 drawing=target,
                 on_relit=on_relit,
                 overwrite=overwrite,
                 progress=show,
-                **{n: v for n, v in zip(NAMES, asked, strict=True) if v is not None},  # type: ignore[arg-type]
+                **given,
             )
         except KeyboardInterrupt:
             console.say("stopped: nothing was written")
             raise typer.Exit(console.INTERRUPTED) from None
     if output is None:
-        console.out(lines.as_text(str(source)))
+        console.out(log.as_text(str(source)))
     if not quiet:
         for note in report.notes:
             console.say(console.one_line(f"note: {source}: {note}"))
-        faces = console.count(len(lines.tracks), "face")
+        faces = console.count(len(log.tracks), "face")
         where = " and ".join(str(place) for place in (output, drawing) if place not in (None, PIPE))
         took = time.monotonic() - began
         speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
         arrow = f" -> {where}" if where else ""
         frames = console.count(report.frames, "frame")
         console.say(console.one_line(f"{faces} in {frames}{arrow} ({speed})"))
+
+
+def _write(file: IO[str], line: dict[str, Any]) -> None:
+    file.write(json.dumps(line) + "\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relume.cli import console, options
+from relume.cli.options import opt
 from relume.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -19,62 +20,60 @@ if TYPE_CHECKING:
 def train(
     recipe: Annotated[
         Path,
-        typer.Argument(metavar="RECIPE", help="A TOML file, as in recipes/.", show_default=False),
+        typer.Argument(
+            metavar="RECIPE",
+            help="A TOML file, as in recipes/.",
+            show_default=False,
+            parser=options.local_path,
+        ),
     ],
     pairs: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--pairs",
-            metavar="DIR",
-            help="A folder with low/ and high/; may be repeated.",
-            show_default=False,
-        ),
+        opt("--pairs", "DIR", help="A folder with low/ and high/; may be repeated.", shown=False),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "-o", metavar="DIR", help="Where the run is kept.", show_default="runs/RECIPE"
+        opt(
+            *("--out", "-o", "DIR"),
+            help="Where the run is kept.",
+            shown="runs/RECIPE",
+            local=True,
         ),
     ] = None,
     bright: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--bright",
-            metavar="DIR",
+        opt(
+            *("--bright", "DIR"),
             help="A folder of bright photographs to darken; may be repeated.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
     held: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--held",
-            metavar="DIR",
+        opt(
+            *("--held", "DIR"),
             help="Photographs with a faces.csv, to measure a detector on; may be repeated.",
-            show_default=False,
+            shown=False,
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
-    ] = False,
+    resume: Annotated[bool, opt("--resume", help="Go on from the last checkpoint.")] = False,
     start: Annotated[
         Path | None,
-        typer.Option(
-            "--start",
-            metavar="FILE",
+        opt(
+            *("--start", "FILE"),
             help="Begin with the weights of this safetensors file.",
-            show_default=False,
+            shown=False,
+            local=True,
         ),
     ] = None,
     device: options.DeviceOption = options.Device.auto,
     precision: Annotated[
-        options.Precision, typer.Option("--precision", help="f32 or bf16; auto takes the recipe's.")
+        options.Precision, opt("--precision", help="f32 or bf16; auto takes the recipe's.")
     ] = options.Precision.auto,
     stop_after: Annotated[
         str | None,
-        typer.Option(
-            "--stop-after",
-            metavar="PHASE:STEP",
+        opt(
+            *("--stop-after", "PHASE:STEP"),
             help="Stop there with a checkpoint; phases count from 1.",
         ),
     ] = None,

@@ -196,6 +196,28 @@ def panels(images: Sequence[Image], captions: Sequence[str], *, height_px: int =
     return out
 
 
+def sheet(pictures: Sequence[Image], *, width_px: int = 2000) -> Image:
+    """The pictures in rows on white, as many beside each other as ``width_px`` has room for.
+
+    Raises:
+        ParameterError: no picture.
+    """
+    if not pictures:
+        raise ParameterError("expected at least one picture for a sheet, got none")
+    across = max(check_image(picture).shape[1] for picture in pictures)
+    columns = max(1, min(len(pictures), width_px // across))
+    rows = [pictures[at : at + columns] for at in range(0, len(pictures), columns)]
+    heights = [max(picture.shape[0] for picture in row) for row in rows]
+    out = np.ones((sum(heights), columns * across, 3), np.float32)
+    top = 0
+    for row, height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(row):
+            left = column * across
+            out[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+        top += height
+    return out
+
+
 def before_after(before: Image, after: Image) -> Image:
     """Both pictures whole, side by side, a white line between them and a label in each.
 

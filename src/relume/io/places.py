@@ -12,7 +12,7 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -179,6 +179,11 @@ def place(name: str) -> Path | Place:
     # a Path of an address has lost one of its slashes
     mended = re.sub(r"^(\w+):/(?=[^/])", r"\1://", name)
     return Place(mended) if is_address(mended) else Path(name)
+
+
+def all_remote(paths: Iterable[Location]) -> bool:
+    """Whether all of them are in object stores."""
+    return all(isinstance(path, Place) for path in paths)
 
 
 def expanded(pattern: str) -> Iterator[str]:

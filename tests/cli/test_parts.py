@@ -1,4 +1,4 @@
-"""``relume decompose`` with the shipped network."""
+"""``relume enhance --parts`` with the shipped network."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .conftest import Relume
 
 
 def test_five_panels_beside_the_photo(relume: Relume, night: Path) -> None:
-    result = relume("decompose", night, "--height", 64, "-v")
-    target = night.with_name("night.panels.png")
-    assert (result.code, result.out) == (0, f"{target}\n")
+    result = relume("enhance", night, "--parts", "-f", "png", "-v")
+    target = night.with_name("night.relume-retinexnet-parts.png")
+    assert (result.code, f"-> {target} (" in result.err) == (0, True)
     with Pil.open(target) as image:
         shown = np.asarray(image.convert("RGB")).astype(float)
     assert shown.shape[0] >= 64
@@ -24,10 +24,11 @@ def test_five_panels_beside_the_photo(relume: Relume, night: Path) -> None:
 
 
 def test_what_exists_and_what_cannot_be(relume: Relume, night: Path) -> None:
-    existing = night.with_name("night.panels.png")
+    existing = night.with_name("night.relume-retinexnet-parts.jpg")
     existing.write_bytes(b"mine")
-    assert relume("decompose", night).code == 1
+    assert relume("enhance", night, "--parts").code == 1
     assert existing.read_bytes() == b"mine"
-    assert relume("decompose", night, "-o", "x.xyz").code == 1
-    assert relume("decompose", night, "--param", "denoise=nope").code == 2
-    assert relume("decompose", night.with_name("missing.jpg")).code == 1
+    assert relume("enhance", night, "--parts", "-o", "x.xyz").code == 1
+    assert relume("enhance", night, "--parts", "--param", "denoise=nope").code == 2
+    assert relume("enhance", night, "--parts", "-m", "gamma").code == 2
+    assert relume("enhance", night.with_name("missing.jpg"), "--parts").code == 1

@@ -1,4 +1,4 @@
-"""A photo read, relit and written, in whatever process; what came of it is a small row."""
+"""A photo or a clip done, in whatever process; what came of it is a small row."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import secrets
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from relume.cli import console
+from relume.cli.jobs import Job
 from relume.errors import (
     InputError,
     MissingExtra,
@@ -25,10 +27,9 @@ from relume.errors import (
 from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, result_format, sniff
 
 if TYPE_CHECKING:
-    from relume.cli.jobs import Job
     from relume.executor import Executor
     from relume.io.places import Location
-    from relume.photo import Image, Photo
+    from relume.photo import Photo
 
 
 CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
@@ -36,28 +37,8 @@ CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
-DIM = 0.1
-"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
-
-NEARLY = 0.02
-"""Mean change of a value below which a photo is said to be left as it is."""
-
-
-class Work(Protocol):
-    """What is done to every photo."""
-
-    @property
-    def to_change_lit(self) -> str | None:
-        """The option that changes a photo which is left as it is because it looks lit."""
-
-    def __call__(self, photo: Photo) -> Photo:
-        """The photo as it will be written."""
-
-    def prepare(self) -> None:
-        """Whatever can fail for all photos alike, before the first."""
-
-    def settled(self, *, elsewhere: bool) -> Work:
-        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
+FRAMES: ContextVar[Callable[[int, int | None], None] | None] = ContextVar("FRAMES", default=None)
+"""What is told how many frames of a clip are done, and of how many: where it is done here."""
 
 
 class NoRoomError(Exception):
@@ -66,11 +47,14 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one photo; small, as it may come from another machine.
+    """What came of one photo or clip; small, as it may come from another machine.
 
     ``levels`` are its mean grey levels before and after, ``as_is`` whether it was left nearly as
-    it is, ``trace`` where an error came from, ``there`` that its result was there. A shard's has
-    the rows of its ``members``, by name.
+    it is, ``short`` that it stayed darker than was asked for; ``trace`` where an error came from;
+    ``there`` that its result was there; ``problems`` errors of which it is done all the same.
+    ``text`` is what is said about it, ``lines`` what a table has of it, ``faces`` how many were
+    found, ``small`` a picture of before and after, ``data`` the result that goes to a pipe. A
+    shard's has the rows of its ``members``, by name.
     """
 
     notes: tuple[str, ...] = ()
@@ -78,33 +62,42 @@ class Row:
     trace: str = ""
     levels: tuple[float, float] | None = None
     as_is: bool = False
+    short: bool = False
     seconds: float = 0.0
     members: tuple[tuple[str, Row], ...] = ()
     there: bool = False
+    problems: tuple[str, ...] = ()
+    text: str = ""
+    lines: tuple[Mapping[str, Any], ...] = ()
+    faces: int = 0
+    small: bytes | None = None
+    data: bytes | None = None
 
-    def line(self, photo: str, result: str) -> dict[str, Any]:
-        """The row as a table has it."""
-        before, after = (None, None) if self.levels is None else self.levels
-        failed = self.error is not None
-        return {
-            "photo": photo,
-            "result": None if failed else result,
-            "status": "failed" if failed else "done",
-            "brightness_before": before,
-            "brightness_after": after,
-            "left_as_is": self.as_is,
-            "seconds": round(self.seconds, 3),
-            "notes": "; ".join(self.notes) or None,
-            "error": self.error,
-        }
+
+class Work(Protocol):
+    """What is done to every photo and clip."""
+
+    takes_shards: ClassVar[bool]
+
+    def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
+        """The photo as it will be written as ``format``, or None; what came of it."""
+
+    def clip(self, job: Job, *, overwrite: bool) -> Row:
+        """The clip, or numbered pictures, read, done and written."""
+
+    def prepare(self) -> None:
+        """Whatever can fail for all photos alike, before the first."""
+
+    def settled(self, *, elsewhere: bool) -> Self:
+        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
 
 
 @dataclass(frozen=True)
-class Writer:
+class Worker:
     """Reads a photo, has the work done and writes the result, in whatever process.
 
     ``shared`` is a file that every machine must see before it may write; ``format`` is what the
-    pictures in shards become, None their own.
+    pictures in shards and pipes become, None their own.
     """
 
     work: Work
@@ -112,8 +105,8 @@ class Writer:
     overwrite: bool = False
     skip_existing: bool = False
     max_megapixels: float = MAX_MEGAPIXELS
-    threads: int = 0
     format: str | None = None
+    threads: int = 0
     shared: Path | None = None
 
     def start(self) -> Callable[[Job], Row]:
@@ -124,23 +117,11 @@ class Writer:
 
     def __call__(self, job: Job) -> Row:
         """One job. What concerns this photo alone is in its row; what concerns all is raised."""
-        from relume.io import read, write
-        from relume.io.places import make_folder
-
         began = time.monotonic()
-        overwrite = self.overwrite or job.again
         try:
             if self.skip_existing and job.is_done:
                 return Row(there=True)  # another run that shares the folder was faster
-            if job.is_shard:
-                return self._shard(job, overwrite=overwrite)
-            with _of_this_photo():
-                photo = read(job.source, max_megapixels=self.max_megapixels)
-            result, row = self._relit(photo, format_of(job.target.name))
-            del photo  # 600 MB at 50 MP, while the result is written
-            if result is not None:
-                make_folder(job.target.parent)
-                write(result, job.target, overwrite=overwrite, quality=self.quality)
+            row = self._done(job, overwrite=self.overwrite or job.again)
         except CONCERNS_ALL:
             raise
         except Exception as error:
@@ -152,20 +133,45 @@ class Writer:
             return failed(error)
         return replace(row, seconds=time.monotonic() - began)
 
+    def _done(self, job: Job, *, overwrite: bool) -> Row:
+        from relume.io import decode, encode, read, write
+        from relume.io.places import make_folder
+
+        if job.is_clip:
+            return self.work.clip(job, overwrite=overwrite)
+        if job.is_shard and self.work.takes_shards:
+            return self._shard(job, overwrite=overwrite)
+        with _of_this_photo():
+            if job.data is None:
+                photo = read(job.source, max_megapixels=self.max_megapixels)
+            else:
+                photo = decode(job.data, name=job.name, max_megapixels=self.max_megapixels)
+        target = job.target
+        written = self.format or result_format(photo.meta.format)
+        result, row = self.work.photo(photo, job, format_of(target.name) if target else written)
+        del photo  # 600 MB at 50 MP, while the result is written
+        if result is None:
+            return row
+        if target is None:
+            return replace(row, data=encode(result, written, quality=self.quality))
+        make_folder(target.parent)
+        write(result, target, overwrite=overwrite, quality=self.quality)
+        return row
+
     def _shard(self, job: Job, *, overwrite: bool) -> Row:
         """A tar file's pictures, one after the other; those that fail are left out."""
         from relume.io import decode, encode, shards
 
+        assert job.target is not None
         rows: list[tuple[str, Row]] = []
 
         def change(name: str, data: bytes) -> tuple[str, bytes] | None:
             began, made = time.monotonic(), None
-            own = sniff(data, name) or named_format(name)
-            format = self.format or result_format(own)
+            format = self.format or result_format(sniff(data, name) or named_format(name))
             try:
                 with _of_this_photo():
                     photo = decode(data, name=name, max_megapixels=self.max_megapixels)
-                result, row = self._relit(photo, format)
+                result, row = self.work.photo(photo, job, format)
                 if result is not None:
                     result_name = str(PurePosixPath(name).with_suffix(ending(name, format)))
                     made = result_name, encode(result, format, quality=self.quality)
@@ -178,32 +184,6 @@ class Writer:
 
         shards.rewrite(job.source, job.target, change, overwrite=overwrite)
         return Row(members=tuple(rows))
-
-    def _relit(self, photo: Photo, format: str) -> tuple[Photo | None, Row]:
-        """The photo with the work done, to be written as ``format``; None where that failed."""
-        from relume.io import losses
-
-        notes = (*photo.meta.notes, *losses(photo, format))
-        try:
-            result = self.work(photo)
-        except CONCERNS_ALL:
-            raise
-        except Exception as error:
-            return None, failed(error, notes)
-        levels, as_is = self._change(*_samples(photo, result))
-        return result, Row(notes, levels=levels, as_is=as_is)
-
-    def _change(self, before: Image, after: Image) -> tuple[tuple[float, float] | None, bool]:
-        """What a row says about brightness, from samples of the photo and its result."""
-        import numpy as np
-
-        from relume.image.exposure import mean_level
-
-        if before.shape != after.shape:
-            return None, False
-        levels = (mean_level(before), mean_level(after))
-        is_lit = bool(levels[0] > DIM and self.work.to_change_lit)
-        return levels, is_lit and float(np.abs(after - before).mean()) < NEARLY
 
 
 @contextmanager
@@ -262,9 +242,3 @@ def failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:
     """The row of a photo that an error ended."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     return Row(notes, console.reason(error), trace)
-
-
-def _samples(*photos: Photo) -> tuple[Image, ...]:
-    from relume.image.exposure import subsample
-
-    return tuple(subsample(photo.pixels, 250_000) for photo in photos)

@@ -1,0 +1,332 @@
+"""What ``relume enhance`` does to every photo and clip, whatever the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from relume.cli import console, options
+from relume.cli.finding import is_numbered
+from relume.cli.work import CONCERNS_ALL, FRAMES, Row, failed
+from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
+from relume.errors import InputError, OutputError, ParameterError
+
+if TYPE_CHECKING:
+    from relume.catalog import Info, Value
+    from relume.cli.jobs import Job
+    from relume.engine import Runtime
+    from relume.io.video import ClipReport
+    from relume.photo import Image, Photo
+
+SMALL_PX = 200
+"""Height of the pictures on a sheet."""
+
+STRIP_PX = 480
+"""Height of the pictures in a strip to choose from."""
+
+DIM = 0.1
+"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
+
+NEARLY = 0.02
+"""Mean change of a value below which a photo is said to be left as it is."""
+
+PARTS = ("input", "reflectance R", "illumination I", "relit I", "result")
+
+SAMPLE_PX = 250_000
+"""As many pixels of a photo and its result are compared."""
+
+
+def parse(
+    method: str | None,
+    param: Sequence[str] | None,
+    given: Mapping[str, Any],
+    *,
+    no_denoise: bool = False,
+    parts: bool = False,
+    exposure: Path | None = None,
+    **more: Any,
+) -> Relighting:
+    """What a command line asks for: a method's spec and parameters, the options of ``enhance``.
+
+    Raises:
+        ParameterError: anything that does not go together, or is outside its range.
+    """
+    if parts:
+        method = method or "retinexnet"
+    name, parameters = options.parse_method(method, param)
+    from relume.enhancers import methods
+    from relume.enhancers.options import check_options
+
+    info = methods().info(name)
+    if parts and name != "retinexnet":
+        raise ParameterError(f"--parts is for retinexnet: {name} takes no photo apart")
+    if no_denoise:
+        parameters |= _without_denoising(info)
+    if exposure is not None and not info.takes_local:
+        raise ParameterError(f"{name} takes no exposure map")
+    stops = None if exposure is None else (options.read_exposure(exposure), exposure.stem)
+    levels = [None] if given["brightness"] is None else str(given["brightness"]).split(",")
+    checked = [check_options(info, {**given, "brightness": level}) for level in levels]
+    asked: dict[str, Any] = {"method": name, "parameters": parameters, "exposure": stops, **more}
+    if parts:
+        return TakenApart(options=checked[0], **asked)
+    if len(levels) < 2:
+        return Relighting(options=checked[0], **asked)
+    choices = tuple(one.pop("brightness") for one in checked)
+    return Strip(options=checked[0], levels=choices, **asked)
+
+
+def _without_denoising(info: Info) -> dict[str, Value]:
+    for parameter in info.parameters:
+        if parameter.name == "denoise":
+            return {"denoise": parameter.check("none" if parameter.choices else 0)}
+    raise ParameterError(f"the method {info.name} has no denoising that could be switched off")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relighting:
+    """A method with its options, all of them checked.
+
+    ``exposure`` is a map of stops (h, w) and the name of its file; ``clips`` what is asked of
+    clips alone, ``pictures`` of numbered pictures; ``small_px`` the side of small pictures of
+    before and after, for a sheet.
+    """
+
+    method: str
+    parameters: Mapping[str, Value]
+    options: Mapping[str, Any]
+    runtime: Runtime | None = None
+    exposure: tuple[Image, str] | None = None
+    clips: Mapping[str, Any] | None = None
+    pictures: Mapping[str, Any] | None = None
+    small_px: int = 0
+
+    takes_shards: ClassVar[bool] = True
+    may_replace: ClassVar[bool] = True
+    """Whether the result is the photo itself, which --overwrite may put in its place."""
+
+    def __call__(self, photo: Photo) -> Photo:
+        """The photo relit."""
+        from relume.faces import enhance as relit
+
+        return relit(
+            photo,
+            method=self.method,
+            parameters=self.parameters,
+            runtime=self.runtime,
+            exposure=self.exposure and self.exposure[0],
+            **self.options,
+        )
+
+    def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
+        """The photo with the work done, to be written as ``format``; None where that failed."""
+        from relume.image.exposure import subsample
+        from relume.io import losses
+
+        notes = (*photo.meta.notes, *losses(photo, format))
+        try:
+            result = self(photo)
+        except CONCERNS_ALL:
+            raise
+        except Exception as error:
+            return None, failed(error, notes)
+        row = self._change(*(subsample(p.pixels, SAMPLE_PX) for p in (photo, result)))
+        if self.small_px:
+            from relume.image import draw
+            from relume.io import encode
+            from relume.photo import Photo as Picture
+
+            pair, names = [photo.pixels, result.pixels], [Path(job.name).name, "relit"]
+            small = draw.panels(pair, names, height_px=self.small_px)
+            row = replace(row, small=encode(Picture(small), "jpeg"))
+        return result, replace(row, notes=notes)
+
+    def clip(self, job: Job, *, overwrite: bool) -> Row:
+        """A clip, or numbered pictures, relit in steady light.
+
+        Raises:
+            RelumeError: as :func:`relume.frames.enhance_video` and ``enhance_sequence``.
+        """
+        from relume.frames import enhance_sequence, enhance_video
+        from relume.io.places import make_folder
+
+        source, target = job.source, job.target
+        if not (isinstance(source, Path) and isinstance(target, Path)):
+            what = "clips are read and written on this machine: download it first"
+            raise InputError(f"{source} -> {target}: {what}")
+        numbered, began = is_numbered(source), time.monotonic()
+        relit: Callable[..., ClipReport] = enhance_sequence if numbered else enhance_video
+        options = {name: v for name, v in self.options.items() if name != "expose_for"}
+        if not numbered:
+            make_folder(target.parent)
+        try:
+            report = relit(
+                source,
+                target,
+                method=self.method,
+                parameters=self.parameters,
+                runtime=self.runtime,
+                exposure=self.exposure and self.exposure[0],
+                overwrite=overwrite,
+                progress=FRAMES.get(),
+                **((self.pictures if numbered else self.clips) or {}),
+                **options,
+            )
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        took = time.monotonic() - began
+        speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
+        text = f"{source} -> {target} ({console.count(report.frames, 'frame')}, {speed})"
+        notes = tuple(report.notes)
+        return Row(text=text, problems=notes) if numbered else Row(notes, text=text)
+
+    def check_clips(self) -> None:
+        """Raise ParameterError if this is for photos only."""
+        if self.options.get("expose_for") == "faces":
+            raise ParameterError("--expose-for faces is for photos: a clip is exposed as scenes")
+
+    def prepare(self) -> None:
+        """Load what the method needs, before any photo; with -v, say what runs where.
+
+        Raises:
+            WeightsError: weights that are missing or damaged.
+            DeviceError: the device or precision is not there.
+        """
+        from relume.enhancers import describe
+
+        if "expose_for" in self.options:
+            from relume.faces.exposure import face_finder
+
+            face_finder(self.options["expose_for"])
+        runs = describe(self.method, parameters=self.parameters, runtime=self.runtime)
+        if console.is_verbose():
+            console.say(runs)
+
+    def settled(self, *, elsewhere: bool) -> Relighting:
+        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
+        from relume.enhancers import settle
+
+        runtime = settle(
+            self.method, parameters=self.parameters, runtime=self.runtime, elsewhere=elsewhere
+        )
+        return replace(self, runtime=runtime)
+
+    @property
+    def brightness(self) -> float | None:
+        """The brightness that is asked for, if one is."""
+        level = self.options.get("brightness")
+        return level if isinstance(level, float) else None
+
+    @property
+    def to_change_lit(self) -> str | None:
+        """The option that changes a photo which is left as it is because it looks lit."""
+        from relume.enhancers import methods
+
+        asked = self.brightness is not None
+        if asked or not self.options["protect_lit"] or not self.options["strength"]:
+            return None
+        if self.method == "original":
+            return None
+        takes = methods().info(self.method).takes_brightness
+        return "--brightness" if takes else "--no-protect-lit"
+
+    def mark(self) -> str:
+        """What was asked for, as the results' names tell it: ``-fusion``, ``-b30``."""
+        from relume.enhancers import methods
+
+        options = self.options
+        parts = [] if self.method == DEFAULT_METHOD else [self.method]
+        for parameter in methods().info(self.method).parameters:
+            value = self.parameters[parameter.name]
+            if value != parameter.default:
+                text = Path(value).stem if isinstance(value, str) else f"{value:g}"
+                parts.append(f"{parameter.name}-{text}")
+        if self.brightness is not None:
+            parts.append(f"b{100 * self.brightness:g}")
+        if "local" in options:
+            parts.append(f"l{100 * options['local']:g}")
+        if options.get("expose_for", "auto") != "auto":
+            parts.append(f"for-{options['expose_for']}")
+        if self.exposure is not None:
+            parts.append(f"exposure-{self.exposure[1]}")
+        if options["strength"] != STRENGTH.default:
+            parts.append(f"s{100 * options['strength']:g}")
+        if options["protect_lit"] != PROTECT_LIT.default:
+            parts.append("no-protect-lit")
+        return "".join(f"-{part}" for part in parts)
+
+    def _change(self, before: Image, after: Image) -> Row:
+        """What a row says about brightness, from samples of the photo and its result."""
+        import numpy as np
+
+        from relume.image.exposure import mean_level
+
+        if before.shape != after.shape:
+            return Row()
+        levels = (mean_level(before), mean_level(after))
+        is_lit = bool(levels[0] > DIM and self.to_change_lit)
+        as_is = is_lit and float(np.abs(after - before).mean()) < NEARLY
+        return Row(levels=levels, as_is=as_is)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip(Relighting):
+    """One picture of the photo and of what several brightnesses make of it, to choose from."""
+
+    levels: tuple[float | str, ...]
+    may_replace: ClassVar[bool] = False
+
+    def __call__(self, photo: Photo) -> Photo:
+        """The panels side by side, the original first."""
+        choices = [replace(self, options={**self.options, "brightness": b}) for b in self.levels]
+        relit = [Relighting.__call__(choice, photo).pixels for choice in choices]
+        return _side_by_side(photo, [photo.pixels, *relit], ["original", *map(str, self.levels)])
+
+    def check_clips(self) -> None:
+        """Raise ParameterError: this is for photos only."""
+        raise ParameterError("a strip of brightnesses is for photos: give a clip one")
+
+    @property
+    def to_change_lit(self) -> str | None:
+        """None."""
+        return None
+
+    def mark(self) -> str:
+        """``-strip``, behind what else was asked for."""
+        return super().mark() + "-strip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakenApart(Relighting):
+    """One picture of a photo and of the parts that Retinex-Net sees in it."""
+
+    may_replace: ClassVar[bool] = False
+
+    def __call__(self, photo: Photo) -> Photo:
+        """The panels side by side, the original first."""
+        from relume.enhancers import decompose
+
+        parts = decompose(photo, parameters=self.parameters, runtime=self.runtime)
+        return _side_by_side(photo, parts.panels(), PARTS)
+
+    def check_clips(self) -> None:
+        """Raise ParameterError: this is for photos only."""
+        raise ParameterError("--parts is for photos")
+
+    def mark(self) -> str:
+        """``-parts``, behind what else was asked for."""
+        return super().mark() + "-parts"
+
+
+def _side_by_side(photo: Photo, panels: Sequence[Image], captions: Sequence[str]) -> Photo:
+    from relume.image import draw
+    from relume.photo import Meta
+    from relume.photo import Photo as Picture
+
+    height_px = max(min(photo.pixels.shape[0], STRIP_PX), 64)
+    kept = photo.meta
+    meta = Meta(format=kept.format, icc=kept.icc, file_mode=kept.file_mode)
+    return Picture(draw.panels(panels, captions, height_px=height_px), meta=meta)
