@@ -217,7 +217,6 @@ def test_addresses_are_not_fetched(address: str) -> None:
         (b"P6\n2 2\n255\n" + bytes(12), "PPM; convert it to PNG"),
         (b"P2\n2 2\n255\n1 2 3 4\n", "PPM; convert it to PNG"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-        (b"\xff\x0a\xfa\x1f", "JPEG XL"),
         (b"8BPS\0\1", "Photoshop"),
         (b"%PDF-1.7", "a PDF"),
         (b"\0\0\0\x18ftypisom", "a video"),

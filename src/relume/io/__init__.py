@@ -169,7 +169,7 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGA
 
 
 def encode(photo: Photo, format: str, *, quality: int | None = None) -> bytes:
-    """The photo as "jpeg", "png", "webp", "tiff", "avif" or "heif", metadata included.
+    """The photo as "jpeg", "png", "webp", "tiff", "avif", "heif" or "jxl", metadata included.
 
     PNG keeps 8 or 16 bits, TIFF 8, 16 or float, HEIC 8 or 10; the others have 8. Values are
     clamped to [0, 1] and rounded. Grey photos are written grey where the format has grey (and only

@@ -87,12 +87,18 @@ def by_code_points(primaries: int, transfer: int) -> Encoding:
     return Encoding(PRIMARIES.get(primaries, BT709), TRANSFERS.get(transfer, SRGB))
 
 
+def code_points_of(icc: bytes) -> Encoding | None:
+    """The encoding that an ICC profile (of version 4.4) names in code points; None if none."""
+    cicp = _tags(icc).get(b"cicp", b"")
+    return by_code_points(cicp[8], cicp[9]) if len(cicp) >= 12 else None
+
+
 def of_profile(icc: bytes) -> Encoding | None:
     """What an ICC profile says that has to be converted: HDR, or linear light; else None."""
+    told = code_points_of(icc)
+    if told is not None and told.is_hdr:
+        return told
     tags = _tags(icc)
-    cicp = tags.get(b"cicp", b"")
-    if len(cicp) >= 12 and (found := by_code_points(cicp[8], cicp[9])).is_hdr:
-        return found
     title = tags.get(b"desc", b"").replace(b"\0", b"")
     if b"2100" in title and (b"PQ" in title or b"HLG" in title):
         return Encoding(PRIMARIES[9], PQ if b"PQ" in title else HLG)

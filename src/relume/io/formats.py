@@ -75,6 +75,9 @@ _TABLE = (
         "heif", (".heic", ".heif", ".hif"), "image/heif", "heif.read", "heif.write",
         bits=10, extra="heif", package="pillow_heif",
     ),
+    Format(
+        "jxl", (".jxl",), "image/jxl", "jxl.read", "jxl.write", extra="jxl", package="pillow_jxl"
+    ),
     Format("gif", (".gif",), "image/gif", "pillow.read", result="png"),
     Format("bmp", (".bmp", ".dib"), "image/bmp", "bmp.read", bits=16, result="png"),
     # people look at what comes of camera raw, and 16 bit PNGs of it take ten times the bytes
@@ -100,8 +103,6 @@ OTHERS = (
     *((b"P%d" % number, "is a PBM, PGM or PPM; convert it to PNG") for number in range(1, 8)),
     (b"8BPS", "is a Photoshop document; save it as TIFF or PNG"),
     (b"\0\0\0\x0cjP  ", "is JPEG 2000; convert it to TIFF or PNG"),
-    (b"\xff\x0a", "is JPEG XL; convert it to TIFF or PNG"),
-    (b"\0\0\0\x0cJXL ", "is JPEG XL; convert it to TIFF or PNG"),
     (b"%PDF", "is a PDF; export its pictures"),
 )
 JPEG_PACKET_BYTES = 65500
@@ -116,6 +117,8 @@ STARTS = (
     (b"MM\0+", "tiff"),
     (b"GIF8", "gif"),
     (b"BM", "bmp"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL ", "jxl"),
 )
 
 
@@ -172,6 +175,8 @@ def losses(photo: Photo, name: str) -> list[str]:
     lost = [] if "text" in format.keeps else [k for k, _ in meta.text if k not in format.keeps]
     if lost:
         found.append(f"{title} has no place for this text: {', '.join(lost)}")
+    if name == "jxl" and meta.icc:
+        found.append("JXL is written without a profile: its colours become sRGB's")
     for kind, packet in (("EXIF", meta.exif), ("XMP", meta.xmp), ("IPTC", meta.iptc)):
         if name == "jpeg" and len(packet or b"") > JPEG_PACKET_BYTES:
             found.append(f"its {kind} is too large for a JPEG (64 KB) and is left out")
@@ -187,7 +192,7 @@ def describe(data: bytes) -> str:
         return "seems to be a video, or a picture of an unknown kind"
     if b"\0" not in data[:512] and data[:512].isascii():
         return "holds text"
-    return "is of no known format (JPEG, PNG, WebP, TIFF, AVIF, HEIC, camera raw)"
+    return "is of no known format (JPEG, PNG, WebP, TIFF, AVIF, HEIC, JPEG XL, camera raw)"
 
 
 def sniff(data: bytes, name: str) -> str | None:
