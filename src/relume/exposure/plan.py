@@ -7,7 +7,7 @@ photo, by any network: :func:`apply` is handed what relights.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -96,6 +96,22 @@ def plan(
         lacking = face_stops(image, reading, curve, aim.level, find, share=local)
     kept = share if protect_lit else 0.0
     return Plan(aim, reading, curve, expected, lacking, stops, protect_lit, kept)
+
+
+def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
+    """The same exposure for another photo of a series: its curve, on the light of that photo.
+
+    What was dark in both is lifted alike, whatever mean that leads to. A painted map belongs to
+    one photo and is left out; faces are looked for anew.
+    """
+    if plan.curve is None:
+        return plan
+    reading = meter(image).counted_for(plan.aim)
+    lacking = None
+    if find is not None and plan.curve.local:
+        share = plan.curve.local
+        lacking = face_stops(image, reading, plan.curve, plan.aim.level, find, share=share)
+    return replace(plan, reading=reading, expected=0.0, face_stops=lacking, stops=None)
 
 
 def apply(plan: Plan, image: Image, relight: Relight) -> Image:
