@@ -106,12 +106,12 @@ def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
     """
     if plan.curve is None:
         return plan
-    reading = meter(image).counted_for(plan.aim)
+    curve, reading = plan.curve, meter(image).counted_for(plan.aim)
+    expected = reading.mean_at(curve.gain, curve.softness)
     lacking = None
-    if find is not None and plan.curve.local:
-        share = plan.curve.local
-        lacking = face_stops(image, reading, plan.curve, plan.aim.level, find, share=share)
-    return replace(plan, reading=reading, expected=0.0, face_stops=lacking, stops=None)
+    if find is not None and curve.local:
+        lacking = face_stops(image, reading, curve, plan.aim.level, find, share=curve.local)
+    return replace(plan, reading=reading, expected=expected, face_stops=lacking, stops=None)
 
 
 def apply(plan: Plan, image: Image, relight: Relight) -> Image:
