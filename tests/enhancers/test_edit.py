@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from relume.errors import InputError
 from relume.exposure.faces import Region
 from relume.image.filters import downscale
 from relume.photo import Image
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def night(seed: int = 3, side: int = 192) -> Image:
@@ -80,6 +83,16 @@ def test_another_photo_of_a_series_is_lifted_alike() -> None:
     assert edit(other).mean() == pytest.approx(edit(image).mean(), rel=0.03)
     # automatic exposure would bring both to about the same; as this one, the brighter stays so
     assert edit(brighter).mean() > 1.1 * edit(other).mean()
+
+
+@pytest.mark.parametrize(("method", "options"), CASES)
+def test_edits_are_as_their_schema_says(method: str, options: dict[str, Any]) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    schema = json.loads((DOCS / "reference" / "edit.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    edit = Edit.of(night(), method, options=options)
+    jsonschema.validate(json.loads(edit.to_json()), schema)
+    assert schema["properties"]["version"]["const"] == edit.version
 
 
 def changed(edit: Edit, *place: str, to: object) -> str:

@@ -55,6 +55,33 @@ def enhance(
     parts: Annotated[
         bool, opt("--parts", help="Show a photo as Retinex-Net does: reflectance, illumination.")
     ] = False,
+    edit: Annotated[
+        Path | None,
+        opt(
+            *("--edit", "FILE.json"),
+            help="Do what an edit says, to the photo it was made of or to others of the series.",
+            shown=False,
+            local=True,
+        ),
+    ] = None,
+    save_edit: Annotated[
+        Path | None,
+        opt(
+            *("--save-edit", "FILE.json"),
+            help="Also write what was decided, for --edit.",
+            shown=False,
+            local=True,
+        ),
+    ] = None,
+    cube: Annotated[
+        Path | None,
+        opt(
+            *("--cube", "FILE.cube"),
+            help="Also write the change of colours as a 3D LUT for other editors.",
+            shown=False,
+            local=True,
+        ),
+    ] = None,
     format: options.FormatOption = None,
     quality: options.QualityOption = None,
     overwrite: options.OverwriteOption = False,
@@ -115,7 +142,7 @@ def enhance(
         "expose_for": expose_for and expose_for.value, "protect_lit": protect_lit,
     }  # fmt: skip
     span = {"start_s": _seconds(start) or 0.0, "end_s": _seconds(end)}
-    from relume.cli import finding, jobs, lists, relighting
+    from relume.cli import editing, finding, jobs, lists, relighting
     from relume.cli.relit import Relit
     from relume.cli.tables import PHOTOS, Rows
     from relume.cli.work import Worker
@@ -134,6 +161,15 @@ def enhance(
         pictures={"compare": compare, "quality": quality, "max_megapixels": max_megapixels},
         small_px=0 if sheet is None else relighting.SMALL_PX,
     )
+    by_edit = {
+        "--method": method, "--param": param, "--brightness": brightness, "--local": local,
+        "--expose-for": expose_for, "--exposure": exposure, "--no-denoise": no_denoise or None,
+        "--strength": None if strength == STRENGTH.default else strength,
+        "--no-protect-lit": None if protect_lit else True,
+    }  # fmt: skip
+    work = editing.editing(
+        work, by_edit, edit=edit, save_to=save_edit, cube_to=cube, overwrite=overwrite
+    )
     piped = PIPE in (*inputs, output)
     found, paths = finding.Found(), list[Location]()
     if piped:
@@ -150,6 +186,9 @@ def enhance(
             found.pictures, output=output, format=format, several=several, mark=mark,
             clip_mark="-compare" if compare else "",
         )  # fmt: skip
+    if len(planned) != 1:
+        for_one = {"--save-edit": save_edit, "--cube": cube}
+        options.refuse(for_one, "is for one photo: name no folder and no other")
     clips = [job for job in planned if job.is_clip]
     for_clips = {"--from": start, "--to": end, "--compare": compare}
     if not clips:

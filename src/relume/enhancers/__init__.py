@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from relume.enhancers.api import settle as settle
     from relume.enhancers.base import Brightness as Brightness
     from relume.enhancers.base import Enhancer as Enhancer
+    from relume.enhancers.edit import Edit as Edit
     from relume.enhancers.options import DEFAULT_METHOD as DEFAULT_METHOD
     from relume.enhancers.registry import methods as methods
     from relume.enhancers.retinexnet import Decomposition as Decomposition
@@ -24,6 +25,7 @@ _HOMES = {
     "DEFAULT_METHOD": "options",
     "Brightness": "base",
     "Decomposition": "retinexnet",
+    "Edit": "edit",
     "Enhancer": "base",
     "decompose": "api",
     "describe": "api",
