@@ -50,7 +50,7 @@ def test_a_name_with_braces_that_is_there_is_that_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("memory")
 def test_an_address_is_named_and_joined_like_a_path() -> None:
-    photo = place("memory://b/2018//night.x.jpg")
+    photo = place("memory://b/2018/night.x.jpg/")
     assert isinstance(photo, Place)
     assert (photo.name, photo.stem, photo.suffix) == ("night.x.jpg", "night.x", ".jpg")
     assert str(photo) == "memory://b/2018/night.x.jpg"
@@ -61,6 +61,22 @@ def test_an_address_is_named_and_joined_like_a_path() -> None:
     assert place("b:/x.jpg") == Path("b:/x.jpg")
     with pytest.raises(UnreadableInput, match=r"expected memory://BUCKET"):
         Place("memory://")
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("key", ["a//n.jpg", "a/b c//n.jpg", "/n.jpg", "a///b//n.jpg"])
+def test_an_empty_part_belongs_to_a_name(key: str) -> None:
+    """``photos//night.jpg``, of a path joined with a slash too many, is another file's name."""
+    photo = Place(f"memory://b/{key}")
+    assert photo.key == f"b/{key}"
+    photo.write_bytes(jpeg(), overwrite=False)
+    assert relume.read(str(photo)).pixels.shape == relume.read(jpeg()).pixels.shape
+    assert Place("memory://b").files() == [photo]
+    relative = photo.relative_to(Place("memory://b"))
+    assert not relative.is_absolute()
+    assert str(Place("memory://o") / relative).startswith("memory://o/")
+    (job,) = jobs.plan(finding.find([Place("memory://b")]).pictures, output="out", several=True)
+    assert job.source == photo
 
 
 def test_without_its_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

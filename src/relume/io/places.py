@@ -43,6 +43,9 @@ UNREACHABLE = ("EndpointConnectionError", "ConnectTimeoutError", "ClientConnecto
 class Place:
     """A file or folder of an object store; named and joined as a Path is.
 
+    To a store ``a//b`` is another name than ``a/b``, and so are ``a/./b`` and ``a/c/../b``: nothing
+    is taken out of an address but the slashes at its ends.
+
     Raises:
         MissingExtra: the package that talks to the store is not installed.
         UnreadableInput: an address without a bucket.
@@ -52,7 +55,7 @@ class Place:
 
     def __post_init__(self) -> None:
         scheme, _, rest = self.address.partition("://")
-        object.__setattr__(self, "address", f"{scheme}://{posixpath.normpath(rest.strip('/'))}")
+        object.__setattr__(self, "address", f"{scheme}://{rest.strip('/')}")
         if not rest.strip("/"):
             raise UnreadableInput(f"expected {scheme}://BUCKET/..., got {self.address!r}")
         _check_package(scheme, STORES[scheme])
@@ -99,8 +102,11 @@ class Place:
         return self.parent / name
 
     def relative_to(self, folder: Place) -> Path:
-        """The path below ``folder``."""
-        return Path(posixpath.relpath(self.key, folder.key))
+        """The path below ``folder``, as a file system has it: without empty parts."""
+        inside = self.key.removeprefix(f"{folder.key}/")
+        return Path(
+            inside.strip("/") if inside != self.key else posixpath.relpath(inside, folder.key)
+        )
 
     def is_dir(self) -> bool:
         """Whether there are files below it.
