@@ -120,8 +120,7 @@ function onDevice(html) {
   return html
     .replace("<html ", '<html data-engine="device" ')
     .replace('<meta charset="utf-8">\n', `<meta charset="utf-8">\n  ${head}`)
-    .replace('href="/"', 'href="./"')
-    .replaceAll("/static/", "");
+    .replaceAll('="static/', '="');
 }
 
 // The service worker, last: it names every file of the page, and its version is their hash.

@@ -10,7 +10,7 @@ const isAnimated = {
   png: hasFrames,
   avif: (bytes) => brand(bytes) === "avis",
 };
-const ONLY_THERE = "relume on a computer reads it (pip install relume)";
+const ONLY_THERE = "relume's command on a computer reads it";
 
 // { name, type } of what the browser may read, with a sentence for when it cannot (`unreadable`);
 // { refusal } of what it never can.
@@ -28,7 +28,7 @@ export function fileKind(bytes, { name, type }) {
     const unreadable = `this browser cannot read HEIC; save it as JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or ${ONLY_THERE}`;
     return { name: "heif", type: "image/heic", unreadable };
   }
-  if (isVideo(bytes, type)) return { refusal: `a clip, and this page takes photos; on a computer: pip install "relume[video]", then relume enhance ${quoted(name)}` };
+  if (isVideo(bytes, type)) return { refusal: `a clip, and this page takes photos; on a computer, relume's command relights clips: relume enhance ${quoted(name)}` };
   if (isTiff(bytes)) return { refusal: `TIFF and camera raw are not read in a browser; ${ONLY_THERE}` };
   return { refusal: "not a picture that a browser reads (JPEG, PNG, WebP, AVIF, GIF or BMP)" };
 }

@@ -315,7 +315,7 @@ test("what cannot be relit says why, and leaves the photo before it where it is"
   for (const [name, kind] of [["our clip.mp4", "video/mp4"], ["our clip.webm", "video/webm"], ["our clip.mkv", ""]]) {
     await give(page, name, Buffer.from("...."), kind);
     assert.equal(await alertText(page), `${name} is a clip, and this page takes photos. `
-      + `On a computer: pip install "relume[video]", then relume enhance "${name}"`);
+      + `On a computer, relume's command relights clips: relume enhance "${name}"`);
     await page.keyboard.press("Escape");
   }
   await isQuiet(opened);

@@ -87,7 +87,7 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         (
             MissingExtra("training", "train", "torch"),
             1,
-            "'relume[train]' (without a GPU, --extra-index",
+            "'relume[train]' (in a checkout of relume: '.[train]') (without a GPU, --extra-index",
         ),
         (KeyboardInterrupt(), 130, "stopped: nothing was saved"),
         (Interrupted("stopped; x holds step 3", signal.SIGINT), 130, "stopped; x holds step 3\n"),
@@ -134,9 +134,11 @@ def test_serve(
     serve = Recorder()
     monkeypatch.setitem(vars(sys.modules["relume.web"]), "serve", serve)
     options = ("--port", 8123, "--no-browser", "--workers", 2, "--allow-host", "relume.lan")
+    options += ("--root-path", "/relume")
     assert relume("serve", *options).code == 0
     expected = {"host": "127.0.0.1", "port": 8123, "browser": False, "workers": 2}
     expected |= {"allow_hosts": ["relume.lan"], "on_device": False, "site": None}
+    expected |= {"root_path": "/relume"}
     ((args, given),) = serve.calls
     given.pop("on_ready")("http://127.0.0.1:8123")
     assert (args, given) == ((), expected)

@@ -242,5 +242,5 @@ def test_one_line_says_what_to_install(
     kind = "landmarker" if name == "fan" else "detector"
     assert str(caught.value) == (
         f"the package '{absent}' is not installed; for the {kind} '{name}', "
-        "install it with: pip install 'relume[fan]'"
+        "install it with: pip install 'relume[fan]' (in a checkout of relume: '.[fan]')"
     )

@@ -49,10 +49,12 @@ class Service:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Service]:
+def running(
+    settings: Settings, *, behind: Callable[[Any], Any] = lambda app: app
+) -> Iterator[Service]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    config = uvicorn.Config(create_app(settings), log_level="error", access_log=False)
+    config = uvicorn.Config(behind(create_app(settings)), log_level="error", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

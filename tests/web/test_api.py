@@ -277,7 +277,8 @@ def test_pages_are_whole_and_need_nobody_else(client: httpx.Client) -> None:
             continue
         foreign = re.findall(r"https?://[^\"'\s)]+", answer.text)
         assert {link for link in foreign if "w3.org" not in link} == set(), path
-        links = re.findall(r'(?:href|src)="(/static/[^"]+)"', answer.text)
+        assert not re.findall(r'(?:href|src)="/', answer.text), "works below a proxy's path, too"
+        links = [f"/{at}" for at in re.findall(r'(?:href|src)="(static/[^"]+)"', answer.text)]
         links += [f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', answer.text)]
         todo += [link for link in links if link not in seen]
     assert {"/static/app.js", "/static/viewer.js", "/static/zip.js"} <= seen

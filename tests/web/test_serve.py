@@ -112,5 +112,5 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     source = Path(settings.__file__).read_text()
     names = set(re.findall(r'"(RELUME_[A-Z_]+)"', source))
-    assert len(names) == 11
+    assert len(names) == 12
     assert all(f"  {name}: " in told for name in names)

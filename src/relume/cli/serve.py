@@ -54,6 +54,14 @@ def serve(
             "numbers; may be repeated, and RELUME_HOSTS adds to it.",
         ),
     ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(
+            "--root-path",
+            metavar="PATH",
+            help="The path under which a reverse proxy serves it, such as /relume.",
+        ),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Relight photographs in the browser.
@@ -77,6 +85,7 @@ def serve(
         browser=browser,
         workers=workers,
         allow_hosts=allow_host or (),
+        root_path=root_path,
         on_device=on_device,
         site=site,
         on_ready=ready,

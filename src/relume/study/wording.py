@@ -218,9 +218,10 @@ def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...
             f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}."
         )
     if results.failed:
-        sentences.append(
-            f"{len(results.failed)} pictures failed in some arm and are left out of all of them."
-        )
+        failed = len(results.failed)
+        pictures = "1 picture" if failed == 1 else f"{failed} pictures"
+        verb = "is" if failed == 1 else "are"
+        sentences.append(f"{pictures} failed in an arm and {verb} left out of all of them.")
     return tuple(sentences)
 
 

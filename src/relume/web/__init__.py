@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from relume.errors import MissingExtra, RelumeError
 from relume.web.settings import CORES, Settings, from_environment
+from relume.web.settings import root_path as as_root_path
 
 CONNECTIONS = 512
 """Open connections at most; beyond, uvicorn answers 503 by itself."""
@@ -33,6 +34,7 @@ def serve(
     browser: bool = True,
     workers: int = 1,
     allow_hosts: Sequence[str] = (),
+    root_path: str | None = None,
     on_device: bool = False,
     site: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
@@ -41,15 +43,17 @@ def serve(
 
     ``port`` 0 takes a free one. ``browser`` opens the page; ``workers`` photos are worked on at
     once, never more than there are cores. ``allow_hosts`` are further names that the service may
-    be called by. ``on_device`` serves the built site in the folder ``site`` (that of a checkout if
-    None) in place of the service: its visitors' own devices do the work. ``on_ready`` is called
-    with an address of the page that works from other machines, too, where ``host`` lets them in; a
-    token follows it as ``#token=...``. Without ``on_ready``, uvicorn's own log says the address.
+    be called by. ``root_path`` is the path under which a reverse proxy serves it (``/relume``), if
+    not that of ``RELUME_ROOT_PATH``. ``on_device`` serves the built site in the folder ``site``
+    (that of a checkout if None) in place of the service: its visitors' own devices do the work.
+    ``on_ready`` is called with an address of the page that works from other machines, too, where
+    ``host`` lets them in; a token follows it as ``#token=...``. Without ``on_ready``, uvicorn's own
+    log says the address.
     Limits and the token come from ``RELUME_*`` variables (:mod:`relume.web.settings`).
 
     Raises:
         MissingExtra: FastAPI, uvicorn or python-multipart is not installed.
-        ParameterError: a ``RELUME_*`` variable outside its range.
+        ParameterError: a ``RELUME_*`` variable outside its range, or no root path.
         InputError: there is no built site.
         RelumeError: the address cannot be listened on.
     """
@@ -57,6 +61,8 @@ def serve(
         if find_spec(package.replace("-", "_")) is None:
             raise MissingExtra("the page and the HTTP service", "web", package)
     settings = from_environment(workers=workers)
+    if root_path is not None:
+        settings = replace(settings, root_path=as_root_path(root_path))
     hosts = (*settings.hosts, *allow_hosts)
     # whoever gives it other names puts it behind a proxy, and others behind that
     settings = replace(settings, hosts=(*hosts, host), explain=_is_loopback(host) and not hosts)

@@ -85,7 +85,7 @@ def add_clips(app: FastAPI, clips: Clips, errors: dict[int | str, dict[str, Any]
         if asked.format or asked.quality:
             raise ParameterError("format and quality are for pictures: a clip comes back as MP4")
         name, clip = await clips.take(request, asked.call_of_frames)
-        where = {"Location": f"/v1/videos/{name}", **FRESH}
+        where = {"Location": f"{request.scope.get('root_path', '')}/v1/videos/{name}", **FRESH}
         return JSONResponse({"name": name, **clip.as_json()}, 202, where)
 
     @app.get(

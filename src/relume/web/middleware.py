@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
+from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relume.web.errors import HttpError
@@ -59,8 +61,11 @@ class GuardMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
+        scope = _below(scope, self._settings.root_path)
         refusal = self._refusal(scope)
         answer = self._app if refusal is None else refusal.response()
+        if refusal is None and not get_route_path(scope):  # the page's addresses are relative to /
+            answer = RedirectResponse(scope["root_path"] + "/", 308)
         try:
             await answer(scope, receive, with_headers)
         except Exception as error:
@@ -79,7 +84,7 @@ class GuardMiddleware:
                 f"this service does not go by the name {host!r}; if it should, start it with "
                 f"--allow-host {host}",
             )
-        if scope["method"] == "OPTIONS" or not scope["path"].startswith(GUARDED):
+        if scope["method"] == "OPTIONS" or not get_route_path(scope).startswith(GUARDED):
             return None
         if self._settings.token is not None and not self._has_token(headers):
             return HttpError(
@@ -110,6 +115,17 @@ class GuardMiddleware:
             given.strip().encode("utf-8", "replace"), expected.encode("utf-8", "replace")
         )
         return same and scheme.lower() == "bearer"
+
+
+def _below(scope: Scope, root: str) -> Scope:
+    """The request as one below the path ``root``, whether the proxy in front took that off or not.
+
+    Without a root of its own the service may still be mounted below the path of another one.
+    """
+    if not root or scope.get("root_path"):
+        return scope
+    inner = get_route_path({**scope, "root_path": root})
+    return {**scope, "path": root + inner, "root_path": root}
 
 
 def _host_name(header: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from relume.catalog import Parameter
+from relume.errors import ParameterError
 from relume.executor import cores
 
 CORES = cores()
@@ -30,6 +32,7 @@ LIMITS = (
 ACCESS = {
     "RELUME_TOKEN": "a bearer token that every request must carry",
     "RELUME_HOSTS": "names, joined by commas, that the service may be called by; *: any",
+    "RELUME_ROOT_PATH": "the path under which a reverse proxy serves it, such as /relume",
     "RELUME_CORS": "other sites, joined by commas, whose pages may call the service",
 }
 
@@ -42,7 +45,8 @@ class Settings:
     may wait; what comes beyond is answered 503. ``per_client`` bounds the requests that one
     address has open, answered 429 beyond; 0 is no bound. ``token``, if there is one, must come
     with every request as a bearer token. ``hosts`` are the names by which the service may be
-    called beside this machine's own and addresses in numbers; ``"*"`` allows any.
+    called beside this machine's own and addresses in numbers; ``"*"`` allows any. ``root_path`` is
+    the path under which a reverse proxy serves it, such as ``/relume``; the proxy may take it off.
     ``cors_origins`` are other sites whose pages may call. ``explain`` says whether errors name
     files and devices of the service's machine: for a service that only its owner reaches.
     """
@@ -58,6 +62,7 @@ class Settings:
     per_client: int = 0
     token: str | None = None
     hosts: tuple[str, ...] = ()
+    root_path: str = ""
     cors_origins: tuple[str, ...] = ()
     explain: bool = False
 
@@ -86,8 +91,23 @@ def from_environment(*, workers: int = 1, environment: Mapping[str, str] | None 
         per_client=int(value["RELUME_PER_CLIENT"]),
         token=given.get("RELUME_TOKEN") or None,
         hosts=_names(given.get("RELUME_HOSTS", "")),
+        root_path=root_path(given.get("RELUME_ROOT_PATH", "")),
         cors_origins=_names(given.get("RELUME_CORS", "")),
     ).bounded()
+
+
+def root_path(text: str) -> str:
+    """``text`` as a path that others are appended to: ``relume/`` is ``/relume``, ``/`` nothing.
+
+    Raises:
+        ParameterError: no path of an address.
+    """
+    parts = [part for part in text.strip().split("/") if part]
+    if not all(re.fullmatch(r"[\w.~-]+", part, re.ASCII) for part in parts) or ".." in parts:
+        raise ParameterError(
+            f"a root path has letters, digits, - . _ ~ between slashes (/relume), got {text!r}"
+        )
+    return "".join(f"/{part}" for part in parts)
 
 
 def help_lines() -> list[str]:

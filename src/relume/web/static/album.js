@@ -15,11 +15,12 @@ export class Album extends EventTarget {
     this.settings = settings;
     this.fail = fail;
     this.items = [];
-    this.stop = null;
+    this.stop = /** @type {AbortController | null} */ (null);
     this.skipped = [];
     this.previews = Promise.resolve(); // one after the other
     byId("album-start").addEventListener("click", () => (this.stop ? this.stop.abort() : this.run()));
     byId("album-save").addEventListener("click", () => this.save());
+    settings.addEventListener("update", () => this.update());
     this.update();
   }
 
@@ -29,6 +30,19 @@ export class Album extends EventTarget {
     this.items.sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
     byId("album-list").replaceChildren(...this.items.map((item) => item.row));
     this.skipped.push(...others);
+    this.update();
+  }
+
+  // The brightness of its own that a photo of the album has, or null: automatic.
+  level(file) {
+    return this.items.find((item) => item.file === file)?.brightness ?? null;
+  }
+
+  setLevel(file, level) {
+    const item = this.items.find((one) => one.file === file);
+    if (!item || item.brightness === level) return;
+    item.brightness = level;
+    item.level.value = level ?? "";
     this.update();
   }
 
@@ -50,8 +64,17 @@ export class Album extends EventTarget {
     const keep = make("button", { className: "quiet", hidden: true, ariaLabel: `Download ${path}` }, "Save");
     const look = make("button", { className: "look", title: "Compare before and after" }, before, after,
       make("span", { className: "text" }, make("span", { className: "name" }, path), state));
-    const row = make("li", {}, look, keep);
-    const item = { file, path, row, state, after, keep, blob: null, failed: false, asked: "" };
+    const { min, max } = byId("brightness");
+    const level = make("input", { type: "number", min, max, step: 0.01, placeholder: "automatic", ariaLabel: `Brightness of ${path}`, title: "Brightness of this photo" });
+    const row = make("li", {}, look, level, keep);
+    const item = { file, path, row, state, after, keep, level, failed: false, asked: "", query: [],
+      brightness: /** @type {number | null} */ (null), blob: /** @type {Blob | null} */ (null) };
+    level.addEventListener("change", () => {
+      if (!level.reportValidity()) return;
+      item.brightness = level.value === "" ? null : Number(level.value);
+      this.update();
+      this.dispatchEvent(new CustomEvent("level", { detail: item }));
+    });
     look.addEventListener("click", () => this.dispatchEvent(new CustomEvent("look", { detail: item })));
     keep.addEventListener("click", () => save(item.blob, relitName(path.split("/").pop(), item.blob)));
     this.thumbnail(before, file);
@@ -87,14 +110,12 @@ export class Album extends EventTarget {
   async run() {
     this.stop = new AbortController();
     const { signal } = this.stop;
-    const query = this.settings.finalQuery();
-    const asked = JSON.stringify(query);
-    const todo = this.items.filter((item) => item.asked !== asked || !item.blob);
-    for (const item of todo) Object.assign(item, { blob: null, failed: false, asked });
+    const todo = this.items.filter((item) => !this.isDone(item));
+    for (const item of todo) Object.assign(item, { blob: null, failed: false, query: this.query(item), asked: this.asked(item) });
     this.update();
     const work = async () => {
       for (let item = todo.shift(); item && !signal.aborted; item = todo.shift()) {
-        await this.relight(item, query, signal);
+        await this.relight(item, item.query, signal);
         this.update();
       }
     };
@@ -105,14 +126,20 @@ export class Album extends EventTarget {
     this.update();
   }
 
+  query({ brightness }) { return this.settings.finalQuery({ brightness }); }
+  asked(item) { return JSON.stringify(this.query(item)); }
+
+  // Whether it has what would be asked for now.
+  isDone(item) { return Boolean(item.blob) && item.asked === this.asked(item); }
+
   async relight(item, query, signal) {
     item.state.textContent = "working …";
     try {
-      const { blob, seconds } = await this.engine.enhance(item.file, query, { signal });
+      const { blob, seconds, after } = await this.engine.enhance(item.file, query, { signal });
       item.blob = blob;
       this.thumbnail(item.after, new File([blob], item.file.name, { type: blob.type }));
       item.keep.hidden = false;
-      item.state.textContent = `done in ${seconds.toFixed(2)} s`;
+      item.state.textContent = `${after >= 0 ? `brightness ${after.toFixed(2)}, ` : ""}done in ${seconds.toFixed(2)} s`;
     } catch (error) {
       item.failed = error.name !== "AbortError";
       item.asked = "";
@@ -126,16 +153,21 @@ export class Album extends EventTarget {
     const count = this.items.length;
     const done = this.items.filter((item) => item.blob).length;
     const failed = this.items.filter((item) => item.failed).length;
-    byId("album-progress").max = Math.max(count, 1);
-    byId("album-progress").value = done + failed;
+    byId("album-progress", HTMLProgressElement).max = Math.max(count, 1);
+    byId("album-progress", HTMLProgressElement).value = done + failed;
     byId("album-status").textContent = count
       ? `${done} of ${count} relit${failed ? `, ${failed} failed` : ""}`
-      : "Add several photos, or a whole folder: all are relit with the same settings.";
+      : "Add several photos, or a whole folder: all are relit with the same settings, each to its own brightness.";
     byId("album-skipped").hidden = this.skipped.length === 0;
     const [named, rest] = [this.skipped.slice(0, NAMED).join(", "), this.skipped.length - NAMED];
     const alone = this.engine.sendClip && this.skipped.some((name) => isClip({ type: "", name }));
     byId("album-skipped").textContent = `Not photos, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`
       + `${alone ? ". A clip is relit by itself: open it alone." : ""}`;
+    byId("album-list").classList.toggle("level", Boolean(this.settings.entry?.takes_brightness));
+    byId("album-settings").textContent = count ? `With ${this.settings.words()}` : "";
+    const finished = count > 0 && !this.stop && this.items.every((item) => item.failed || this.isDone(item)) && done > 0;
+    byId("album-start").classList.toggle("primary", !finished);
+    byId("album-save").classList.toggle("primary", finished);
     byId("album-start").textContent = this.stop ? "Stop" : "Relight all";
     byId("album-start").disabled = count === 0;
     byId("album-save").disabled = done === 0 || Boolean(this.stop);

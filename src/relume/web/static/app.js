@@ -61,12 +61,11 @@ document.addEventListener("keydown", (event) => { if (event.key === "Escape") di
 function begin() {
   task.abort();
   task = new AbortController();
-  dismiss();
   return task.signal;
 }
 
 async function take(files, intoAlbum = false) {
-  if (files.length === 1 && isClip(files[0].file) && engine.sendClip) {
+  if (files.length === 1 && isClip(files[0].file) && "sendClip" in engine) {
     dismiss();
     clip.open(files[0].file);
     return;
@@ -105,6 +104,7 @@ function atWork(on) {
 
 // A photo that cannot be read leaves the one before it where it is.
 async function open(file, failed = fail) {
+  dismiss();
   const signal = begin();
   viewer.work("Opening …");
   try {
@@ -112,6 +112,7 @@ async function open(file, failed = fail) {
     forget(photo);
     photo = next;
     levels.forget();
+    settings.begin(album.level(file)); // an absolute level belongs to one photo
     byId("facts").textContent = file.name;
     byId("note").textContent = byId("faces-summary").textContent = "";
     settings.exposed(false);
@@ -125,7 +126,8 @@ async function open(file, failed = fail) {
   } catch (error) {
     if (signal.aborted) return;
     failed(Object.assign(error, { file }));
-    if (!photo && !album.items.length) atWork(false);
+    if (photo && !photo.done) resume(); // it was still being relit
+    else if (!photo && !album.items.length) atWork(false);
   } finally {
     if (!signal.aborted) viewer.work(null);
   }
@@ -178,7 +180,13 @@ async function relit(query, signal, file = photo.file, exposure = null) {
 }
 
 async function refresh() {
+  dismiss();
+  await resume();
+}
+
+async function resume() {
   if (!photo) return;
+  album.setLevel(photo.file, settings.brightness);
   const signal = begin();
   viewer.work("Relighting …");
   viewer.name("Relighting …");
@@ -201,7 +209,8 @@ async function refresh() {
     await fillLevels(exposure ? NaN : result.after, signal);
     await showFaces();
   } catch (error) {
-    fail(Object.assign(error, { file: photo.file }));
+    if (isOfThePhoto(error)) viewer.refuse(error.message);
+    else fail(Object.assign(error, { file: photo.file }));
     if (!signal.aborted && byId("after-label").textContent !== "After") {
       viewer.showNothing(); // what was there belongs to other settings
       viewer.name("No result");
@@ -212,6 +221,10 @@ async function refresh() {
     if (!signal.aborted) viewer.work(null);
   }
 }
+
+// Whether the engine cannot take the photo, whatever it is asked: a truncated one, say.
+const isOfThePhoto = ({ name, status, smaller: megapixels }) => name !== "AbortError" && !megapixels
+  && !photo.results.size && (status === undefined || status === 415 || status === 422);
 
 // Whether faces first and the whole scene gave the same file; while only one is known, nobody knows.
 async function isSameForFaces({ blob }, exposure) {
@@ -236,6 +249,7 @@ function cancel() {
     refresh();
     return;
   }
+  dismiss();
   begin();
   if (photo) {
     viewer.stop();
@@ -363,6 +377,11 @@ function listen() {
   compare.addEventListener("choose", ({ detail }) => {
     settings.choose(detail);
     show("photo");
+    refresh();
+  });
+  album.addEventListener("level", ({ detail }) => {
+    if (detail.file !== photo?.file) return;
+    settings.begin(detail.brightness);
     refresh();
   });
   album.addEventListener("look", ({ detail }) => {

@@ -11,10 +11,50 @@ const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStar
 
 const size = ({ size: bytes }) => (bytes < 2 ** 20 ? `${Math.ceil(bytes / 1024)} kB` : `${(bytes / 2 ** 20).toFixed(1)} MB`);
 
+/**
+ * A part of the window, with an id of its own.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} id
+ * @param {Partial<Record<keyof HTMLElementTagNameMap[Tag], any>>} [properties]
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+const part = (tag, id, properties = {}) => make(tag, { .../** @type {any} */ (properties), id: `clip-${id}` });
+const range = (id, label, properties) => part("input", id, { type: "range", ariaLabel: label, ...properties });
+
 export class Clip {
+  /** @type {AbortController | null} */ job = null;
+  /** @type {Blob | null} */ result = null;
+  /** @type {string[]} */ urls = [];
+  /** @type {number | null} the brightness that is asked for; null is automatic */ asked = null;
+  /** @type {((query: string[][], signal: AbortSignal) => Promise<{ blob: Blob, notes: string[] }>) | null} */ work = null;
+  name = "";
+  dialog = part("dialog", "dialog", { className: "clip" });
+  title = part("h2", "title");
+  close = part("button", "close", { className: "quiet icon", ariaLabel: "Close", textContent: "✕" });
+  stage = part("div", "stage", { className: "clip-stage" });
+  before = part("div", "before");
+  after = part("div", "after");
+  divider = range("divider", "Divider between before and after", { min: 0, max: 100, value: 50 });
+  player = part("div", "player", { className: "clip-row" });
+  play = part("button", "play", { className: "quiet", textContent: "Play" });
+  time = range("time", "Position in the clip", { min: 0, max: 1, step: 0.001, value: 0 });
+  clock = part("span", "clock", { className: "hint" });
+  progress = part("progress", "progress", { max: 1, value: 0, ariaLabel: "Progress" });
+  status = part("p", "status", { className: "hint", ariaLive: "polite" });
+  options = part("div", "options", { className: "clip-row" });
+  brightness = range("brightness", "Brightness", { min: 0.05, max: 0.95, step: 0.01, value: 0.4 });
+  level = part("output", "level");
+  again = part("button", "again", { className: "quiet", textContent: "Relight again" });
+  stop = part("button", "stop");
+  download = part("button", "download", { className: "primary", textContent: "Download" });
+
   constructor(engine, settings, album) {
-    Object.assign(this, { engine, settings, album, job: null, result: null, urls: [] });
+    this.engine = engine;
+    this.settings = settings;
+    this.album = album;
     this.build();
+    this.listen();
     if (engine.burst) this.offerMerge();
     if (!engine.sendClip) return;
     byId("file").accept += ",video/*";
@@ -22,26 +62,14 @@ export class Clip {
   }
 
   build() {
-    const part = (tag, id, properties = {}, ...children) => {
-      this[id] = make(tag, { id: `clip-${id}`, ...properties }, ...children);
-      return this[id];
-    };
-    const side = (id, label) => make("div", { className: `clip-side ${id}` }, part("div", id), make("span", { className: "label" }, label));
-    const range = (id, label, properties) => part("input", id, { type: "range", ariaLabel: label, ...properties });
-    document.body.append(part("dialog", "dialog", { className: "clip" },
-      make("div", { className: "clip-head" }, part("h2", "title"), part("button", "close", { className: "quiet icon", ariaLabel: "Close" }, "✕")),
-      part("div", "stage", { className: "clip-stage" }, side("before", "Before"), side("after", "After"),
-        range("divider", "Divider between before and after", { min: 0, max: 100, value: 50 }), make("div", { className: "clip-handle" })),
-      part("div", "player", { className: "clip-row" }, part("button", "play", { className: "quiet" }, "Play"),
-        range("time", "Position in the clip", { min: 0, max: 1, step: 0.001, value: 0 }), part("span", "clock", { className: "hint" })),
-      part("progress", "progress", { max: 1, value: 0, ariaLabel: "Progress" }),
-      part("p", "status", { className: "hint" }),
-      part("div", "options", { className: "clip-row" }, make("label", { htmlFor: "clip-brightness" }, "Brightness"),
-        range("brightness", "Brightness", { min: 0.05, max: 0.95, step: 0.01, value: 0.4 }), part("output", "level")),
-      make("div", { className: "actions" }, part("button", "again", { className: "quiet" }, "Relight again"), part("button", "stop"),
-        part("button", "download", { className: "primary" }, "Download"))));
-    this.status.ariaLive = "polite";
-    this.listen();
+    const side = (name, element, label) => make("div", { className: `clip-side ${name}` }, element, make("span", { className: "label" }, label));
+    this.stage.append(side("before", this.before, "Before"), side("after", this.after, "After"), this.divider, make("div", { className: "clip-handle" }));
+    this.player.append(this.play, this.time, this.clock);
+    this.options.append(make("label", { htmlFor: "clip-brightness" }, "Brightness"), this.brightness, this.level);
+    this.dialog.append(
+      make("div", { className: "clip-head" }, this.title, this.close), this.stage, this.player, this.progress, this.status, this.options,
+      make("div", { className: "actions" }, this.again, this.stop, this.download));
+    document.body.append(this.dialog);
   }
 
   listen() {
@@ -49,10 +77,10 @@ export class Clip {
     this.dialog.addEventListener("close", () => this.forget());
     this.stop.addEventListener("click", () => this.job?.abort());
     this.again.addEventListener("click", () => this.run());
-    this.download.addEventListener("click", () => save(this.result, this.name));
+    this.download.addEventListener("click", () => { if (this.result) save(this.result, this.name); });
     this.brightness.addEventListener("input", () => { this.asked = Number(this.brightness.value); this.show(); });
     const to = (percent) => {
-      this.divider.value = percent;
+      this.divider.value = String(percent);
       this.stage.style.setProperty("--at", `${this.divider.value}%`);
     };
     this.divider.addEventListener("input", () => to(this.divider.value));
@@ -63,11 +91,11 @@ export class Clip {
     this.stage.addEventListener("pointerdown", (event) => { this.stage.setPointerCapture(event.pointerId); drag(event); });
     this.stage.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
     this.play.addEventListener("click", () => (this.leader.paused ? this.leader.play() : this.leader.pause()));
-    this.time.addEventListener("input", () => { this.leader.currentTime = this.time.value * this.leader.duration; });
+    this.time.addEventListener("input", () => { this.leader.currentTime = Number(this.time.value) * this.leader.duration; });
   }
 
-  // The clip that the other one follows.
-  get leader() { return this.after.querySelector("video") ?? this.before.querySelector("video"); }
+  /** The clip that the other one follows. @returns {HTMLVideoElement} */
+  get leader() { return /** @type {HTMLVideoElement} */ (this.after.querySelector("video") ?? this.before.querySelector("video")); }
 
   url(blob) {
     this.urls.push(URL.createObjectURL(blob));
@@ -75,11 +103,11 @@ export class Clip {
   }
 
   begin(title, name, work) {
-    Object.assign(this, { work, name, result: null, asked: this.settings.brightness });
+    Object.assign(this, { work, name, result: null, asked: null }); // a level belongs to one photo
     this.title.textContent = title;
     this.after.replaceChildren();
     this.stage.style.setProperty("--at", "50%");
-    this.divider.value = 50;
+    this.divider.value = "50";
     if (!this.dialog.open) this.dialog.showModal();
     this.close.focus();
     this.run();
@@ -94,7 +122,7 @@ export class Clip {
     this.player.hidden = false;
     this.begin(file.name, name, async (query, signal) => {
       const most = this.settings.menu.limits.clip_bytes;
-      if (!most) throw new Error("Clips need PyAV where the service runs: pip install 'relume[video]'");
+      if (!most) throw new Error("Clips need PyAV where the service runs: pip install av, then start it again.");
       if (file.size > most) throw new Error(`The clip has ${size(file)}; the service takes up to ${Math.floor(most / 2 ** 20)} MB.`);
       this.say("Sending …");
       const { name: job } = await this.engine.sendClip(file, query, signal);
@@ -132,10 +160,12 @@ export class Clip {
 
   async run() {
     this.job?.abort();
-    const job = this.job = new AbortController();
+    const job = new AbortController();
+    this.job = job;
     this.progress.value = 0;
     this.show();
     try {
+      if (!this.work) return;
       const { blob, notes } = await this.work(this.query(), job.signal);
       if (job.signal.aborted) return;
       this.result = blob;
@@ -157,10 +187,13 @@ export class Clip {
   }
 
   showAfter(blob) {
-    const picture = blob.type.startsWith("image/");
-    const shown = picture ? make("img", { alt: "Merged", src: this.url(blob) }) : this.video(blob, "The relit clip cannot be shown by this browser; it can be downloaded.");
-    this.after.replaceChildren(shown);
-    if (!picture) shown.play().catch(() => {}); // where it may not play by itself, there is the button
+    if (blob.type.startsWith("image/")) {
+      this.after.replaceChildren(make("img", { alt: "Merged", src: this.url(blob) }));
+      return;
+    }
+    const video = this.video(blob, "The relit clip cannot be shown by this browser; it can be downloaded.");
+    this.after.replaceChildren(video);
+    video.play().catch(() => {}); // where it may not play by itself, there is the button
   }
 
   video(blob, otherwise) {
@@ -183,7 +216,7 @@ export class Clip {
     this.play.textContent = leader.paused ? "Play" : "Pause";
     const { currentTime: now, duration } = leader;
     if (duration > 0) {
-      this.time.value = now / duration;
+      this.time.value = String(now / duration);
       this.clock.textContent = `${clock(now)} / ${clock(duration)}`;
       fillTrack(this.time);
     }
@@ -211,7 +244,7 @@ export class Clip {
     this.download.disabled = !this.result || working;
     this.progress.hidden = !working;
     this.options.hidden = !this.settings.entry.takes_brightness;
-    if (this.asked !== null) this.brightness.value = this.asked;
+    if (this.asked !== null) this.brightness.value = String(this.asked);
     this.level.textContent = this.asked === null ? "automatic" : this.asked.toFixed(2);
     fillTrack(this.brightness);
   }

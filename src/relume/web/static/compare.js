@@ -20,7 +20,7 @@ export class Compare extends EventTarget {
   // relit(method) gives { url, seconds }; originalUrl is the photo as it is.
   async show(originalUrl, hint, relit) {
     byId("methods-hint").textContent = hint;
-    const names = [...byId("method-chips").querySelectorAll(":checked")].map((input) => input.value);
+    const names = [...byId("method-chips").querySelectorAll("input")].filter((input) => input.checked).map((input) => input.value);
     const figures = names.map((name) => this.figure(name));
     const image = make("img", { src: originalUrl, alt: "The original" });
     const original = make("figure", {}, make("div", { className: "room" }, image), make("figcaption", {}, "original"));

@@ -1,6 +1,6 @@
 // Pictures in: dropped, pasted, chosen, from the camera. Files out: downloads.
 
-import { byId } from "./dom.js";
+import { byId, drawn, packed } from "./dom.js";
 
 let readable = []; // endings of what the engine reads
 let suffixes = new Map(); // media type -> ending of what it writes
@@ -22,7 +22,7 @@ export const isClip = ({ type, name }) => type.startsWith("video/") || CLIPS.tes
 
 // Why a file is not taken, and what to do.
 export const noPicture = (file) => (isClip(file)
-  ? `${file.name} is a clip, and this page takes photos. On a computer: pip install "relume[video]", then relume enhance "${file.name}"`
+  ? `${file.name} is a clip, and this page takes photos. On a computer, relume's command relights clips: relume enhance "${file.name}"`
   : `${file.name} is not a picture.`);
 
 // night.jpg -> night.relume.png: the original's name, as the command line writes it
@@ -79,10 +79,10 @@ function listenForDrops(take) {
     depth = 0;
     show(false);
     // the list is emptied when this function gives control back: take the entries first
-    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-    const entries = items.map((item) => [item.webkitGetAsEntry?.(), item.getAsFile()]);
+    const items = [...(event.dataTransfer?.items ?? [])].filter((item) => item.kind === "file");
+    const entries = items.map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
     const found = [];
-    for (const [entry, file] of entries) {
+    for (const { entry, file } of entries) {
       if (entry?.isDirectory) found.push(...await walk(entry));
       else if (file) found.push({ file, path: file.name });
     }
@@ -106,8 +106,8 @@ async function walk(entry) {
 }
 
 function listenForCamera(take) {
-  const dialog = byId("camera");
-  const video = byId("camera-video");
+  const dialog = byId("camera", HTMLDialogElement);
+  const video = byId("camera-video", HTMLVideoElement);
   byId("use-camera").addEventListener("click", async () => {
     try {
       const wanted = { video: { facingMode: "user", width: { ideal: 1920 } } };
@@ -121,19 +121,14 @@ function listenForCamera(take) {
   });
   byId("camera-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
-    video.srcObject?.getTracks().forEach((track) => track.stop());
+    if (video.srcObject instanceof MediaStream) video.srcObject.getTracks().forEach((track) => track.stop());
     video.srcObject = null;
   });
-  byId("camera-shoot").addEventListener("click", () => {
-    const canvas = document.createElement("canvas");
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
-    canvas.getContext("2d").drawImage(video, 0, 0);
-    canvas.toBlob((blob) => {
-      const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-      dialog.close();
-      take(new File([blob], `camera ${stamp}.png`, { type: "image/png" }));
-    }, "image/png");
+  byId("camera-shoot").addEventListener("click", async () => {
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+    const file = await packed(drawn(video, video.videoWidth, video.videoHeight), `camera ${stamp}.png`, "image/png");
+    dialog.close();
+    if (file) take(file);
   });
 }
 
@@ -150,10 +145,6 @@ export async function smaller(url, side_px) {
   await image.decode();
   const scale = Math.min(1, side_px / Math.max(image.naturalWidth, image.naturalHeight));
   if (scale === 1) return null;
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
-  canvas.height = Math.max(1, Math.round(image.naturalHeight * scale));
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  return new File([blob], "preview.png", { type: "image/png" });
+  const sides = [image.naturalWidth, image.naturalHeight].map((side) => Math.round(side * scale));
+  return packed(drawn(image, sides[0], sides[1]), "preview.png", "image/png");
 }

@@ -3,7 +3,7 @@
 // A query is a list of [name, value]. Every failure is an Error whose message a person can read; one
 // whose `smaller` is a number of megapixels offers a copy of that size, by smaller(file, megapixels).
 
-import { byId, make } from "./dom.js";
+import { byId, drawn, packed } from "./dom.js";
 
 let token = sessionStorage.getItem("relume-token") ?? "";
 const given = new URLSearchParams(location.hash.slice(1)).get("token"); // relume serve's own link
@@ -16,6 +16,8 @@ if (given) {
 let megapixels = 0; // the most of a photo, once the service has said so
 
 class Refused extends Error {
+  /** @type {number | undefined} megapixels of a copy that would be taken */ smaller;
+
   constructor(status, message, retryAfterS) {
     super(message);
     this.status = status;
@@ -23,9 +25,17 @@ class Refused extends Error {
   }
 }
 
+/**
+ * @typedef {[string, string][]} Query
+ * @typedef {{ query?: Query, body?: BodyInit, signal?: AbortSignal, method?: string }} Call
+ * @param {string} path below the page's own
+ * @param {Call} [options]
+ * @returns {Promise<Response>}
+ */
 async function call(path, { query = [], body, signal, method = body ? "POST" : "GET" } = {}) {
   const address = query.length ? `${path}?${new URLSearchParams(query)}` : path;
   for (let attempt = 0; ; attempt += 1) {
+    /** @type {Record<string, string>} */
     const headers = {};
     if (token) headers.Authorization = `Bearer ${token}`;
     let response;
@@ -48,7 +58,7 @@ async function call(path, { query = [], body, signal, method = body ? "POST" : "
       continue;
     }
     const refused = new Refused(response.status, sentence(answer.detail ?? `Error ${response.status}`), wait);
-    if (response.status === 413) refused.smaller = megapixels && Math.floor(0.9 * megapixels);
+    if (response.status === 413) refused.smaller = Math.floor(0.9 * megapixels);
     throw refused;
   }
 }
@@ -66,10 +76,11 @@ function pause(ms, signal) {
   });
 }
 
+/** @type {Promise<void> | null} */
 let asking = null;
 function askForToken() {
-  asking ??= new Promise((resolve) => {
-    const dialog = byId("token");
+  asking ??= /** @type {Promise<void>} */ (new Promise((resolve) => {
+    const dialog = byId("token", HTMLDialogElement);
     dialog.showModal();
     dialog.addEventListener("close", () => {
       token = byId("token-value").value.trim();
@@ -77,7 +88,7 @@ function askForToken() {
       asking = null;
       resolve();
     }, { once: true });
-  });
+  }));
   return asking;
 }
 
@@ -93,7 +104,7 @@ const level = (response, name) => Number(response.headers.get(`X-Relume-Brightne
 export const engine = {
   // What can be asked for: entries with their parameters, options, formats, limits.
   async methods() {
-    const menu = await (await call("/v1/methods")).json();
+    const menu = await (await call("v1/methods")).json();
     megapixels = menu.limits.megapixels;
     return menu;
   },
@@ -101,8 +112,13 @@ export const engine = {
   // { blob, seconds, before, after, note }: the picture relit, how long that took, the mean grey
   // levels, and what there is to say about its file, if anything.
   // exposure: a map { width, height, stops } of light to add or to take, row by row, or null.
+  /**
+   * @param {File} file
+   * @param {Query} query
+   * @param {{ signal?: AbortSignal, exposure?: object | null }} [options]
+   */
   async enhance(file, query, { signal, exposure } = {}) {
-    const response = await call("/v1/enhance", { query, body: form(file, exposure), signal });
+    const response = await call("v1/enhance", { query, body: form(file, exposure), signal });
     const timing = response.headers.get("Server-Timing") ?? "";
     const steps = [...timing.matchAll(/(\w+);dur=([\d.]+)/g)].filter((step) => step[1] !== "queue");
     const seconds = steps.reduce((sum, step) => sum + Number(step[2]) / 1000, 0);
@@ -112,7 +128,7 @@ export const engine = {
 
   // { width, height, faces: [{ box, score, view, landmarks }], warning }
   async detect(file, query, signal) {
-    return (await call("/v1/detect", { query, body: form(file), signal })).json();
+    return (await call("v1/detect", { query, body: form(file), signal })).json();
   },
 
   // A copy of a photo that is too large, as a JPEG of the same name.
@@ -120,21 +136,19 @@ export const engine = {
     const bitmap = await createImageBitmap(file).catch(() => null);
     if (!bitmap) throw new Error(`${file.name}: this browser cannot make a smaller copy of it.`);
     const scale = Math.min(1, Math.sqrt((most * 1e6) / (bitmap.width * bitmap.height)));
-    const board = make("canvas", { width: Math.floor(bitmap.width * scale), height: Math.floor(bitmap.height * scale) });
-    const context = board.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.drawImage(bitmap, 0, 0, board.width, board.height);
+    const name = `${file.name.replace(/\.[^.]+$/, "")}.jpg`;
+    const board = drawn(bitmap, Math.floor(bitmap.width * scale), Math.floor(bitmap.height * scale));
     bitmap.close();
-    const blob = await new Promise((resolve) => { board.toBlob(resolve, "image/jpeg", 0.95); });
-    if (!blob) throw new Error(`${file.name}: this browser cannot make a smaller copy of it.`);
-    return new File([blob], `${file.name.replace(/\.[^.]+$/, "")}.jpg`, { type: "image/jpeg" });
+    const copy = await packed(board, name, "image/jpeg", 0.95);
+    if (!copy) throw new Error(`${file.name}: this browser cannot make a smaller copy of it.`);
+    return copy;
   },
 
   // { blob, leftOut }: photos of one scene as one; leftOut are the numbers, from 1, that do not fit.
   async burst(files, query, signal) {
     const data = new FormData();
     for (const file of files) data.append("file", file, file.name || "photo.png");
-    const response = await call("/v1/burst", { query, body: data, signal });
+    const response = await call("v1/burst", { query, body: data, signal });
     const leftOut = (response.headers.get("X-Relume-Left-Out") ?? "").split(",").filter(Boolean).map(Number);
     return { blob: await response.blob(), leftOut };
   },
@@ -142,9 +156,9 @@ export const engine = {
   // { name, ... }: a clip becomes a job; clipState tells { state, frames, total, notes, error }.
   async sendClip(file, query, signal) {
     const body = file.type.startsWith("video/") ? file : new Blob([file], { type: "application/octet-stream" });
-    return (await call("/v1/videos", { query, body, signal })).json();
+    return (await call("v1/videos", { query, body, signal })).json();
   },
-  async clipState(name, signal) { return (await call(`/v1/videos/${name}`, { signal })).json(); },
-  async clipFile(name, signal) { return (await call(`/v1/videos/${name}/file`, { signal })).blob(); },
-  async deleteClip(name) { await call(`/v1/videos/${name}`, { method: "DELETE" }); },
+  async clipState(name, signal) { return (await call(`v1/videos/${name}`, { signal })).json(); },
+  async clipFile(name, signal) { return (await call(`v1/videos/${name}/file`, { signal })).blob(); },
+  async deleteClip(name) { await call(`v1/videos/${name}`, { method: "DELETE" }); },
 };

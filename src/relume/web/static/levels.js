@@ -2,6 +2,7 @@
 
 import { byId, make } from "./dom.js";
 
+/** @type {[string, number][]} a name, and times the automatic level */
 const STEPS = [["Darker", 0.7], ["Automatic", 1], ["Brighter", 1.35]];
 const AUTOMATIC = 1;
 
@@ -12,7 +13,7 @@ export class Levels {
     this.parts = STEPS.map(([name]) => {
       const [image, value] = [make("span", { className: "thumb" }), make("small", {}, "\u2007")];
       const button = make("button", { type: "button" }, image, make("span", {}, name), value);
-      return { button, image, value, level: null };
+      return { button, image, value, level: /** @type {number | null} */ (null) };
     });
     for (const [index, part] of this.parts.entries()) {
       part.button.addEventListener("click", () =>

@@ -15,10 +15,20 @@ const [LIGHTER, DARKER] = [[255, 190, 96], [52, 64, 150]];
 
 // Says "change" when there is other light; exposure() is what the engine is asked for.
 export class Paint extends EventTarget {
+  /** @type {Float32Array[]} strokes that count */ done = [];
+  /** @type {Float32Array[]} strokes taken back */ undone = [];
+  /** @type {Float32Array | null} the one that is being drawn */ stroke = null;
+  width = 1;
+  height = 1;
+  stops = 0; // of the stroke
+  at = { x: 0.5, y: 0.5 }; // of the sides, where the brush is
+  /** @type {{ x: number, y: number } | null} */ last = null;
+  share = { x: 1, y: 1 }; // of the longer side
+
   constructor(viewer) {
     super();
     this.viewer = viewer;
-    this.layer = byId("paint-layer");
+    this.layer = byId("paint-layer", HTMLCanvasElement);
     this.ring = byId("brush");
     this.takes = false;
     const click = (id, act) => byId(id).addEventListener("click", act);
@@ -114,8 +124,8 @@ export class Paint extends EventTarget {
 
   cancel() { this.stroke = null; this.draw(); }
 
-  undo() { if (this.done.length) { this.undone.push(this.done.pop()); this.changed(); } }
-  redo() { if (this.undone.length) { this.done.push(this.undone.pop()); this.changed(); } }
+  undo() { if (this.done.length) { this.undone.push(...this.done.splice(-1)); this.changed(); } }
+  redo() { if (this.undone.length) { this.done.push(...this.undone.splice(-1)); this.changed(); } }
   clear() { if (this.done.length) { this.undone = this.done.splice(0).reverse(); this.changed(); } }
 
   changed() {
@@ -145,6 +155,7 @@ export class Paint extends EventTarget {
   // A soft dab from where the brush was last to where it is; none adds to another of its stroke.
   dab() {
     const { width, height, stroke } = this;
+    if (!stroke) return;
     const to = { x: this.at.x * width, y: this.at.y * height };
     const from = this.last ?? to;
     const [dx, dy] = [to.x - from.x, to.y - from.y];
@@ -172,7 +183,7 @@ export class Paint extends EventTarget {
       const alpha = Math.min(190, (120 * Math.abs(stops)) / STOPS);
       picture.data.set([...(stops > 0 ? LIGHTER : DARKER), alpha], 4 * cell);
     });
-    this.layer.getContext("2d").putImageData(picture, 0, 0);
+    this.layer.getContext("2d")?.putImageData(picture, 0, 0);
   }
 
   showRing() {

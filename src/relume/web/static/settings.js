@@ -2,6 +2,9 @@
 
 import { byId, capital, fillTrack, make } from "./dom.js";
 
+/** @returns {NodeListOf<HTMLInputElement>} */
+const radios = () => document.querySelectorAll("[name=expose_for]");
+
 export const usable = (entries) => entries.filter((entry) => entry.available);
 
 export class Settings extends EventTarget {
@@ -12,10 +15,12 @@ export class Settings extends EventTarget {
     this.brightness = null; // automatic
     this.level = NaN; // what that came to, once it is known
     this.local = null; // the method's own
-    this.exposeFor = menu.exposes_for_faces ? "faces" : "scene";
+    this.exposeFor = this.usualExposure;
+    this.past = []; // states to go back to
     this.fill();
     this.listen();
     this.choose(menu.default);
+    this.standard = this.last = this.state;
   }
 
   get method() { return byId("method").value; }
@@ -23,6 +28,7 @@ export class Settings extends EventTarget {
   get strength() { return Number(byId("strength").value); }
   get format() { return byId("format").value; }
 
+  get usualExposure() { return this.menu.exposes_for_faces ? "faces" : "scene"; }
   get otherExposure() { return this.exposeFor === "faces" ? "scene" : "faces"; }
 
   // Whether the method can let faces come first: it follows the light, and faces can be found.
@@ -43,15 +49,15 @@ export class Settings extends EventTarget {
     }
     if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
     if (entry.takes_local && this.local !== null) query.push(["local", String(this.local)]);
-    const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces;
+    const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces; // the service looks by itself
     if (this.canExposeForFaces(entry) && !isUsual) query.push(["expose_for", exposeFor]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
     return query;
   }
 
   // The query for a file to keep.
-  finalQuery() {
-    const query = this.query();
+  finalQuery(other = {}) {
+    const query = this.query(other);
     if (this.strength !== 1) query.push(["strength", String(this.strength)]);
     if (this.format) query.push(["format", this.format]);
     const quality = byId("quality").value;
@@ -79,10 +85,101 @@ export class Settings extends EventTarget {
 
   // A mean grey level, or null for automatic.
   setBrightness(level) {
+    this.show(level);
+    this.changed();
+  }
+
+  // Another photo, with its own level: what was done to the one before cannot be undone here.
+  begin(level) {
+    this.show(level);
+    this.past = [];
+    this.last = this.state;
+    this.update();
+  }
+
+  show(level) {
     this.brightness = level;
     if (level !== null) byId("brightness").value = level;
     this.update();
+  }
+
+  // All that a photo is relit with, but what is painted.
+  get state() {
+    const boxes = Object.fromEntries(["strength", "format", "quality"].map((id) => [id, byId(id).value]));
+    const { method, brightness, local, exposeFor } = this;
+    return structuredClone({ method, brightness, local, exposeFor, values: this.values, protect: byId("protect_lit").checked, boxes });
+  }
+
+  set state({ method, brightness, local, exposeFor, values, protect, boxes }) {
+    Object.assign(this, { local, exposeFor, values: structuredClone(values) });
+    for (const [id, value] of Object.entries(boxes)) byId(id).value = value;
+    byId("local").value = local ?? this.option("local").default;
+    byId("protect_lit").checked = protect;
+    this.choose(method);
+    this.show(brightness);
+  }
+
+  // Something is to be relit anew; false if all is as it was.
+  remember() {
+    const now = this.state;
+    if (JSON.stringify(now) === JSON.stringify(this.last)) return false;
+    this.past.push(this.last);
+    this.last = now;
+    this.update();
+    return true;
+  }
+
+  changed() {
+    this.remember();
     this.dispatchEvent(new Event("change"));
+  }
+
+  undo() {
+    if (!this.past.length) return;
+    this.state = this.last = this.past.pop();
+    this.update();
+    this.say();
+  }
+
+  reset() {
+    this.state = this.standard;
+    if (this.remember()) this.say();
+  }
+
+  say() {
+    this.dispatchEvent(new Event("strength"));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // A slider back to where it stood at first.
+  restore({ id }) {
+    const parameter = id.replace("parameter-", "");
+    if (id === "brightness") this.brightness = null;
+    else if (id === "local") this.local = null;
+    else delete this.values[this.method]?.[parameter];
+    const { value } = { strength: { value: this.standard.boxes.strength }, threshold: { value: this.threshold.default } }[id] ?? {};
+    if (value !== undefined) byId(id).value = value;
+    if (id === "local") byId(id).value = this.option(id).default;
+    this.showParameters(this.entry);
+    if (id === "threshold") this.dispatchEvent(new Event("faces"));
+    else if (this.remember()) this.say();
+  }
+
+  // In a few words, what photos will be relit with; each has its own brightness.
+  words() {
+    const { method, entry } = this;
+    const words = [method];
+    if (entry.takes_local && this.local !== null) words.push(`local light ${this.local.toFixed(2)}`);
+    if (this.canExposeForFaces() && this.exposeFor !== this.usualExposure) words.push(this.exposeFor === "scene" ? "the whole scene" : "faces first");
+    if (!byId("protect_lit").checked) words.push("what is lit, too");
+    for (const { name, default: usual } of entry.parameters) {
+      const value = this.values[method]?.[name];
+      if (value !== undefined && String(value) !== String(usual)) words.push(`${name} ${value}`);
+    }
+    words.push(`strength ${Math.round(this.strength * 100)} %`);
+    words.push(this.format ? this.format.toUpperCase() : "file type as it is");
+    if (byId("quality").value && !byId("quality").disabled) words.push(`quality ${byId("quality").value}`);
+    return words.join(" · ");
   }
 
   // The level that the automatic brightness came to: where the slider starts; NaN while nobody knows.
@@ -98,6 +195,13 @@ export class Settings extends EventTarget {
       : "Faces first: a face that would stay dark, as against a window, gets more light.";
   }
 
+  option(name) { return this.menu.options.find((one) => one.name === name); }
+
+  get threshold() {
+    return this.menu.detectors.find((entry) => entry.name === this.menu.default_detector)
+      .parameters.find((parameter) => parameter.name === "threshold");
+  }
+
   fill() {
     const { menu } = this;
     options(byId("method"), menu.enhancers.filter((e) => e.name !== "original"));
@@ -105,31 +209,41 @@ export class Settings extends EventTarget {
     byId("detector").value = menu.default_detector;
     const formats = menu.formats.map((f) => ({ name: f.name, label: f.name.toUpperCase() }));
     options(byId("format"), [{ name: "", label: "As original" }, ...formats]);
-    const threshold = menu.detectors
-      .find((entry) => entry.name === menu.default_detector).parameters
-      .find((parameter) => parameter.name === "threshold");
-    byId("threshold").value = threshold.default;
-    const option = (name) => menu.options.find((one) => one.name === name);
-    byId("quality").min = option("quality").low;
-    byId("quality").max = option("quality").high;
+    byId("threshold").value = this.threshold.default;
+    byId("quality").min = this.option("quality").low;
+    byId("quality").max = this.option("quality").high;
     const searchable = usable(menu.detectors).length > 0;
     byId("faces").disabled = !searchable;
     byId("no-faces").hidden = searchable;
     byId("detector-part").hidden = menu.detectors.length < 2;
-    byId("second-look").closest("label").hidden = menu.default_views.length < 2;
-    byId("strength").value = option("strength").default;
-    byId("local").value = option("local").default;
-    byId("protect_lit").checked = option("protect_lit").default;
-    byId("landmarks").closest("label").hidden = usable(menu.landmarkers).length === 0;
+    byId("second-look-part").hidden = menu.default_views.length < 2;
+    byId("strength").value = this.option("strength").default;
+    byId("local").value = this.option("local").default;
+    byId("protect_lit").checked = this.option("protect_lit").default;
+    byId("landmarks-part").hidden = usable(menu.landmarkers).length === 0;
     this.update();
   }
 
   listen() {
-    const say = (name) => this.dispatchEvent(new Event(name));
+    const say = (name) => (name === "change" ? this.changed() : this.dispatchEvent(new Event(name)));
     byId("settings").addEventListener("submit", (event) => event.preventDefault());
     byId("settings").addEventListener("input", () => this.update());
     byId("method").addEventListener("change", () => { this.choose(this.method); say("change"); });
     byId("strength").addEventListener("input", () => say("strength"));
+    for (const id of ["strength", "format", "quality"]) byId(id).addEventListener("change", () => this.remember());
+    byId("undo").addEventListener("click", () => this.undo());
+    byId("reset").addEventListener("click", () => this.reset());
+    byId("brightness-auto").addEventListener("click", () => this.setBrightness(null));
+    byId("settings").addEventListener("dblclick", ({ target }) => {
+      if (target instanceof HTMLInputElement && target.type === "range") this.restore(target);
+    });
+    document.addEventListener("keydown", (event) => {
+      const isUndo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z";
+      const isElsewhere = event.target instanceof Element && event.target.closest("dialog, [type=number]");
+      if (!isUndo || isElsewhere || byId("panel").hidden || !byId("paint-bar").hidden) return;
+      event.preventDefault();
+      this.undo();
+    });
     byId("protect_lit").addEventListener("change", () => say("change"));
     byId("brightness").addEventListener("input", () => {
       this.brightness = Number(byId("brightness").value);
@@ -141,7 +255,7 @@ export class Settings extends EventTarget {
       this.update();
     });
     byId("local").addEventListener("change", () => say("change"));
-    for (const radio of document.getElementsByName("expose_for")) {
+    for (const radio of radios()) {
       radio.addEventListener("input", () => { this.exposeFor = radio.value; });
       radio.addEventListener("change", () => say("change"));
     }
@@ -164,15 +278,18 @@ export class Settings extends EventTarget {
         : this.level >= 0 ? `${level} · automatic` : "automatic";
     const own = this.local === null && this.method !== this.menu.default;
     byId("local-value").textContent = own ? "the method's own" : Number(byId("local").value).toFixed(2);
-    for (const radio of document.getElementsByName("expose_for")) radio.checked = radio.value === this.exposeFor;
+    for (const radio of radios()) radio.checked = radio.value === this.exposeFor;
     if (this.entry) {
       byId("expose-part").hidden = !this.canExposeForFaces();
       byId("tuning").hidden = byId("expose-part").hidden && this.entry.parameters.length === 0;
     }
+    byId("brightness-auto").hidden = this.brightness === null || !this.entry?.takes_brightness;
+    byId("undo").disabled = this.past.length === 0;
+    byId("reset").disabled = !this.standard || JSON.stringify(this.state) === JSON.stringify(this.standard);
     byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
-    for (const range of document.querySelectorAll("input[type=range]")) fillTrack(range);
+    for (const range of document.querySelectorAll("input")) if (range.type === "range") fillTrack(range);
     this.dispatchEvent(new Event("update"));
   }
 
@@ -180,8 +297,8 @@ export class Settings extends EventTarget {
     const values = (this.values[entry.name] ??= {});
     byId("parameters").replaceChildren(...entry.parameters.map((parameter) =>
       control(parameter, values[parameter.name] ?? parameter.default, (value) => {
-        values[parameter.name] = value;
-        this.dispatchEvent(new Event("change"));
+        this.values[entry.name][parameter.name] = value;
+        this.changed();
       })));
     this.update();
   }
@@ -223,7 +340,7 @@ function number({ default: standard, low, high, also }, id) {
 
 function options(select, entries) {
   select.replaceChildren(...entries.map((entry) => {
-    const label = entry.label ?? (entry.available === false && entry.extra ? `${entry.name} (needs relume[${entry.extra}])` : entry.name);
+    const label = entry.label ?? (entry.available === false && entry.extra ? `${entry.name} (needs the extra ${entry.extra})` : entry.name);
     return make("option", { value: entry.name, disabled: entry.available === false }, label);
   }));
 }

@@ -4,7 +4,7 @@ import { byId } from "./dom.js";
 
 export const TABS = ["photo", "methods", "album"];
 
-export const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true");
+export const current = () => TABS.find((name) => byId(`tab-${name}`).getAttribute("aria-selected") === "true") ?? TABS[0];
 
 export function select(tab) {
   for (const name of TABS) {

@@ -4,6 +4,7 @@ import { byId, make } from "./dom.js";
 import { Zoom } from "./zoom.js";
 
 // iBUG's 68 points as lines: jaw, brows, nose, eyes and lips (the latter closed)
+/** @type {[number, number, boolean?][]} */
 const CONTOURS = [
   [0, 16], [17, 21], [22, 26], [27, 30], [31, 35],
   [36, 41, true], [42, 47, true], [48, 59, true], [60, 67, true],
@@ -23,21 +24,22 @@ export class Viewer {
     divider.addEventListener("keydown", (event) => this.key(event));
     this.frame.addEventListener("pointerdown", (event) => this.grab(event));
     this.frame.addEventListener("pointermove", (event) => this.move(event));
-    for (const kind of ["pointerup", "pointercancel"]) {
-      this.frame.addEventListener(kind, (event) => {
-        this.pointers.delete(event.pointerId);
-        if (kind === "pointerup") this.brush?.end();
-        else this.brush?.cancel();
-      });
-    }
+    this.frame.addEventListener("pointerup", (event) => {
+      this.pointers.delete(event.pointerId);
+      this.brush?.end();
+    });
+    this.frame.addEventListener("pointercancel", (event) => {
+      this.pointers.delete(event.pointerId);
+      this.brush?.cancel();
+    });
     const peek = byId("peek");
     peek.addEventListener("click", () => {
       const on = this.frame.classList.toggle("peek");
       peek.setAttribute("aria-pressed", String(on));
     });
     // on a phone the photo covers the top: what is scrolled to must come out below it
-    new ResizeObserver(([{ target }]) => document.documentElement.style
-      .setProperty("--covered", `${target.offsetHeight}px`)).observe(byId("stage"));
+    new ResizeObserver(() => document.documentElement.style
+      .setProperty("--covered", `${byId("stage").offsetHeight}px`)).observe(byId("stage"));
     this.place(50);
   }
 
@@ -46,7 +48,7 @@ export class Viewer {
     if (event.button !== 0 || event.target.closest("button")) return;
     this.frame.setPointerCapture(event.pointerId);
     const box = this.frame.getBoundingClientRect();
-    const away = Math.abs(event.clientX - box.left - (box.width * byId("divider").value) / 100);
+    const away = Math.abs(event.clientX - box.left - (box.width * Number(byId("divider").value)) / 100);
     this.slides = this.zoom.scale === null || away < NEAR_PX;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     if (this.brush && this.pointers.size > 1) this.brush.cancel();
@@ -95,31 +97,41 @@ export class Viewer {
     const x = Math.min(100, Math.max(0, percent));
     this.frame.style.setProperty("--x", `${x}%`);
     const divider = byId("divider");
-    divider.value = Math.round(x);
+    divider.value = String(Math.round(x));
     divider.setAttribute("aria-valuetext", `${Math.round(x)} % before`);
   }
 
   async showBefore(url) {
     const image = await loaded(url);
     this.size = { width: image.naturalWidth, height: image.naturalHeight };
-    this.frame.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight);
+    this.frame.style.setProperty("--ratio", String(image.naturalWidth / image.naturalHeight));
     byId("before").src = url;
     byId("before-under").src = url;
     this.frame.classList.add("filled");
     this.zoom.show(this.size);
     this.showNothing();
+    this.refuse(null);
     this.showFaces(null);
   }
 
   async showAfter(url, strength) {
     await loaded(url);
+    this.refuse(null);
     byId("after").src = url;
     this.blend(strength);
   }
 
   showNothing() {
     byId("after").removeAttribute("src");
-    byId("after").style.opacity = 0;
+    byId("after").style.opacity = "0";
+  }
+
+  // Why there is no result, said where it would be; null where there is or will be one.
+  refuse(text) {
+    byId("refusal").textContent = text ?? "";
+    byId("refusal").hidden = !text;
+    this.frame.classList.toggle("refused", Boolean(text));
+    for (const id of ["paint", "peek"]) byId(id).disabled = Boolean(text);
   }
 
   // The engine blends in the same values, so this is what will be in the file.

@@ -10,7 +10,8 @@ export class Zoom {
     this.frame = frame;
     this.canvases = [...frame.querySelectorAll(".canvas")];
     this.size = { width: 1, height: 1 };
-    this.scale = null; // CSS pixels for one of the photo; null: the whole photo fits
+    this.scale = /** @type {number | null} CSS pixels for one of the photo; null: it fits as a whole */ (null);
+    this.fit = 1; // the scale at which it does
     this.x = 0;
     this.y = 0;
     for (const [id, times] of Object.entries(BUTTONS)) {
@@ -38,7 +39,12 @@ export class Zoom {
     this.to(now * factor, clientX, clientY);
   }
 
-  // The point of the photo under (clientX, clientY), by default the middle, stays where it is.
+  /**
+   * The point of the photo under (clientX, clientY), by default the middle, stays where it is.
+   * @param {number | null} scale
+   * @param {number} [clientX]
+   * @param {number} [clientY]
+   */
   to(scale, clientX, clientY) {
     const before = this.canvases[0].getBoundingClientRect();
     const room = this.frame.getBoundingClientRect();
@@ -46,14 +52,14 @@ export class Zoom {
     const py = clientY ?? room.top + room.height / 2;
     const [u, v] = [(px - before.left) / before.width, (py - before.top) / before.height];
     if (!this.scale) this.fit = this.frame.clientWidth / this.size.width;
-    const fits = scale === null || scale <= this.fit * 1.001;
-    this.scale = fits ? null : Math.min(scale, Math.max(MOST / devicePixelRatio, this.fit));
-    this.frame.classList.toggle("zoomed", !fits);
-    if (!fits) {
+    const wanted = scale === null || scale <= this.fit * 1.001 ? null : Math.min(scale, Math.max(MOST / devicePixelRatio, this.fit));
+    this.scale = wanted;
+    this.frame.classList.toggle("zoomed", wanted !== null);
+    if (wanted !== null) {
       const frame = this.frame.getBoundingClientRect(); // it may have grown
       const middle = clientX === undefined;
-      this.x = (middle ? frame.width / 2 : px - frame.left) - u * this.size.width * this.scale;
-      this.y = (middle ? frame.height / 2 : py - frame.top) - v * this.size.height * this.scale;
+      this.x = (middle ? frame.width / 2 : px - frame.left) - u * this.size.width * wanted;
+      this.y = (middle ? frame.height / 2 : py - frame.top) - v * this.size.height * wanted;
     }
     this.draw();
   }
