@@ -83,8 +83,8 @@ class MissingExtra(RelumeError):
     def __init__(self, what: str, extra: str, package: str) -> None:
         super().__init__(
             f"the package {package!r} is not installed; for {what}, "
-            f"install it with: pip install 'relume[{extra}]' (in a checkout of relume: '.[{extra}]')"
-            f"{CPU_ONLY if extra == 'train' else ''}"
+            f"install it with: pip install 'relume[{extra}]' "
+            f"(in a checkout of relume: '.[{extra}]')" + (CPU_ONLY if extra == "train" else "")
         )
         self.extra = extra
         self._given = (what, extra, package)

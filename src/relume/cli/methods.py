@@ -68,7 +68,7 @@ def _section(kind: str, infos: Iterable[Info], weights: dict[str, str], default:
 
             lines.append(f"{indent}runs {describe(info.name)}")
         if info.extra:
-            lines.append(f"{indent}needs the extra {info.extra!r}: pip install 'relume[{info.extra}]'")
+            lines.append(f"{indent}needs the extra {info.extra} (pip install '.[{info.extra}]')")
     return "\n".join(lines)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
-from starlette.routing import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relume.web.errors import HttpError
@@ -64,7 +63,7 @@ class GuardMiddleware:
         scope = _below(scope, self._settings.root_path)
         refusal = self._refusal(scope)
         answer = self._app if refusal is None else refusal.response()
-        if refusal is None and not get_route_path(scope):  # the page's addresses are relative to /
+        if refusal is None and not _route(scope):  # the page's addresses are relative to /
             answer = RedirectResponse(scope["root_path"] + "/", 308)
         try:
             await answer(scope, receive, with_headers)
@@ -84,7 +83,7 @@ class GuardMiddleware:
                 f"this service does not go by the name {host!r}; if it should, start it with "
                 f"--allow-host {host}",
             )
-        if scope["method"] == "OPTIONS" or not get_route_path(scope).startswith(GUARDED):
+        if scope["method"] == "OPTIONS" or not _route(scope).startswith(GUARDED):
             return None
         if self._settings.token is not None and not self._has_token(headers):
             return HttpError(
@@ -124,8 +123,14 @@ def _below(scope: Scope, root: str) -> Scope:
     """
     if not root or scope.get("root_path"):
         return scope
-    inner = get_route_path({**scope, "root_path": root})
+    inner = _route({**scope, "root_path": root})
     return {**scope, "path": root + inner, "root_path": root}
+
+
+def _route(scope: Scope) -> str:
+    """The path below the root, with which a request's path begins, unless a proxy took it off."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path[len(root) :] if root and f"{path}/".startswith(f"{root}/") else path
 
 
 def _host_name(header: str) -> str:
