@@ -1,5 +1,6 @@
 // Builds the site into dist/: node build.js [--yunet FILE] [--without-faces]
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -7,7 +8,6 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { pack } from "./src/pack.js";
 
 const HERE = import.meta.dirname;
 const PACKAGE = join(HERE, "..", "src", "relume");
@@ -36,8 +36,8 @@ async function main() {
 async function writeAssets() {
   const engine = (name) => readFile(join(ORT, `ort-wasm-simd-threaded${name}.wasm`));
   const files = {
-    picture: pack(await readFile(join(WEIGHTS, "relume.onnx"))),
-    estimator: pack(await readFile(join(WEIGHTS, "relume-exposure.onnx"))),
+    picture: inHalves("relume.onnx"),
+    estimator: inHalves("relume-exposure.onnx"),
     plain: await engine(""),
     jspi: await engine(".jspi"),
   };
@@ -52,6 +52,12 @@ async function writeAssets() {
     assets[name] = { file, bytes: packed.length, sha256: hash };
   }
   return assets;
+}
+
+// A shipped network with its weights as halves, by the Python that is here, or that $PYTHON names.
+function inHalves(name) {
+  const python = process.env.PYTHON ?? "python3";
+  return execFileSync(python, [join(HERE, "halves.py"), join(WEIGHTS, name)], { maxBuffer: 1e8, stdio: ["ignore", "pipe", "inherit"] });
 }
 
 // YuNet is not ours to ship in the repository: from a path, relume's cache, or its own address.

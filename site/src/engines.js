@@ -2,7 +2,6 @@
 // soonest, else on the CPU, with threads where the page may have them.
 
 import { THUMBNAIL_PX } from "./core/relume.js";
-import { unpack } from "./pack.js";
 
 const [TEST_PX, FORCED_TEST_PX] = [256, 32];
 const MOST_APART = 2 / 255; // of values in [0, 1] that a GPU may be off
@@ -16,14 +15,13 @@ export async function openEngine(kind, threads, bytes) {
   ort.env.wasm.wasmPaths = new URL("./ort/", self.location.href).href;
   ort.env.logLevel = "error";
   const open = (model, executionProviders = ["wasm"]) => ort.InferenceSession.create(model, { executionProviders });
-  const picture = unpack(bytes.picture);
   const sessions = {
-    picture: await open(picture),
-    estimator: await open(unpack(bytes.estimator)),
+    picture: await open(bytes.picture),
+    estimator: await open(bytes.estimator),
     faces: bytes.yunet ? await open(bytes.yunet) : null,
   };
   if (kind !== "webgpu") return { ort, sessions, name: "wasm" };
-  const onGpu = await open(picture, ["webgpu"]).catch(() => null);
+  const onGpu = await open(bytes.picture, ["webgpu"]).catch(() => null);
   if (!onGpu || !(await isBetter(ort, onGpu, sessions.picture))) return { ort, sessions, name: "wasm" };
   return { ort, sessions: { ...sessions, picture: withFallback(onGpu, sessions.picture) }, name: "webgpu" };
 }

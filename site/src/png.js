@@ -18,20 +18,21 @@ export function pngChunks(bytes) {
     if (KEPT.includes(name)) found.push({ name, bytes: bytes.slice(at, end) });
     at = end;
   }
-  return found.filter(({ name, bytes: chunk }) => name !== "eXIf" || !isTurned(chunk.subarray(8)));
+  return found.filter(({ name, bytes: chunk }) => name !== "eXIf" || orientation(chunk.subarray(8)) === 1);
 }
 
-function isTurned(tiff) {
+// How the EXIF says that the stored picture lies, 1 to 8; 0 where it cannot be read.
+function orientation(tiff) {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
   try {
     const little = view.getUint16(0) === 0x4949;
     const first = view.getUint32(4, little);
     for (let n = 0, at = first + 2; n < view.getUint16(first, little); n += 1, at += 12) {
-      if (view.getUint16(at, little) === 0x0112) return view.getUint16(at + 8, little) !== 1;
+      if (view.getUint16(at, little) === 0x0112) return view.getUint16(at + 8, little);
     }
-    return false;
+    return 1;
   } catch {
-    return true;
+    return 0;
   }
 }
 
@@ -49,15 +50,17 @@ export function withPngChunks(png, chunks) {
   return new Blob([png.subarray(0, HEADER_END), ...chunks.map(({ bytes }) => bytes), ...rest]);
 }
 
-// The exact values of a PNG with alpha, (8 bits, not interlaced), or null for any other: browsers
-// give colours that were multiplied with alpha, and that rounds.
+// The exact values of a PNG with alpha, upright (8 bits, not interlaced), or null for any other:
+// browsers give colours that were multiplied with alpha, and that rounds.
 export async function alphaPixels(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [width, height, bits, type, interlaced] = [view.getUint32(16), view.getUint32(20), bytes[24], bytes[25], bytes[28]];
   const samples = { 4: 2, 6: 4 }[type];
   if (!samples || bits !== 8 || interlaced) return null;
   const packed = [];
+  let lies = 1;
   for (let at = SIGNATURE; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
+    if (view.getUint32(at + 4) === 0x65584966) lies = orientation(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
     if (view.getUint32(at + 4) === 0x49444154) packed.push(bytes.subarray(at + 8, at + 8 + view.getUint32(at)));
   }
   const stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -74,7 +77,23 @@ export async function alphaPixels(bytes) {
     }
     above = row;
   }
-  return rgba;
+  return upright(rgba, width, height, lies);
+}
+
+// The pixels of a picture that lies as an EXIF orientation says: mirrored where that is 2, 4, 5 or 7,
+// upside down where it is 3 or 4, on its side from 5 on.
+function upright(rgba, width, height, lies) {
+  if (!(lies > 1 && lies <= 8)) return rgba;
+  const [from, to] = [rgba, rgba.slice()].map(({ buffer }) => new Uint32Array(buffer));
+  const [right, below] = [[2, 3, 7, 8].includes(lies), [3, 4, 6, 7].includes(lies)]; // where it begins
+  const [across, down] = lies < 5 ? [width, height] : [height, width];
+  for (let y = 0, at = 0; y < down; y += 1) {
+    for (let x = 0; x < across; x += 1, at += 1) {
+      const [column, row] = lies < 5 ? [x, y] : [y, x];
+      to[at] = from[(below ? height - 1 - row : row) * width + (right ? width - 1 - column : column)];
+    }
+  }
+  return new Uint8ClampedArray(to.buffer);
 }
 
 function unfilter(kind, row, above, step) {

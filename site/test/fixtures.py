@@ -118,6 +118,7 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     yield "framed.png", file(framed(lit)), {}
     yield "grey.png", file(np.repeat(room[:, :, :1], 3, axis=2)), {}
     yield "alpha.png", file(alpha), {}
+    yield "turned-alpha.png", file(alpha, exif=turned(6)), {}
     yield "bright.png", file(scene(300, 200, seed=3, light=1.0)), {}
     yield "night.png", file(scene(260, 390, seed=4, light=0.004)), {}
     yield "black.png", file(np.zeros((60, 90, 3), np.uint8)), {}

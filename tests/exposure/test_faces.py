@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from relume.enhancers import enhance
+from relume.errors import ParameterError
 from relume.exposure.constants import FLOOR, MOST_FACE_STOPS
 from relume.exposure.curve import Curve
 from relume.exposure.faces import Region, face_stops, missing_stops
@@ -80,6 +83,23 @@ def test_one_exposure_for_all_lifts_no_place() -> None:
     photo = against_the_light()
     even = enhance(photo, local=0, finder=lambda _: lambda image: [REGION])
     np.testing.assert_array_equal(even, enhance(photo, local=0))
+
+
+@pytest.mark.parametrize("options", [{"local": 0}, {"method": "machine"}])
+def test_faces_are_refused_where_one_exposure_lifts_none(options: dict[str, Any]) -> None:
+    """And nothing is searched, nor fetched, where they could not be lifted."""
+    photo = against_the_light()
+
+    def finder(expose_for: str) -> None:
+        pytest.fail(f"asked for faces: {expose_for}")
+
+    with pytest.raises(ParameterError, match=r"needs local above 0"):
+        enhance(photo, expose_for="faces", finder=finder, **options)
+    enhance(photo, expose_for="auto", finder=finder, **options)
+    lit = enhance(
+        photo, **{**options, "local": 1}, expose_for="faces", finder=lambda _: lambda i: [REGION]
+    )
+    assert level(lit, HEAD) > level(enhance(photo, **{**options, "local": 1}), HEAD)
 
 
 def test_the_search_sees_the_dark_face() -> None:

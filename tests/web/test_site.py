@@ -27,6 +27,13 @@ def test_the_sites_menu_is_the_packages() -> None:
     assert kept == json.loads(json.dumps(made)), "run: cd site && python menu.py > menu.json"
 
 
+def test_the_sites_constants_are_the_packages() -> None:
+    made = runpy.run_path(str(SITE / "constants.py"))["site_constants"]()
+    kept = json.loads((SITE / "src/core/constants.json").read_text("utf-8"))
+    again = "run: cd site && python constants.py > src/core/constants.json"
+    assert kept == json.loads(json.dumps(made)), again
+
+
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
     for name in (*FILES, "plain-0123.bin"):

@@ -1,12 +1,12 @@
 // Methods that send every value through one curve: the package's enhancers/curves.py. A browser's
 // photo has 256 values, so each is a table of as many.
 
+import constants from "./constants.json" with { type: "json" };
 import { LUMA, subsampleStep } from "./image.js";
 import { clamp } from "./planes.js";
 
-const SHOULDER = 0.8;
-const AUTO_LEVEL = 0.42;
-const WIDEST_STOPS = 10;
+const { SHOULDER } = constants.levels;
+const { AUTO_LEVEL, WIDEST_GAIN } = constants.curves;
 const VALUES = Float64Array.from({ length: 256 }, (_, value) => value / 255);
 
 // name -> (photo, parameters, brightness or null) -> what each of 256 values becomes.
@@ -86,7 +86,7 @@ function gainFor(photo, level) {
       pixels += 1;
     }
   }
-  let [low, high] = [-WIDEST_STOPS, WIDEST_STOPS];
+  let [low, high] = [-Math.log2(WIDEST_GAIN), Math.log2(WIDEST_GAIN)];
   for (let n = 0; n < 18; n += 1) {
     const middle = (low + high) / 2;
     const curve = exposure(2 ** middle);

@@ -1,14 +1,11 @@
 // Full-size results from half-size ones: the package's image/detail.py, row by row from the photo's
 // bytes, so that no float of the full size is ever in memory.
 
-import { halve, LUMA, luma, subsampleStep } from "./image.js";
+import constants from "./constants.json" with { type: "json" };
+import { halve, LUMA, luma, rowOf, subsampleStep } from "./image.js";
 import { boxFilter, clamp, map2, percentile, plane, reflected } from "./planes.js";
 
-const GAIN_RADIUS_PX = 3;
-const FLAT = 1e-5;
-const MOST_GAIN = 12;
-const QUIET = 40;
-const WINDOW_PX = 1.5;
+const { FLAT, GAIN_RADIUS_PX, MOST_GAIN, NOISE_K, QUIET, WINDOW_PX } = constants.detail;
 const REACH_PX = 6; // of the Gaussian window of the energy
 const KERNEL = gaussian();
 
@@ -18,7 +15,7 @@ function gaussian() {
   return raw.map((weight) => weight / total);
 }
 
-// `relight` of the photo at half its size, at full size again with the photo's own detail:
+// `relight` of a photo, or an image of floats, at half its size, at full size again with the photo's own detail:
 // finish(y, [red, green, blue]) is called with every row's floats.
 export async function relightHalved(photo, relight, finish) {
   const small = halve(photo);
@@ -56,12 +53,9 @@ class Detail {
   row(y) {
     if (this.rows.has(y)) return this.rows.get(y);
     for (const known of this.rows.keys()) if (known < y - 3 * REACH_PX) this.rows.delete(known);
-    const { width, rgba } = this.photo;
-    const out = enlargedRow(this.before, y, new Float32Array(width));
-    const [red, green, blue] = LUMA.map((weight) => weight / 255);
-    for (let x = 0, at = 4 * y * width; x < width; x += 1, at += 4) {
-      out[x] = red * rgba[at] + green * rgba[at + 1] + blue * rgba[at + 2] - out[x];
-    }
+    const out = enlargedRow(this.before, y, new Float32Array(this.photo.width));
+    const [red, green, blue] = rowOf(this.photo, y);
+    for (let x = 0; x < out.length; x += 1) out[x] = LUMA[0] * red[x] + LUMA[1] * green[x] + LUMA[2] * blue[x] - out[x];
     this.rows.set(y, out);
     return out;
   }
@@ -94,7 +88,7 @@ class Detail {
     const all = new Float32Array(across * down);
     for (let n = 0; n < down; n += 1) all.set(this.energy(n * step, step), n * across);
     this.rows.clear();
-    return percentile(all.sort(), QUIET);
+    return NOISE_K ** 2 * percentile(all.sort(), QUIET);
   }
 }
 

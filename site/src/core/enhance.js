@@ -1,5 +1,6 @@
 // The one door, as the package's enhancers/api.py: a photo of bytes in, one of bytes out.
 
+import constants from "./constants.json" with { type: "json" };
 import { CURVES } from "./curves.js";
 import { relightHalved } from "./detail.js";
 import { isGrey, LUMA, luma, lumaOf, toImage } from "./image.js";
@@ -8,7 +9,8 @@ import { clamp } from "./planes.js";
 import { relight } from "./relume.js";
 import { findRegions } from "./yunet.js";
 
-const MACHINE_LEVEL = 0.25;
+const { MACHINE_LEVEL } = constants.machine;
+const { HALF_ABOVE } = constants.relume;
 
 // options: { method, parameters, strength, brightness (null: automatic), local (null: the method's),
 // protectLit, stops (a plane or null), exposeFor ("scene": not for faces) }, checked by who asks.
@@ -41,11 +43,20 @@ function holdsNoLight({ rgba }) {
   return rgba.every((value, at) => value === 0 || at % 4 === 3);
 }
 
-// What detectors look at beside the photo: the method machine, in floats.
+// What detectors look at beside the photo: the method machine, in floats; a large one at half its size
+// and grey where the photo is, as with any method.
 export async function machineView(image, networks, brightness = null) {
   const options = { brightness, local: 0, stops: null, protectLit: true, find: null };
-  const out = await relight(image, options, { ...networks, estimate: async () => MACHINE_LEVEL });
+  const work = (of) => relight(of, options, { ...networks, estimate: async () => MACHINE_LEVEL });
+  let out = { ...image, channels: image.channels.map((data) => new Float32Array(data.length)) };
+  if (image.width * image.height > HALF_ABOVE * 1e6) {
+    await relightHalved(image, work, (y, rows) => rows.forEach((row, n) => out.channels[n].set(row, y * image.width)));
+  } else {
+    out = await work(image);
+  }
   const keepLit = brightness === null ? litProtection(luma(image)) : () => {};
+  const [red, green, blue] = image.channels;
+  const grey = red.every((value, i) => value === green[i] && value === blue[i]);
   const [before, after] = [[0, 0, 0], [0, 0, 0]];
   for (let i = 0; i < image.width * image.height; i += 1) {
     for (let n = 0; n < 3; n += 1) {
@@ -53,6 +64,7 @@ export async function machineView(image, networks, brightness = null) {
       after[n] = clamp(out.channels[n][i], 0, 1);
     }
     keepLit(before, after);
+    if (grey) after.fill(LUMA[0] * after[0] + LUMA[1] * after[1] + LUMA[2] * after[2]);
     for (let n = 0; n < 3; n += 1) out.channels[n][i] = after[n];
   }
   return out;

@@ -1,21 +1,23 @@
 // Faces: YuNet on the photo as it is and on the machine view, and of a nearly black photo on more
 // machine views, as the package's faces/ has it (views, fusion).
 
+import constants from "./constants.json" with { type: "json" };
 import { machineView } from "./enhance.js";
 import { areaResizeImage, toImage } from "./image.js";
 import { clamp, roundEven } from "./planes.js";
 import { hiddenShare, isDark, isNearlyBlack, warning } from "./quality.js";
 import { iou, scaled, search } from "./yunet.js";
 
-const [VIEW_PIXELS, LEAST_SCALE] = [500_000, 0.5];
-const LOOK_AGAIN = [
-  { name: "machine:brightness=0.45", brightness: 0.45 }, { name: "machine@mirrored", mirrored: true }, { name: "machine@0.5", scale: 0.5 },
-];
+const { LEAST_SCALE, LOOK_AGAIN, VIEW_PIXELS } = constants.views;
+const {
+  AGREES, ALONE, MOVES_BOX_IOU, SAME_FACE_IOU, SLID_DISTANCE, SLID_IOU, SLID_SCORE, SLID_SIZE,
+} = constants.fusion;
 const MIRRORED = [1, 0, 2, 4, 3]; // eyes, nose, corners of the mouth
-const SAME_FACE_IOU = 0.3;
-const [SLID_IOU, SLID_DISTANCE, SLID_SIZE, SLID_SCORE] = [0.15, 0.65, 0.6, 0.1];
-const MOVES_BOX_IOU = 0.5;
-const [AGREES, ALONE] = [0.2, 0.1];
+// further views of a nearly black photo, by what follows the method's name: an option, or a scale
+const FURTHER = LOOK_AGAIN.map((how) => ({
+  name: `machine${how}`,
+  ...(how === "@mirrored" ? { mirrored: true } : how.startsWith("@") ? { scale: Number(how.slice(1)) } : { brightness: Number(how.split("=")[1]) }),
+}));
 
 // { views, faces: [{ box: { x0, y0, x1, y1 }, score, view, landmarks }] }, best score first; and a
 // `warning` where it is too dark to be sure that there are no others.
@@ -28,7 +30,7 @@ export async function detect(photo, { threshold, views }, networks) {
   const names = ["original"];
   if (views.length > 1 && isDark(image)) {
     const usual = clamp(Math.sqrt(VIEW_PIXELS / (image.width * image.height)), LEAST_SCALE, 1);
-    const asked = again ? [{ name: "machine" }, ...LOOK_AGAIN] : [{ name: "machine" }];
+    const asked = again ? [{ name: "machine" }, ...FURTHER] : [{ name: "machine" }];
     const relit = new Map();
     for (const { name, scale = usual, brightness = null, mirrored = false } of asked) {
       if (name === "machine@0.5" && usual === scale) continue; // it was the usual one
@@ -100,7 +102,7 @@ function isShown(cluster, face) {
 function sureness(cluster) {
   const best = {};
   for (const { view, score } of cluster) best[view] = Math.max(score, best[view] ?? 0);
-  const isFurther = (view) => LOOK_AGAIN.some(({ name }) => name === view);
+  const isFurther = (view) => FURTHER.some(({ name }) => name === view);
   const asked = Math.max(0, ...Object.keys(best).filter((view) => !isFurther(view)).map((view) => best[view]));
   const [first, second = 0] = Object.values(best).sort((a, b) => b - a);
   return Math.max(asked, Math.min(first, Math.max(second + AGREES, first - ALONE)));

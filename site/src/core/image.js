@@ -1,9 +1,10 @@
 // Photos: { width, height, rgba } of bytes as the browser gives and takes them, and images of
 // floats, { width, height, channels: [red, green, blue] }, for the work in between.
 
+import constants from "./constants.json" with { type: "json" };
 import { areaResize, downscale, map, plane, sum } from "./planes.js";
 
-export const LUMA = [0.299, 0.587, 0.114]; // Rec. 601, of encoded values
+export const LUMA = constants.color.REC601; // of encoded values
 
 // A window of the photo as floats in [0, 1].
 export function toImage({ width, height, rgba }) {
@@ -96,23 +97,31 @@ export function lumaOf({ width, height, rgba }) {
   return out;
 }
 
-// The photo at half its sides, area-averaged; an odd last row or column counts.
-export function halve({ width, height, rgba }) {
+// Row y of a photo or of an image of floats, as floats: [red, green, blue].
+export function rowOf({ width, rgba, channels }, y) {
+  if (channels) return channels.map((data) => data.subarray(y * width, (y + 1) * width));
+  return [0, 1, 2].map((channel) => {
+    const row = new Float32Array(width);
+    for (let x = 0, at = 4 * y * width + channel; x < width; x += 1, at += 4) row[x] = rgba[at] / 255;
+    return row;
+  });
+}
+
+// A photo or an image at half its sides, area-averaged; an odd last row or column counts.
+export function halve(source) {
+  const { width, height } = source;
   const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
-  const channels = [0, 1, 2].map((channel) => {
-    const out = new Float32Array(w * h);
-    for (let y = 0; y < h; y += 1) {
-      const top = 2 * y * width;
-      const bottom = Math.min(2 * y + 1, height - 1) * width;
+  const channels = [0, 1, 2].map(() => new Float32Array(w * h));
+  for (let y = 0; y < h; y += 1) {
+    const rows = [rowOf(source, 2 * y), rowOf(source, Math.min(2 * y + 1, height - 1))];
+    channels.forEach((out, n) => {
+      const [top, bottom] = rows.map((row) => row[n]);
       for (let x = 0; x < w; x += 1) {
         const [left, right] = [2 * x, Math.min(2 * x + 1, width - 1)];
-        const total = rgba[4 * (top + left) + channel] + rgba[4 * (top + right) + channel]
-          + rgba[4 * (bottom + left) + channel] + rgba[4 * (bottom + right) + channel];
-        out[y * w + x] = total / 1020;
+        out[y * w + x] = (top[left] + top[right] + bottom[left] + bottom[right]) / 4;
       }
-    }
-    return out;
-  });
+    });
+  }
   return { width: w, height: h, channels };
 }
 

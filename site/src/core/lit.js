@@ -1,17 +1,13 @@
 // What is lit well enough stays: the package's LitProtection (image/exposure.py), for methods that
 // expose a photo as a whole.
 
+import constants from "./constants.json" with { type: "json" };
 import { LUMA, subsample } from "./image.js";
 import { clamp, downscale, most, roundEven, smoothstep, sum } from "./planes.js";
 
-const LAMP_LEVEL = 0.6;
-const [DARK_LEVEL, LIT_LEVEL] = [0.18, 0.3];
-const GATE = 0.95;
-const HEADROOM = 0.12;
-const NO_HEADROOM = 1e-4;
-const [NO_LAMP, LAMP] = [0.4, 0.7];
-const CELLS = 128;
-const KNEE = 0.02;
+const {
+  CELLS, DARK_LEVEL, GATE, HEADROOM, KNEE, LAMP, LAMP_LEVEL, LIT_LEVEL, NO_HEADROOM, NO_LAMP,
+} = constants.levels;
 
 // For a photo of this luma (a plane): a function that blends the original back, pixel by pixel,
 // (before, after), three floats each.

@@ -1,103 +1,78 @@
 // How much light every place of a photo gets: the package's exposure/meter.py and curve.py, line
 // for line; their docstrings say why. A test holds both together (test/parity.test.js).
 
+import constants from "./constants.json" with { type: "json" };
 import { crop, largest, luma, planeOf, squareRoot } from "./image.js";
 import {
   areaResize, boxFilter, clamp, downscale, extremes, guidedFilter, linearResize, map, map2, most, percentile, plane,
   roundEven, smoothstep, sum,
 } from "./planes.js";
 
-export const GAMMA = 2.2;
-const SIDE_PX = 128;
-const RADIUS_PX = 5;
-const EPS = 0.002;
-const FLAT_STEP = 0.4 / 255;
-const MOSTLY_FLAT = [0.85, 0.99];
-export const TOE = 0.6 / 255;
-const TOE_BESIDE_LAMPS = 2.0 / 255;
-const [SHOULDER, SOFT_SHOULDER] = [2.5, 1.0];
-const FAR_BEYOND = [3.0, 8.0];
-const BEYOND = [0.95, 1.2];
-const HEADROOM = 0.1;
-const ROOM = 0.98;
-const TEXTURE_PX = 9;
-export const MOST_GAIN = 48.0;
-const MOST_ASKED = 1000.0;
-const EVIDENCE = [0.3, 0.6];
-const [SQUARE_PX, SMOOTH_PX, LAMP] = [4, 6, 3.0];
-export const UNTOUCHED_STOPS = 0.05;
-const GAIN_STEP = 5e-4;
-const TOLERANCE = 0.01;
-const SCALE_STEPS = 6;
-const [MOST_FACTOR, MOST_ODDS] = [1.6, 4.0];
-const [LEFT_ALONE, RELIT] = [0.1, 0.9];
-const [DARK, LIT] = [0.55, 0.88];
-const LIT_PLACES = [0.25, 0.45];
-const NIGHT = [2.3, 4.0];
-const NIGHT_CUT = 0.23;
-const DIMMEST = 0.28;
+export const { GAMMA } = constants.color;
+const { GAIN_STEP, MOST_FACTOR, MOST_ODDS, SCALE_STEPS, TOLERANCE } = constants.levels;
+const C = constants.exposure;
 const STEPS = 1 << 14; // of the table that factor() looks values up in, for roots from 0 to 2
 
 // A photo as the meter sees it: small planes of light, luma, and how much each cell counts.
-export class Metering {
+export class Reading {
   constructor(fields) { Object.assign(this, fields); }
 
-  countingAll() {
-    return new Metering({ ...this, weight: map(this.weight, () => 1), evidence: 1 });
+  // The same where every pixel counts alike, and noise bounds nothing: for what is asked.
+  overFrame() {
+    return new Reading({ ...this, weight: map(this.weight, () => 1), evidence: 1 });
   }
 
   // The brightness that suits the photo, if `expected` suits its scene.
-  wanted(expected) {
+  sceneBrightness(expected) {
     const contrast = this.brightest / Math.max(this.level, 1e-4);
-    const dark = 1 - smoothstep(this.level, 0.15, 0.3);
-    const night = smoothstep(contrast, ...NIGHT) * dark * this.lit;
-    const aim = Math.max(expected * (1 - NIGHT_CUT * night), DIMMEST);
+    const dark = 1 - smoothstep(this.level, ...C.NIGHT_LEVEL);
+    const night = smoothstep(contrast, ...C.NIGHT) * dark * this.lit;
+    const aim = Math.max(expected * (1 - C.NIGHT_CUT * night), C.DIMMEST);
     if (this.level >= aim) return this.level;
-    const share = 1 - smoothstep(this.power / aim, DARK, LIT);
+    const share = 1 - smoothstep(this.power / aim, ...C.SCENE_LIGHT);
     return this.level + share * (aim - this.level);
   }
 
   // The lift of shadows that brings the mean of what counts to `brightness`.
-  shadowGain(brightness, softness, { asked = false } = {}) {
+  shadowGain(brightness, softness, isBounded) {
     if (most(this.weight.data) <= 0 || this.evidence <= 0) return 1;
-    const high = gainFor((gain) => this.meanAt(gain, softness), brightness, asked ? MOST_ASKED : MOST_GAIN);
-    return asked || high < 1 ? high : high ** this.evidence;
+    const high = gainFor((gain) => this.meanAt(gain, softness), brightness, isBounded ? C.MOST_GAIN : C.MOST_ASKED);
+    return !isBounded || high < 1 ? high : high ** this.evidence;
   }
 
   // The one factor for the whole photo that brings the mean of what counts there.
   overallGain(brightness) {
-    return gainFor((factor) => this.mean((grey) => Math.min(grey * factor, 1)), brightness, MOST_ASKED);
+    return gainFor((factor) => this.mean((grey) => Math.min(grey * factor, 1)), brightness, C.MOST_ASKED);
   }
 
-  get lit() { return smoothstep(this.lamps, ...LIT_PLACES); }
+  get lit() { return smoothstep(this.lamps, ...C.LIT_PLACES); }
 
   // Base light that the curve lifts by half.
-  get toe() { return TOE + this.lit * (TOE_BESIDE_LAMPS - TOE); }
+  get toe() { return C.TOE + this.lit * (C.TOE_BESIDE_LAMPS - C.TOE); }
 
   // Whether the one factor would burn out what is lit, in [0, 1]; else it serves best.
   needsCurve(overall) {
     const beyond = Math.log(Math.max(this.lamps * overall, 1e-3));
-    return this.lit * smoothstep(beyond, ...BEYOND.map(Math.log));
+    return this.lit * smoothstep(beyond, ...C.BEYOND.map(Math.log));
   }
 
   softness(brightness) {
     const beyond = this.lamps * this.overallGain(brightness);
-    return smoothstep(Math.log(Math.max(beyond, 1e-3)), ...FAR_BEYOND.map(Math.log));
+    return smoothstep(Math.log(Math.max(beyond, 1e-3)), ...C.FAR_BEYOND.map(Math.log));
   }
 
-  // The plane that encoded values are multiplied with; `local` leads from one factor to the curve.
-  factor(image, gain, softness, { overall, local }) {
+  // The plane that encoded values are multiplied with, by a curve() of this `local`.
+  factor(image, curve, local) {
     const [slope, offset] = [this.slope, this.offset].map((one) => linearResize(one, image.width, image.height));
-    const curve = this.curve(gain, softness, { overall, local });
     const table = Float64Array.from({ length: STEPS + 1 }, (_, n) => curve(((2 * n) / STEPS) ** 2));
     const out = largest(image);
-    const envelope = extremes(extremes(out, TEXTURE_PX, Math.max), TEXTURE_PX, Math.min).data;
+    const envelope = extremes(extremes(out, C.TEXTURE_PX, Math.max), C.TEXTURE_PX, Math.min).data;
     for (let i = 0; i < out.data.length; i += 1) {
       const root = Math.sqrt(out.data[i]) * slope.data[i] + offset.data[i];
       const at = clamp(root * (STEPS / 2), 0, STEPS - 1);
       const low = Math.floor(at);
       const lift = table[low] + (at - low) * (table[low + 1] - table[low]);
-      const room = ROOM / Math.max(envelope[i], 1e-3);
+      const room = C.TEXTURE_ROOM / Math.max(envelope[i], 1e-3);
       out.data[i] = Math.min(lift, lift + local * (Math.max(room, Math.min(lift, 1)) - lift));
     }
     return out;
@@ -117,8 +92,8 @@ export class Metering {
   // The same where only places count that the map of stops leaves alone.
   outside(stops) {
     const fitted = areaResize(map(stops, Math.abs), this.weight.width, this.weight.height);
-    const weight = map2(fitted, this.weight, (asked, own) => (asked < UNTOUCHED_STOPS ? own : 0));
-    return new Metering({ ...this, weight });
+    const weight = map2(fitted, this.weight, (asked, own) => (asked < C.UNTOUCHED_STOPS ? own : 0));
+    return new Reading({ ...this, weight });
   }
 
   meanWith(factor) {
@@ -188,57 +163,57 @@ export function scaling(level, meanAt, within = TOLERANCE) {
 }
 
 // f(B) / B as a function of base light B.
-export function ratio(gain, softness, toe = TOE) {
-  const power = SHOULDER + softness * (SOFT_SHOULDER - SHOULDER);
+export function ratio(gain, softness, toe = C.TOE) {
+  const power = C.SHOULDER + softness * (C.SOFT_SHOULDER - C.SHOULDER);
   const steep = gain ** power - 1;
   return (base) => {
     const lift = gain * (1 + steep * base ** power) ** (-1 / power);
     if (gain <= 1) return lift;
-    return 1 + (lift * (1 - HEADROOM * softness * (1 - base)) - 1) * (base / (base + toe));
+    return 1 + (lift * (1 - C.HEADROOM * softness * (1 - base)) - 1) * (base / (base + toe));
   };
 }
 
 // What the meter sees of an image.
 export function meter(image) {
-  const scale = Math.min(1, SIDE_PX / Math.max(image.height, image.width));
+  const scale = Math.min(1, C.METER_SIDE_PX / Math.max(image.height, image.width));
   const size = [image.width, image.height].map((side) => Math.max(1, roundEven(side * scale)));
   const channels = image.channels.map((_, n) => downscale(planeOf(image, n), ...size).data);
   const small = { width: size[0], height: size[1], channels };
   const [root, grey] = [squareRoot(largest(small)), luma(small)];
-  let weight = map(flatShare(image, size), (flat) => 1 - smoothstep(flat, ...MOSTLY_FLAT));
+  let weight = map(flatShare(image, size), (flat) => 1 - smoothstep(flat, ...C.MOSTLY_FLAT));
   const inner = extremes(weight, 3, Math.min); // half of a cell at the border of a frame may be the frame
-  if (sum(inner.data) > 0.25 * sum(weight.data)) weight = inner;
-  const mean = boxFilter(root, RADIUS_PX);
-  const squares = boxFilter(map(root, (x) => x * x), RADIUS_PX);
+  if (sum(inner.data) > C.INNER_SHARE * sum(weight.data)) weight = inner;
+  const mean = boxFilter(root, C.METER_RADIUS_PX);
+  const squares = boxFilter(map(root, (x) => x * x), C.METER_RADIUS_PX);
   const variance = map2(squares, mean, (square, x) => Math.max(square - x * x, 0));
-  const steep = map(variance, (x) => x / (x + EPS));
-  const slope = boxFilter(steep, RADIUS_PX);
-  const offset = boxFilter(map2(mean, steep, (x, share) => x - share * x), RADIUS_PX);
+  const steep = map(variance, (x) => x / (x + C.EDGE_EPS));
+  const slope = boxFilter(steep, C.METER_RADIUS_PX);
+  const offset = boxFilter(map2(mean, steep, (x, share) => x - share * x), C.METER_RADIUS_PX);
   const base = plane(...size);
   for (let i = 0; i < base.data.length; i += 1) {
     base.data[i] = Math.max(slope.data[i] * root.data[i] + offset.data[i], 0) ** 2;
   }
   const seen = { base, grey, weight, slope, offset };
   if (sum(weight.data) <= 0) {
-    return new Metering({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, content: [0, 0, 1, 1], evidence: 0 });
+    return new Reading({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, content: [0, 0, 1, 1], evidence: 0 });
   }
-  const bare = new Metering(seen);
+  const bare = new Reading(seen);
   const level = bare.mean((x) => x);
-  const least = 0.05 * most(weight.data);
+  const least = C.LEAST_WEIGHT * most(weight.data);
   const counted = base.data.filter((_, i) => weight.data[i] > least).sort();
-  return new Metering({
+  return new Reading({
     ...seen,
     level,
     power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
-    brightest: percentile(counted, 98),
-    lamps: percentile(counted, 99.5),
+    brightest: percentile(counted, C.BRIGHTEST),
+    lamps: percentile(counted, C.LAMPS),
     content: content(weight, least),
     evidence: evidence(bare, level),
   });
 }
 
 // How much of a place is the network's, by the factor that it is lifted with.
-export const networkShare = (factor) => smoothstep(GAMMA * Math.log2(Math.max(factor, 1e-6)), LEFT_ALONE, RELIT);
+export const networkShare = (factor) => smoothstep(GAMMA * Math.log2(Math.max(factor, 1e-6)), ...C.NETWORK_STOPS);
 
 // The factor for a pixel, limited where its largest channel would clip, so that hues stay.
 export const limited = (factor, brightest) =>
@@ -253,12 +228,12 @@ export function fitStops(stops, image) {
   const radius = roundEven(Math.max(height / stops.height, width / stops.width));
   if (radius < 2 || Math.min(height, width) < 8) return large;
   const subsample = Math.max(1, Math.floor(radius / 4));
-  return guidedFilter(squareRoot(luma(image)), large, { radius, eps: EPS, subsample });
+  return guidedFilter(squareRoot(luma(image)), large, { radius, eps: C.EDGE_EPS, subsample });
 }
 
 // The share of pixels that equal their right and lower neighbours: no photograph.
 function flatShare(image, size) {
-  const step = Math.max(1, Math.floor(Math.sqrt((image.height * image.width) / 250_000)));
+  const step = Math.max(1, Math.floor(Math.sqrt((image.height * image.width) / C.FLAT_SAMPLES)));
   const [rows, columns] = [image.height, image.width].map((side) => Math.floor((side - 1) / step));
   if (rows < 1 || columns < 1) return plane(...size);
   const green = image.channels[1];
@@ -268,7 +243,7 @@ function flatShare(image, size) {
       const at = y * step * image.width + x * step;
       const here = green[at];
       const apart = Math.max(Math.abs(here - green[at + 1]), Math.abs(here - green[at + image.width]));
-      flat.data[y * columns + x] = apart < FLAT_STEP ? 1 : 0;
+      flat.data[y * columns + x] = apart < C.FLAT_STEP ? 1 : 0;
     }
   }
   return areaResize(flat, ...size);
@@ -278,19 +253,19 @@ function flatShare(image, size) {
 function evidence(reading, level) {
   const { grey, weight } = reading;
   const { width } = grey;
-  const on = (i) => (Math.floor(i / width / SQUARE_PX) + Math.floor((i % width) / SQUARE_PX)) % 2;
+  const on = (i) => (Math.floor(i / width / C.SQUARE_PX) + Math.floor((i % width) / C.SQUARE_PX)) % 2;
   const smoothed = (parity) => {
     const part = plane(width, grey.height);
     part.data.set(weight.data.map((x, i) => (on(i) === parity ? x : 0)));
-    const light = map2(part, grey, (x, y) => x * Math.min(y, LAMP * level));
-    const half = map2(boxFilter(light, SMOOTH_PX), boxFilter(part, SMOOTH_PX), (x, share) => x / Math.max(share, 1e-6));
+    const light = map2(part, grey, (x, y) => x * Math.min(y, C.MOST_EVIDENT * level));
+    const half = map2(boxFilter(light, C.SMOOTH_PX), boxFilter(part, C.SMOOTH_PX), (x, share) => x / Math.max(share, 1e-6));
     const mean = weightedMean(weight, (i) => half.data[i]);
     return half.data.map((x) => x - mean);
   };
   const [one, other] = [smoothed(1), smoothed(0)];
   const together = (a, b) => weightedMean(weight, (i) => a[i] * b[i]);
   const spread = Math.sqrt(together(one, one) * together(other, other));
-  return smoothstep(together(one, other) / Math.max(spread, 1e-12), ...EVIDENCE);
+  return smoothstep(together(one, other) / Math.max(spread, 1e-12), ...C.EVIDENCE);
 }
 
 function content({ width, height, data }, least) {

@@ -1,24 +1,15 @@
 // Faces that the exposure of their scene would leave dark: the package's exposure/faces.py,
 // whose docstring says why.
 
+import constants from "./constants.json" with { type: "json" };
 import { downscaleImage, largest, luma } from "./image.js";
-import { GAMMA, limited, MOST_GAIN, ratio, TOE, UNTOUCHED_STOPS } from "./metering.js";
+import { GAMMA, limited, ratio } from "./metering.js";
 import { extremes, linearResize, map, most, percentile, plane, roundEven, sum } from "./planes.js";
 
-const SEARCH_PX = 256;
-const SEARCH_GAIN = 6.0;
-const FLOOR = 0.62;
-const USUAL_BRIGHTNESS = 0.45;
-const HIGHLIGHTS = 98;
-const GIVEN_UP = 0.4;
-const SURENESS = 1.15;
-const MOST_STOPS = 4.0;
-const INNER = 0.75;
-const REACH = [1.3, 1.6];
-const LOWER = 0.6;
-const ROOM = 1.2;
-const BEND = 8.0;
-const DARK_SHARE = 0.001;
+const {
+  DARK_SHARE, FACE_BEND, FACE_INNER, FACE_LOWER, FACE_REACH, FACE_ROOM, FLOOR, GIVEN_UP, HIGHLIGHTS, MOST_FACE_STOPS, MOST_GAIN,
+  SEARCH_GAIN, SEARCH_PX, SURENESS, TOE, UNTOUCHED_STOPS, USUAL_BRIGHTNESS,
+} = constants.exposure;
 
 // Stops that faces lack, a plane of the reading's size, or null if they lack none. `curve` is what
 // places of a base light will be multiplied with in any case; find(image) gives [{ box, weight }]
@@ -63,7 +54,7 @@ function exposedCopy(image, factor) {
 // Stops that a face lacks whose highlights have this luma.
 function missingStops(highlights, floor) {
   const below = Math.max(GAMMA * Math.log2(floor / highlights), 0);
-  return Math.min(SURENESS * (below - GIVEN_UP * (1 - Math.exp(-below / GIVEN_UP))), MOST_STOPS);
+  return Math.min(SURENESS * (below - GIVEN_UP * (1 - Math.exp(-below / GIVEN_UP))), MOST_FACE_STOPS);
 }
 
 // The lift, where it is as dark as in the region and near it, into `stops` where it is more.
@@ -71,17 +62,17 @@ function spread(region, lift, exposed, stops) {
   const inside = valuesInside(region, exposed);
   if (!inside.length) return;
   const gain = 2 ** (lift / GAMMA);
-  const bound = ROOM * gain * Math.max(sum(inside) / inside.length, 1e-4);
-  const away = distance(region.box, exposed, REACH, LOWER);
+  const bound = FACE_ROOM * gain * Math.max(sum(inside) / inside.length, 1e-4);
+  const away = distance(region.box, exposed, FACE_REACH, FACE_LOWER);
   for (let i = 0; i < stops.data.length; i += 1) {
-    const part = Math.min(exposed.data[i] / bound, 1) ** BEND;
-    const bend = Math.log2(1 + (gain ** BEND - 1) * part) / BEND;
+    const part = Math.min(exposed.data[i] / bound, 1) ** FACE_BEND;
+    const bend = Math.log2(1 + (gain ** FACE_BEND - 1) * part) / FACE_BEND;
     stops.data[i] = Math.max(stops.data[i], (lift - GAMMA * bend) / (1 + away[i] ** 3));
   }
 }
 
 function valuesInside({ box }, one) {
-  const away = distance(box, one, [INNER / 2, INNER / 2], 0);
+  const away = distance(box, one, [FACE_INNER / 2, FACE_INNER / 2], 0);
   return one.data.filter((_, i) => away[i] < 1);
 }
 

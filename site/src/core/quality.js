@@ -1,17 +1,12 @@
 // How dark a photo is, and how many of its faces may stay hidden: the package's faces/quality.py, and
 // what faces/views.py asks of the light.
 
+import constants from "./constants.json" with { type: "json" };
 import { crop, luma, meanLevel, subsample } from "./image.js";
 import { areaResize, boxFilter, roundEven, sum } from "./planes.js";
 
-const [DARK_BELOW, NOISY_DARK_BELOW, NOISY_FROM] = [0.2, 0.25, 0.15];
-const BLACK_BELOW = 0.05;
-const NOISE_PIXELS = 250_000;
-const MAD_OF_NORMAL = 0.6745;
-const PIXELS = 160_000;
-const CELLS = 20;
-const ROUNDING = 0.3 / 255;
-const HIDDEN = [[0.5, 0.5], [3.0, 0.3]];
+const { BLACK_BELOW, DARK_BELOW, MAD_OF_NORMAL, NOISE_PIXELS, NOISY_DARK_BELOW, NOISY_FROM } = constants.views;
+const { CELLS, HIDDEN, PIXELS, ROUNDING } = constants.quality;
 
 // Whether a photograph may hide faces: it is dark, or half dark and noisy.
 export function isDark(image) {

@@ -1,97 +1,94 @@
-// The method relume: the package's enhancers/relume.py on one photo, with networks that are given:
+// The method relume: a photo's exposure is planned and then applied, as the package's
+// exposure/plan.py and enhancers/relume.py do it, with networks that are given:
 // infer(image, thumbnail, brightness, gain plane or null, scale) and estimate(thumbnail).
 
+import constants from "./constants.json" with { type: "json" };
 import { downscaleImage, largest, luma, meanLevel, planeOf, subsample } from "./image.js";
 import { fitStops, GAMMA, limited, meter, networkShare, scaling } from "./metering.js";
 import { priorityStops } from "./priority.js";
 import { keepLitDetail } from "./texture.js";
-import { clamp, most, plane, sum } from "./planes.js";
+import { clamp, most, sum } from "./planes.js";
 
-export const THUMBNAIL_PX = 96;
-const DARKEST = 1 / 1024;
-const TOLERANCE = 0.02;
-const MOSTLY_PICTURE = 0.9;
-const NETWORK_BRIGHTNESS = [0.01, 0.95];
+export const { THUMBNAIL_PX } = constants.sizes;
+const { DARKEST } = constants.sizes;
+const { FRAME_TOLERANCE } = constants.levels;
+const { FRAME_SAMPLES, GREY_SAMPLES, MOSTLY_PICTURE, NETWORK_BRIGHTNESS } = constants.exposure;
 
-export const thumbnail = (image) => downscaleImage(image, THUMBNAIL_PX, THUMBNAIL_PX);
+const thumbnail = (image) => downscaleImage(image, THUMBNAIL_PX, THUMBNAIL_PX);
 
-// options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
-// to expose for, or null) }.
+// The photo relit: options as of plan().
 export async function relight(image, options, networks) {
+  return apply(await plan(image, options, networks), image, networks);
+}
+
+// What every place gets: { level, isBounded, reading, curve, local, overall, expected, faceStops,
+// stops, protectLit, kept }; without a reading the whole frame gets one exposure, the network's own.
+// options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
+// to expose for, or null), reading (where it is known) }.
+export async function plan(image, options, networks) {
   const { brightness, local, stops, protectLit, find } = options;
-  const small = thumbnail(image);
-  const automatic = brightness === null;
-  const aim = async (of) => (automatic ? networks.estimate(of) : brightness);
-  if (local === 0 && !stops) {
-    const target = await aim(small);
-    return matchMean(await networks.infer(image, small, target, null, 1), target);
-  }
-  let reading = meter(image);
-  const asked = local === 0 || !automatic;
-  if (asked) reading = reading.countingAll();
-  let target;
-  if (local === 0) {
-    target = await aim(small);
-  } else {
-    target = await aim(!reading.isWhole && automatic ? thumbnail(reading.crop(image)) : small);
-    if (automatic && protectLit) target = reading.wanted(target);
-  }
-  const softness = reading.softness(target);
-  const gain = reading.shadowGain(target, softness, { asked });
-  let expected = asked ? target : reading.meanAt(gain, softness);
+  const isBounded = local > 0 && brightness === null;
+  const aim = async (of) => brightness ?? networks.estimate(thumbnail(of));
+  if (local === 0 && !stops) return { level: await aim(image), reading: null, protectLit };
+  let reading = options.reading ?? meter(image);
+  let level = await aim(isBounded && !reading.isWhole ? reading.crop(image) : image);
+  if (isBounded && protectLit) level = reading.sceneBrightness(level);
+  if (!isBounded) reading = reading.overFrame();
+  const softness = reading.softness(level);
+  const gain = reading.shadowGain(level, softness, isBounded);
+  const expected = isBounded ? reading.meanAt(gain, softness) : level;
   const overall = reading.overallGain(expected);
   const share = local * reading.needsCurve(overall);
-  const lacking = find && local
-    ? await priorityStops(image, reading, reading.curve(gain, softness, { overall, local: share }), target, find, local) : null;
-  if (share === 0 && !stops && !lacking) {
-    return exposeEvenly(image, small, overall, reading, expected, protectLit, networks);
-  }
-  const factor = reading.factor(image, gain, softness, { overall, local: share });
-  for (const map of [lacking, stops]) {
+  const curve = reading.curve(gain, softness, { overall, local: share });
+  const faceStops = find && local ? await priorityStops(image, reading, curve, level, find, local) : null;
+  return {
+    level, isBounded, reading, curve, local: share, overall, expected, faceStops, stops, protectLit, kept: protectLit ? share : 0,
+  };
+}
+
+export async function apply(plan, image, networks) {
+  const small = thumbnail(image);
+  if (!plan.reading) return matchMean(await networks.infer(image, small, plan.level, null, 1), plan.level);
+  const { factor, counted, expected } = exposed(plan, image);
+  const factorAt = factor ? (i) => factor.data[i] : () => plan.overall;
+  const share = (of) => (plan.protectLit ? networkShare(of) : 1) * plan.reading.evidence;
+  const highest = share(factor ? most(factor.data) : plan.overall);
+  if (highest === 0) return blendDirect(image, null, factorAt, () => 0);
+  const brightness = clamp(factor ? meanOf(image, factor) : evenMean(plan), ...NETWORK_BRIGHTNESS);
+  const lift = Math.max(meanLevel(small), DARKEST) / brightness;
+  // where nearly all counts, the network need not be told what its brightness takes
+  const isKnown = !factor && sum(plan.reading.weight.data) / plan.reading.weight.data.length >= MOSTLY_PICTURE;
+  const relit = await networks.infer(image, small, brightness, factor, factor ? lift : isKnown ? 1 : plan.overall * lift);
+  if (factor || highest < 1) blendDirect(image, relit, factorAt, (i) => (factor ? share(factor.data[i]) : highest));
+  if (expected) applied(relit, counted.match(relit, expected, { byFactor: !factor }));
+  return plan.kept ? keepLitDetail(image, relit, plan.kept) : relit;
+}
+
+// The plane of factors, null if one does for all, what counts beside the places that got stops, and
+// the mean level of that.
+function exposed({ reading, curve, local, expected, faceStops, stops, isBounded }, image) {
+  if (!local && !faceStops && !stops) return { factor: null, counted: reading, expected };
+  const factor = reading.factor(image, curve, local);
+  let counted = reading;
+  for (const map of [faceStops, stops]) {
     if (!map) continue;
-    if (map === stops || !asked) {
+    if (map === stops || isBounded) {
       // what is painted is not undone, and what is not painted stays as it is
-      const outside = reading.outside(map);
-      expected *= outside.meanWith(factor) / Math.max(reading.meanWith(factor), 1e-6);
-      reading = outside;
+      const outside = counted.outside(map);
+      expected *= outside.meanWith(factor) / Math.max(counted.meanWith(factor), 1e-6);
+      counted = outside;
     }
     const fitted = fitStops(map, image);
     for (let i = 0; i < factor.data.length; i += 1) factor.data[i] *= 2 ** (fitted.data[i] / GAMMA);
   }
-  return expose(image, small, factor, reading, expected, { protectLit, kept: protectLit ? share : 0 }, networks);
+  return { factor, counted, expected };
 }
 
-// The photo at one exposure, its encoded values lifted by about `overall`.
-async function exposeEvenly(image, small, overall, reading, expected, protectLit, networks) {
-  const share = (protectLit ? networkShare(overall) : 1) * reading.evidence;
-  if (share === 0) return blendDirect(image, null, () => overall, () => 0);
-  const { data } = reading.grey;
-  const mean = sum(data.map((grey) => Math.min(grey * overall, 1))) / data.length;
-  const brightness = clamp(mean, ...NETWORK_BRIGHTNESS);
-  let gain = null;
-  if (sum(reading.weight.data) / data.length < MOSTLY_PICTURE) { // a frame's light says nothing
-    const level = Math.max(meanLevel(small), DARKEST);
-    gain = plane(image.width, image.height);
-    gain.data.fill((overall * level) / brightness);
-  }
-  const relit = await networks.infer(image, small, brightness, gain, 1);
-  if (share < 1) blendDirect(image, relit, () => overall, () => share);
-  return applied(relit, reading.match(relit, expected, { byFactor: true }));
-}
-
-// The photo with every place's encoded values lifted by `factor`, noise removed.
-async function expose(image, small, factor, reading, expected, { protectLit, kept }, networks) {
-  const { data } = factor;
-  const share = (of) => (protectLit ? networkShare(of) : 1) * reading.evidence;
-  if (share(most(data)) === 0) return blendDirect(image, null, (i) => data[i], () => 0);
-  const level = Math.max(meanLevel(small), DARKEST);
-  const [grey, lifts] = [subsample(luma(image), 60_000), subsample(factor, 60_000)];
-  const mean = sum(grey.data.map((value, i) => Math.min(value * lifts.data[i], 1))) / grey.data.length;
-  const brightness = clamp(mean, ...NETWORK_BRIGHTNESS);
-  const relit = await networks.infer(image, small, brightness, factor, level / brightness);
-  blendDirect(image, relit, (i) => data[i], (i) => share(data[i]));
-  if (expected) applied(relit, reading.match(relit, expected));
-  return kept ? keepLitDetail(image, relit, kept) : relit;
+const mean = (values) => sum(values) / values.length;
+const evenMean = ({ reading, overall }) => mean(reading.grey.data.map((grey) => Math.min(grey * overall, 1)));
+function meanOf(image, factor) {
+  const [grey, lifts] = [subsample(luma(image), GREY_SAMPLES), subsample(factor, GREY_SAMPLES)];
+  return mean(grey.data.map((value, i) => Math.min(value * lifts.data[i], 1)));
 }
 
 // Brings what is no share of the network's to the photo itself times the factor; in place.
@@ -122,8 +119,7 @@ function applied(image, f) {
 
 // The image scaled so that its mean grey level, once clipped, is `level`.
 function matchMean(image, level) {
-  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), 250_000));
+  const samples = image.channels.map((_, n) => subsample(planeOf(image, n), FRAME_SAMPLES));
   const meanAt = (factor) => meanLevel({ ...samples[0], channels: samples.map(({ data }) => data.map((x) => Math.min(x * factor, 1))) });
-  return applied(image, scaling(level, meanAt, TOLERANCE));
+  return applied(image, scaling(level, meanAt, FRAME_TOLERANCE));
 }
-

@@ -1,13 +1,11 @@
 // Lit places keep their own contrast: keep_lit_detail of the package's image/detail.py, by the same
 // blocks of rows.
 
+import constants from "./constants.json" with { type: "json" };
 import { areaResize, boxFilter, clamp, extremes, linearResize, map, map2, most, plane, smoothstep } from "./planes.js";
 import { largest, luma } from "./image.js";
 
-const LIT = [0.1, 0.3];
-const BESIDE_DARK = [0.03, 0.1];
-const [CONTRAST_PX, BASE_PX] = [9, 25];
-const LOST = 1 / 12;
+const { BASE_PX, BESIDE_DARK, CONTRAST_PX, LIT, LOST } = constants.detail;
 const BLOCK_VALUES = 1 << 18;
 
 // `after`, changed in place: where it is lit and lost contrast, the luma's detail of `before`.

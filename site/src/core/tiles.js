@@ -1,9 +1,9 @@
 // A network over a large image, tile by tile: the same result as in one go, in bounded memory.
 
+import constants from "./constants.json" with { type: "json" };
 import { clamp, reflected } from "./planes.js";
 
-export const STRIDE_PX = 16;
-const HALO_PX = 128; // what the network sees to each side
+const { PICTURE_HALO_PX: HALO_PX, PICTURE_STRIDE_PX: STRIDE_PX } = constants.sizes;
 
 const up = (value) => Math.ceil(value / STRIDE_PX) * STRIDE_PX;
 

@@ -1,14 +1,15 @@
 // YuNet, a tiny face detector, as the package's faces/yunet.py and search.py run it: at the picture's
 // own size and at halves of it, in tiles.
 
+import constants from "./constants.json" with { type: "json" };
 import { areaResizeImage, crop } from "./image.js";
 import { clamp, smoothstep } from "./planes.js";
 
-const STRIDES_PX = [8, 16, 32];
+const { DETECTOR_STRIDES_PX: STRIDES_PX } = constants.sizes;
 const MOST_IOU = 0.3;
-const [LARGEST_PX, TILE_PX, OVERLAP_PX] = [1280, 2048, 384];
+const { LARGEST_PX, TILE_PX, OVERLAP_PX } = constants.search;
 const THRESHOLD = 0.6;
-const SURE = [0.6, 0.8]; // scores from which a face counts in an exposure, and counts in full
+const { SURE } = constants.faces; // scores from which a face counts in an exposure, and in full
 
 // Faces to expose for: { box, weight } in shares of the image's sides.
 export async function findRegions(image, networks) {

@@ -115,12 +115,18 @@ def prepare(
         enhancer = enhancer.with_brightness(options["brightness"])
     protect = options["protect_lit"] and not isinstance(options.get("brightness"), float)
     if isinstance(enhancer, TakesLocal):
-        protect = protect and not (enhancer.local if local is None else local)  # metering does
+        is_local = options.get("local", enhancer.local) > 0
+        if not is_local and options.get("expose_for") == "faces":
+            raise ParameterError(
+                "expose_for='faces' needs local above 0: with one exposure for the whole photo "
+                f"{enhancer.info.name} lifts no face"
+            )
+        protect = protect and not is_local  # the plan does
         enhancer = enhancer.with_exposure(
             local=options.get("local"),
             exposure=None if exposure is None else check_stops(exposure),
             protect_lit=options["protect_lit"],
-            find=finder and finder(options.get("expose_for", "auto")),
+            find=finder(options.get("expose_for", "auto")) if finder and is_local else None,
         )
     return Enhancement(enhancer, protect, options["strength"])
 
