@@ -16,7 +16,16 @@ from relume.web.settings import Settings
 
 METHODS = ("relume", "machine", "original", "gamma", "auto-gamma", "auto-exposure")
 PARAMETERS = ("half_above_mp", "exponent", "normalise", "target", "max_gain")
-OPTIONS = ("strength", "brightness", "local", "expose_for", "protect_lit", "format", "quality")
+OPTIONS = (
+    "strength",
+    "brightness",
+    "local",
+    "expose_for",
+    "black",
+    "protect_lit",
+    "format",
+    "quality",
+)
 DETECTORS = ("yunet",)
 WRITTEN = ("jpeg", "png", "webp")
 READ = ("jpeg", "png", "webp", "gif", "bmp", "avif", "heif")

@@ -72,5 +72,17 @@ def test_info_as_json_holds_every_fact(catalogue: Catalog[dict[str, Any]]) -> No
         "choices": [],
         "also": ["auto"],
         "exclusive_low": True,
+        "several": 1,
     }
     assert (data["weights"], data["extra"], data["takes_brightness"]) == ([], None, False)
+
+
+def test_several_numbers_are_taken_at_once() -> None:
+    three = Parameter("black", "of 255", "auto", 0.0, 128.0, also=("auto",), several=3)
+    assert three.check("auto") == "auto"
+    assert three.check("14, 3,14.5") == "14,3,14.5"
+    assert three.check("14/3/14") == "14,3,14"  # inside a spec a comma parts parameters
+    assert three.check(5) == "5"
+    for wrong in ("1,2", "1,2,300", "a", True, ""):
+        with pytest.raises(ParameterError, match=r"black must be 0 to 128 \(one, or 3 with commas"):
+            three.check(wrong)

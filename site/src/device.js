@@ -1,6 +1,8 @@
 // The engine behind the page on the visitor's own device: what http.js is for a service, by a
 // worker. It says "loading" ({ done, total } bytes), "ready" and "failed" as events.
 
+import { parseBlack } from "./core/black.js";
+
 /* global YUNET, MENU -- put in by the build */
 
 const PATIENCE_MS = 300; // for a job to stop by itself; then its worker is ended
@@ -159,6 +161,7 @@ class Device extends EventTarget {
     const options = {
       method: entry.name, parameters, strength: number("strength", 1), brightness: number("brightness"),
       local: number("local"), protectLit: given.protect_lit !== "false",
+      black: parseBlack(given.black),
       exposeFor: given.expose_for ?? "auto",
       stops: exposure && { width: exposure.width, height: exposure.height, data: Float32Array.from(exposure.stops) },
     };

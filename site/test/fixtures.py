@@ -53,6 +53,11 @@ def framed(picture: Pixels) -> Pixels:
     return out
 
 
+def lifted(picture: Pixels) -> Pixels:
+    """The same with a phone's black under it."""
+    return np.asarray(np.minimum(picture // 2 + np.array([14, 3, 14]), 255), np.uint8)
+
+
 def file(pixels: Pixels, kind: str = "png", **options: Any) -> bytes:
     """The pixels as a file."""
     buffer = io.BytesIO()
@@ -128,6 +133,10 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     yield "turned.jpg", file(room, "jpeg", quality=95, exif=turned(6)), {}
     yield "wide.webp", file(scene(700, 150, seed=6), "webp", lossless=True), {}
     yield "machine.png", file(room), {"method": "machine"}
+    yield "lifted.png", file(lifted(room)), {}
+    yield "lifted-machine.png", file(lifted(room)), {"method": "machine"}
+    yield "lifted-told.png", file(lifted(room)), {"black": "10,0,12"}
+    yield "lifted-left.png", file(lifted(room)), {"black": "0"}
     for method in ("gamma", "auto-gamma", "auto-exposure"):
         yield f"{method}.png", file(lit), {"method": method}
     yield "exposed.png", file(room), {"method": "auto-exposure", "brightness": 0.5}
@@ -146,7 +155,9 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
     """What the package makes of it, (H, W, 4)."""
     photo = decode(data, name=name)
-    given = {key: options[key] for key in ("brightness", "local", "strength") if key in options}
+    given = {
+        key: options[key] for key in ("black", "brightness", "local", "strength") if key in options
+    }
     method = options.get("method", "relume")
     if "stops" in options:
         map_ = options["stops"]

@@ -58,7 +58,8 @@ async function startWorker(defaults) {
     const blob = await (await fetch(`fixtures/${name}`)).blob();
     const wanted = new Uint8Array(await (await fetch(`fixtures/${name}.rgba`)).arrayBuffer());
     const stops = given.stops && { ...given.stops, data: Float32Array.from(given.stops.data) };
-    const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, ...given, method, stops, parameters: { ...defaults[method], ...parameters } };
+    const black = given.black === undefined ? null : given.black.split(",").map((level) => Number(level) / 255);
+    const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, ...given, black: black?.length === 1 ? [black[0], black[0], black[0]] : black, method, stops, parameters: { ...defaults[method], ...parameters } };
     const result = await ask(name, blob, { task: "enhance", options, format: "png", quality: null });
     if (name.endsWith("alpha.png")) return Array.from(new Uint8Array(await result.blob.arrayBuffer())); // a canvas rounds
     const got = await pixels(result.blob);

@@ -26,7 +26,8 @@ class Parameter:
     """One option of a catalogue entry: its type is the type of its default.
 
     Numbers are held to [``low``, ``high``], or (``low``, ``high``] with ``exclusive_low``, strings
-    to ``choices``. ``also`` names words that are taken beside numbers (``"auto"``).
+    to ``choices``. ``also`` names words that are taken beside numbers (``"auto"``). ``several`` is
+    how many numbers are taken at once, as text with commas (or slashes, inside a spec).
     """
 
     name: str
@@ -37,6 +38,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     exclusive_low: bool = False
+    several: int = 1
 
     def check(self, value: Value) -> Value:
         """``value`` as this parameter's type (strings are parsed), if it is allowed.
@@ -54,7 +56,7 @@ class Parameter:
                     f"{self.name} must be one of {', '.join(self.choices)}, got {value!r}"
                 )
             return str(value)
-        return self._number(value)
+        return self._number(value) if self.several == 1 else self._numbers(value)
 
     def allowed(self) -> str:
         """The allowed values in words, for help texts and errors."""
@@ -68,6 +70,8 @@ class Parameter:
         if self.low is not None and self.high is not None:
             between = ("above {:g} and at most {:g}", "{:g} to {:g}")[not self.exclusive_low]
             span = between.format(self.low, self.high)
+        if self.several > 1:
+            span += f" (one, or {self.several} with commas)"
         return span + "".join(f", or {word!r}" for word in self.also)
 
     def as_json(self) -> dict[str, Any]:
@@ -81,6 +85,12 @@ class Parameter:
         if key not in words:
             raise ParameterError(f"{self.name} must be true or false, got {value!r}")
         return words[key]
+
+    def _numbers(self, value: Value) -> str:
+        parts = str(value).replace("/", ",").split(",")
+        if isinstance(value, bool) or len(parts) not in (1, self.several):
+            raise ParameterError(f"{self.name} must be {self.allowed()}, got {value!r}")
+        return ",".join(f"{self._number(part):g}" for part in parts)
 
     def _number(self, value: Value) -> Value:
         whole = isinstance(self.default, int)
@@ -104,7 +114,8 @@ class Info:
 
     ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
     ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it,
-    ``takes_local`` whether ``local=``, ``exposure=`` and ``expose_for=`` may; ``needs_file`` that
+    ``takes_local`` whether ``local=``, ``exposure=`` and ``expose_for=`` may, ``takes_black``
+    whether ``black=`` may; ``needs_file`` that
     it does nothing without a file that the user names, so that the service does not offer it.
     """
 
@@ -117,6 +128,7 @@ class Info:
     extra: str | None = None
     takes_brightness: bool = False
     takes_local: bool = False
+    takes_black: bool = False
     needs_file: bool = False
 
     @property

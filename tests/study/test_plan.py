@@ -164,7 +164,7 @@ def test_levels_in_words() -> None:
 def test_an_arm_takes_every_option_that_its_method_does() -> None:
     """Taken and handed on, or refused in a line: none is ignored."""
     values: dict[str, object] = {"strength": 0.5, "brightness": 0.3, "local": 0.25}
-    values |= {"expose_for": "faces", "protect_lit": False}
+    values |= {"expose_for": "faces", "black": "14/3/14", "protect_lit": False}
     assert values.keys() == {option.name for option in OPTIONS}
     for info in methods():
         if info.needs_file:
@@ -172,7 +172,7 @@ def test_an_arm_takes_every_option_that_its_method_does() -> None:
         for option in OPTIONS:
             spec = f"{info.name}:{option.name}={values[option.name]}"
             if takes(info, option):
-                assert parse(spec).options[option.name] == values[option.name]
+                assert parse(spec).options[option.name] == option.check(values[option.name])
             else:
                 with pytest.raises(ParameterError, match=f"takes no {option.name}"):
                     parse(spec)

@@ -1,5 +1,6 @@
 // The one door, as the package's enhancers/api.py: a photo of bytes in, one of bytes out.
 
+import { offBlack, readBlack } from "./black.js";
 import constants from "./constants.json" with { type: "json" };
 import { CURVES } from "./curves.js";
 import { relightHalved } from "./detail.js";
@@ -13,7 +14,7 @@ const { MACHINE_LEVEL } = constants.machine;
 const { HALF_ABOVE } = constants.relume;
 
 // options: { method, parameters, strength, brightness (null: automatic), local (null: the method's),
-// protectLit, stops (a plane or null), exposeFor ("scene": not for faces) }, checked by who asks.
+// protectLit, stops (a plane or null), black (null: read), exposeFor ("scene": not for faces) }, checked by who asks.
 export async function enhance(photo, options, networks) {
   const { method, parameters, strength, brightness, protectLit } = options;
   if (strength === 0 || method === "original" || holdsNoLight(photo)) return photo;
@@ -27,7 +28,7 @@ export async function enhance(photo, options, networks) {
   }
   const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
   const find = options.exposeFor !== "scene" && networks.sessions.faces ? (image) => findRegions(image, networks) : null;
-  const work = (image) => relight(image, { brightness, local, stops: options.stops, protectLit, find }, own);
+  const work = (image) => relight(offBlack(image, options.black ?? readBlack(image)), { brightness, local, stops: options.stops, protectLit, find }, own);
   if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));
   } else {
@@ -47,7 +48,7 @@ function holdsNoLight({ rgba }) {
 // and grey where the photo is, as with any method.
 export async function machineView(image, networks, brightness = null) {
   const options = { brightness, local: 0, stops: null, protectLit: true, find: null };
-  const work = (of) => relight(of, options, { ...networks, estimate: async () => MACHINE_LEVEL });
+  const work = (of) => relight(offBlack(of, readBlack(of)), options, { ...networks, estimate: async () => MACHINE_LEVEL });
   let out = { ...image, channels: image.channels.map((data) => new Float32Array(data.length)) };
   if (image.width * image.height > HALF_ABOVE * 1e6) {
     await relightHalved(image, work, (y, rows) => rows.forEach((row, n) => out.channels[n].set(row, y * image.width)));

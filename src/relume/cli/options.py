@@ -11,6 +11,7 @@ import typer
 
 from relume.cli.console import PIPE
 from relume.enhancers.options import (
+    BLACK,
     BRIGHTNESS,
     DEFAULT_METHOD,
     EXPOSE_FOR,
@@ -150,6 +151,9 @@ LocalOption = Annotated[
 ExposeForOption = Annotated[
     ExposeFor | None,
     opt("--expose-for", help=_words(EXPOSE_FOR), shown=str(EXPOSE_FOR.default)),
+]
+BlackOption = Annotated[
+    str | None, opt("--black", "R,G,B", help=_words(BLACK), shown=str(BLACK.default))
 ]
 ExposureOption = Annotated[
     Path | None,

@@ -250,6 +250,8 @@ class Relighting:
             parts.append(f"l{100 * options['local']:g}")
         if options.get("expose_for", "auto") != "auto":
             parts.append(f"for-{options['expose_for']}")
+        if options.get("black", "auto") != "auto":
+            parts.append(f"black-{options['black'].replace(',', '-')}")
         if self.exposure is not None:
             parts.append(f"exposure-{self.exposure[1]}")
         if options["strength"] != STRENGTH.default:

@@ -26,6 +26,7 @@ from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH, chec
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
+from relume.exposure.black import Black, BlackLevel, black_text
 from relume.exposure.faces import ExposeFor, Finder
 from relume.exposure.maps import check_stops
 from relume.exposure.plan import Plan
@@ -46,6 +47,7 @@ def enhance(
     local: float | None = None,
     expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
+    black: BlackLevel | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -65,6 +67,7 @@ def enhance(
         local=local,
         expose_for=expose_for,
         exposure=exposure,
+        black=black,
         protect_lit=protect_lit,
         parameters=parameters,
         runtime=runtime,
@@ -87,6 +90,7 @@ def prepare(
     local: float | None = None,
     expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
+    black: BlackLevel | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -103,6 +107,7 @@ def prepare(
         "brightness": brightness,
         "local": local,
         "expose_for": expose_for,
+        "black": None if black is None else black_text(black),
         "protect_lit": PROTECT_LIT.default if protect_lit is None else protect_lit,
     }
     options = check_options(enhancer.info, given)
@@ -128,6 +133,9 @@ def prepare(
             protect_lit=options["protect_lit"],
             find=finder(options.get("expose_for", "auto")) if finder and is_local else None,
         )
+    if options.get("black", "auto") != "auto":
+        assert isinstance(enhancer, PlansExposure), "Info.takes_black says so"
+        enhancer = enhancer.with_black(Black.parse(options["black"]))
     return Enhancement(enhancer, protect, options["strength"])
 
 

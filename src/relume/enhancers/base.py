@@ -16,6 +16,7 @@ from relume.engine import Network, Runtime, Sample, load
 from relume.engine.base import check_interface
 from relume.errors import MissingExtra, ParameterError, WeightsError
 from relume.exposure.aim import Aim
+from relume.exposure.black import Black
 from relume.exposure.faces import Find
 from relume.exposure.meter import Reading
 from relume.exposure.plan import Plan
@@ -64,6 +65,12 @@ class TakesLocal(Protocol):
 @runtime_checkable
 class PlansExposure(Protocol):
     """An enhancer that plans a photo's exposure (:mod:`relume.exposure`)."""
+
+    def black_of(self, image: Image) -> Black:
+        """The camera's black in this photo: what is known of it, or what is read."""
+
+    def with_black(self, black: Black | None) -> Enhancer:
+        """The same method, the camera's black known or (None) to be read."""
 
     def read(self, image: Image) -> Reading | None:
         """The photo as the meter sees it, where the method needs to know."""

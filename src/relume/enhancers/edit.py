@@ -20,6 +20,7 @@ from relume.enhancers.api import Enhancement, prepare
 from relume.enhancers.base import ChoosesPrecision, PlansExposure, own_network
 from relume.enhancers.registry import methods
 from relume.errors import InputError
+from relume.exposure.black import black_text
 from relume.exposure.faces import Finder
 from relume.exposure.plan import Plan, carried_over
 from relume.exposure.record import as_json, from_json
@@ -98,6 +99,8 @@ class Edit:
         name, given = methods().parse(method)
         given |= methods().info(name).check_given(parameters or {})
         kept = {key: value for key, value in (options or {}).items() if value is not None}
+        if "black" in kept:
+            kept["black"] = black_text(kept["black"])
         work = prepare(
             name, parameters=given, runtime=runtime, exposure=exposure, finder=finder, **kept
         )

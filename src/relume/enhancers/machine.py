@@ -33,6 +33,7 @@ class MachineEnhancer(RelumeEnhancer):
         weights=("relume",),
         takes_brightness=True,
         takes_local=True,
+        takes_black=True,
     )
 
     def estimate_brightness(self, context: Image) -> float:

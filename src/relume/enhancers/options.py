@@ -37,9 +37,18 @@ EXPOSE_FOR = Parameter(
     "auto",
     choices=("auto", "scene", "faces"),
 )
+BLACK = Parameter(
+    "black",
+    "what the camera recorded where there is no light, of 255: red, green and blue, or one for all",
+    "auto",
+    0.0,
+    128.0,
+    also=("auto",),
+    several=3,
+)
 PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
 
-OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, PROTECT_LIT)
+OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, BLACK, PROTECT_LIT)
 
 
 def takes(info: Info, option: Parameter) -> bool:

@@ -20,6 +20,7 @@ from relume.engine import Inference, Network, Runtime, load
 from relume.engine.base import check_interface
 from relume.enhancers.base import WEIGHTS, Brightness, dark_sample, load_network, own_network
 from relume.exposure.aim import Aim
+from relume.exposure.black import Black, read_black
 from relume.exposure.faces import Find
 from relume.exposure.meter import WHOLE, Reading, meter
 from relume.exposure.plan import Factor, Plan, apply, plan
@@ -63,7 +64,8 @@ class RelumeEnhancer:
     """The photo relit to a brightness: one that is asked for, or the estimator's choice.
 
     ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`, ``find``
-    finds the faces to expose for. ``planned`` comes before all of these.
+    finds the faces to expose for, ``black`` is the camera's, None for what is read of the photo.
+    ``planned`` comes before all of these.
     """
 
     brightness: Brightness = "auto"
@@ -72,6 +74,7 @@ class RelumeEnhancer:
     protect_lit: bool = True
     find: Find | None = None
     planned: Plan | None = None
+    black: Black | None = None
     half_above_mp: float = 4.0
     tile_px: int = 2048
     ensemble: int = 1
@@ -90,6 +93,7 @@ class RelumeEnhancer:
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
         takes_local=True,
+        takes_black=True,
     )
 
     def with_brightness(self, brightness: Brightness) -> RelumeEnhancer:
@@ -107,6 +111,14 @@ class RelumeEnhancer:
         """The same method with these options."""
         local = self.local if local is None else local
         return replace(self, local=local, exposure=exposure, protect_lit=protect_lit, find=find)
+
+    def with_black(self, black: Black | None) -> RelumeEnhancer:
+        """The same method, the camera's black known or (None) to be read."""
+        return replace(self, black=black)
+
+    def black_of(self, image: Image) -> Black:
+        """The camera's black in this photo."""
+        return read_black(image) if self.black is None else self.black
 
     def with_plan(self, plan: Plan) -> RelumeEnhancer:
         """The same method for a photo whose plan is made."""
@@ -137,10 +149,12 @@ class RelumeEnhancer:
 
     def plan(self, image: Image, *, aim: Aim | None = None, reading: Reading | None = None) -> Plan:
         """How the photo is exposed; its aim and its reading, where they are known."""
-        reading = reading or self.read(image)
+        known = self.with_black(self.black_of(image))
+        reading = reading or known.read(image)
         return plan(
             image,
-            aim or self.aim_for(image, reading),
+            aim or known.aim_for(image, reading),
+            black=known.black_of(image),
             reading=reading,
             local=self.local,
             stops=self.exposure,
@@ -150,12 +164,15 @@ class RelumeEnhancer:
 
     def read(self, image: Image) -> Reading | None:
         """The photo as the meter sees it, where the method needs to know."""
-        return meter(image) if self.local or self.exposure is not None else None
+        if not self.local and self.exposure is None:
+            return None
+        return meter(self.black_of(image).off(image))
 
     def aim_for(self, image: Image, reading: Reading | None = None) -> Aim:
         """What the photo is brought to: what is asked for, or the method's own choice."""
         if not isinstance(self.brightness, str):
             return Aim(self.brightness, "frame", "asked")
+        image = self.black_of(image).off(image)
         if not self.local:
             return Aim(self.estimate_brightness(_batch(thumbnail(image))), "frame")
         reading = reading or meter(image)

@@ -5,6 +5,40 @@ Each stands here once.
 
 from __future__ import annotations
 
+# --- the camera's black ---
+
+BLACK_SIDE_PX = 128
+"""Longer side of the copy that is read: a cell of it averages a large photo's noise."""
+BLACK_PARTS = 4
+"""The frame is parted into so many times so many."""
+BLACK_DARKEST = 0.02
+"""The share of a part's cells that its darkest place is taken from."""
+BLACK_BAR_RANGE = 0.5 / 255
+"""Rows and columns at the border whose cells differ by less are bars and hold no photograph."""
+BLACK_APART, BLACK_APART_SHARE = 2.0 / 255, 0.1
+"""How far two parts' darkest places lie apart that agree: so much, and that share of the level."""
+BLACK_AGREEING = (2.0, 4.0)
+"""Parts that agree (the second darkest is the level, so two always do): none, and enough."""
+BLACK_BELOW = (0.6, 0.75)
+"""The darkest cells over the level, channels added up: something lies below it, and nothing."""
+BLACK_LIFTED = (2.0 / 255, 4.0 / 255)
+"""A level of the channel that is lifted most: rounding and JPEG leave the first by themselves."""
+BLACK_MOST = (20.0 / 255, 28.0 / 255)
+"""The same, as cameras lift blacks by at most, and as none does."""
+BLACK_LIGHT = (1.5, 2.5)
+"""Light above the level, over the level, all channels together: up to the first it counts, and from
+the second on there is nothing to gain.
+
+Measured on 131 real dark photographs: .5 to .9 on the 17 near-black ones of a phone with lifted
+blacks, 2.4 on one in red light, and above 4.3 on all others but three studio portraits before a
+black backdrop (docs/real-darkness.md).
+"""
+
+BLACK_LEFT = 1.0 / 255
+"""What is left of it: noise and rounding lie around the black, and half of them would be cut off,
+which makes shapes of noise. On the phone's photographs YuNet sees .9 false faces each without it
+and .3 with it."""
+
 # --- what is metered ---
 
 METER_SIDE_PX = 128

@@ -25,8 +25,9 @@ def look_up_table(plan: Plan, image: Image) -> Image:
     steps = np.linspace(0, 1, SIZE, dtype=np.float32)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     colours = np.stack([red, green, blue], axis=-1).reshape(SIZE, -1, 3)
+    colours = plan.black.off(colours)
     if plan.curve is None:
-        reading = meter(image).counted_for(plan.aim)
+        reading = meter(plan.black.off(image)).counted_for(plan.aim)
         factor = np.full(colours.shape[:2], reading.overall_gain(plan.aim.level), np.float32)
     elif plan.is_even:
         factor = np.full(colours.shape[:2], plan.curve.overall, np.float32)

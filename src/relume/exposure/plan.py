@@ -13,6 +13,7 @@ import numpy as np
 
 from relume.exposure import constants as c
 from relume.exposure.aim import Aim
+from relume.exposure.black import NO_BLACK, Black
 from relume.exposure.curve import Curve, expose_directly
 from relume.exposure.faces import Find, face_stops
 from relume.exposure.maps import fit_stops
@@ -35,14 +36,16 @@ level, each place's encoded values lifted by the factor; None: by whatever that 
 class Plan:
     """What every place of a photo gets: made by :func:`plan`, followed by :func:`apply`.
 
-    ``reading`` and ``curve`` are None where the whole frame gets one exposure, which the network
-    finds by itself. ``expected`` is the mean level of what counts before any stops, 0 for none.
+    ``black`` is taken off before anything else. ``reading`` and ``curve`` are None where the whole
+    frame gets one exposure, which the network finds by itself. ``expected`` is the mean level of
+    what counts before any stops, 0 for none.
     ``face_stops`` (h, w) are what faces lack, ``stops`` (any size) the map that was asked for.
     ``protect_lit`` leaves what is hardly lifted to the photo itself, and so much of the
     local contrast of lit places is kept as ``kept`` says, in [0, 1].
     """
 
     aim: Aim
+    black: Black = NO_BLACK
     reading: Reading | None = None
     curve: Curve | None = None
     expected: float = 0.0
@@ -70,6 +73,7 @@ def plan(
     image: Image,
     aim: Aim,
     *,
+    black: Black = NO_BLACK,
     reading: Reading | None = None,
     local: float = 1.0,
     stops: Image | None = None,
@@ -78,12 +82,14 @@ def plan(
 ) -> Plan:
     """How ``image`` is brought to ``aim``.
 
-    ``reading`` is the image's, if it is known; ``local`` in [0, 1] is how far the exposure follows
-    the light from place to place, ``stops`` (h, w) a map that is added, and ``find`` finds faces,
-    which may need more light.
+    ``black`` is what the camera recorded where there is no light. ``reading`` is the image's
+    without it, if it is known; ``local`` in [0, 1] is how far the exposure follows the light from
+    place to place, ``stops`` (h, w) a map that is added, and ``find`` finds faces, which may need
+    more light.
     """
     if local == 0 and stops is None and aim.over == "frame":
-        return Plan(aim, protect_lit=protect_lit)
+        return Plan(aim, black, protect_lit=protect_lit)
+    image = black.off(image)
     reading = (reading or meter(image)).counted_for(aim)
     softness = reading.softness(aim.level)
     gain = reading.shadow_gain(aim.level, softness, bounded=aim.is_bounded)
@@ -95,7 +101,7 @@ def plan(
     if find is not None and local:
         lacking = face_stops(image, reading, curve, aim.level, find, share=local)
     kept = share if protect_lit else 0.0
-    return Plan(aim, reading, curve, expected, lacking, stops, protect_lit, kept)
+    return Plan(aim, black, reading, curve, expected, lacking, stops, protect_lit, kept)
 
 
 def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
@@ -106,6 +112,7 @@ def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
     """
     if plan.curve is None:
         return plan
+    image = plan.black.off(image)
     curve, reading = plan.curve, meter(image).counted_for(plan.aim)
     expected = reading.mean_at(curve.gain, curve.softness)
     lacking = None
@@ -120,6 +127,7 @@ def apply(plan: Plan, image: Image, relight: Relight) -> Image:
     The image may be of another size than the planned one. What is hardly lifted needs no network,
     which is not run if nothing is.
     """
+    image = plan.black.off(image)
     factor, reading, expected = _exposed(plan, image)
     if not plan.network_share(float(np.max(factor))).any():
         return expose_directly(image, np.atleast_2d(np.asarray(factor, np.float32)))

@@ -16,6 +16,7 @@ from relume.engine import Runtime
 from relume.enhancers import Brightness
 from relume.enhancers.options import DEFAULT_METHOD
 from relume.errors import WeightsError
+from relume.exposure.black import BlackLevel
 from relume.exposure.faces import ExposeFor, Find, Region
 from relume.faces.yunet import INFO, YuNet
 from relume.image.exposure import smoothstep
@@ -36,6 +37,7 @@ def enhance(
     local: float | None = None,
     expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
+    black: BlackLevel | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -58,6 +60,11 @@ def enhance(
     "faces" lifts faces that would stay dark, as in a picture taken against the light; "auto" (the
     default) does so where YuNet's weights are here already, "scene" never.
 
+    ``black``, for methods whose ``Info.takes_black``, is what the camera recorded where there is no
+    light, of 255: one number, or red, green and blue (``(14, 3, 14)`` or ``"14,3,14"``). It is
+    taken off before anything else. "auto" (the default) reads it of the photo, with evidence: lit
+    photographs have none, 0 is none.
+
     Alpha and metadata are kept, grey stays grey, and the same input gives the same output.
 
     Raises:
@@ -76,6 +83,7 @@ def enhance(
         local=local,
         expose_for=expose_for,
         exposure=exposure,
+        black=black,
         protect_lit=protect_lit,
         parameters=parameters,
         runtime=runtime,

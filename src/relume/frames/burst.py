@@ -178,6 +178,8 @@ def _in_one_light(
     """
     method = work.enhancer
     if isinstance(method, PlansExposure):
+        method = method.with_black(method.black_of(reference))
+        assert isinstance(method, PlansExposure)
         aim = method.aim_for(reference, method.read(reference))
         aim = aim if aim.source == "asked" else replace(aim, source="steadied")
         return lambda image: work(image, method.plan(image, aim=aim))

@@ -137,6 +137,7 @@ class ClipRelighter:
 
     def restart(self) -> None:
         """Forget all frames: the next one is the first of a shot."""
+        self._method: PlansExposure | None = None
         self._aim: Aim | None = None
         self._lift = 0.0
         self._met = 1.0
@@ -162,9 +163,9 @@ class ClipRelighter:
         Only the level is steadied: which part of a frame counts, and how far its noise lets it be
         brought there, is seen in each anew, so that bars and a fade to black stay black.
         """
-        method = self._work.enhancer
-        if not isinstance(method, PlansExposure):
+        if not isinstance(self._work.enhancer, PlansExposure):
             return None
+        method = self._method = self._method or self._of_one_black(self._work.enhancer, frame)
         reading = method.read(frame)
         followed = FOLLOWED * self._cuts.level
         if self._aim is None or self._age % METER_EVERY == 0:
@@ -174,6 +175,13 @@ class ClipRelighter:
             self._aim = aim if aim.source == "asked" else replace(aim, source="steadied")
         level = min(max(math.exp(followed + self._lift), 1e-3), 1.0)
         return method.plan(frame, aim=replace(self._aim, level=level), reading=reading)
+
+    @staticmethod
+    def _of_one_black(method: PlansExposure, frame: Image) -> PlansExposure:
+        """The method with the camera's black in a shot's first frame, which is that of all."""
+        known = method.with_black(method.black_of(frame))
+        assert isinstance(known, PlansExposure)
+        return known
 
     def _fading(self, plan: Plan | None) -> float:
         """How much darker than the last frame noise makes this one stay: that is no flicker."""

@@ -93,9 +93,11 @@ def _field(parameter: Parameter) -> Any:
         kind = bool
     else:
         low: dict[str, Any] = {"gt" if parameter.exclusive_low else "ge": parameter.low}
-        number = int if isinstance(parameter.default, int) else float
+        number: Any = int if isinstance(parameter.default, int) else float
         kind = Annotated[number, Field(**low, le=parameter.high)]
-    if parameter.also:
+    if parameter.several > 1:
+        kind = str
+    elif parameter.also:
         kind = kind | Literal[parameter.also]
     return Annotated[kind, Field(description=parameter.summary), BeforeValidator(parameter.check)]
 

@@ -49,6 +49,8 @@ export class Settings extends EventTarget {
     }
     if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
     if (entry.takes_local && this.local !== null) query.push(["local", String(this.local)]);
+    const black = byId("black").value.trim();
+    if (entry.takes_black && black) query.push(["black", black]);
     const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces; // the service looks by itself
     if (this.canExposeForFaces(entry) && !isUsual) query.push(["expose_for", exposeFor]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
@@ -80,6 +82,7 @@ export class Settings extends EventTarget {
     byId("brightness").disabled = !entry.takes_brightness;
     byId("brightness-part").classList.toggle("off", !entry.takes_brightness);
     byId("local-part").hidden = !entry.takes_local;
+    byId("black-part").hidden = !entry.takes_black;
     this.showParameters(entry);
   }
 
@@ -105,7 +108,7 @@ export class Settings extends EventTarget {
 
   // All that a photo is relit with, but what is painted.
   get state() {
-    const boxes = Object.fromEntries(["strength", "format", "quality"].map((id) => [id, byId(id).value]));
+    const boxes = Object.fromEntries(["black", "strength", "format", "quality"].map((id) => [id, byId(id).value]));
     const { method, brightness, local, exposeFor } = this;
     return structuredClone({ method, brightness, local, exposeFor, values: this.values, protect: byId("protect_lit").checked, boxes });
   }
@@ -171,6 +174,7 @@ export class Settings extends EventTarget {
     const words = [method];
     if (entry.takes_local && this.local !== null) words.push(`local light ${this.local.toFixed(2)}`);
     if (this.canExposeForFaces() && this.exposeFor !== this.usualExposure) words.push(this.exposeFor === "scene" ? "the whole scene" : "faces first");
+    if (entry.takes_black && byId("black").value.trim()) words.push(`black ${byId("black").value.trim()}`);
     if (!byId("protect_lit").checked) words.push("what is lit, too");
     for (const { name, default: usual } of entry.parameters) {
       const value = this.values[method]?.[name];
@@ -244,7 +248,7 @@ export class Settings extends EventTarget {
       event.preventDefault();
       this.undo();
     });
-    byId("protect_lit").addEventListener("change", () => say("change"));
+    for (const id of ["black", "protect_lit"]) byId(id).addEventListener("change", () => say("change"));
     byId("brightness").addEventListener("input", () => {
       this.brightness = Number(byId("brightness").value);
       this.update();
