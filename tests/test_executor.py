@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 import os
 import pickle
@@ -9,14 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from relume import executor
-from relume.errors import MissingExtra, RelumeError
+from relume.errors import MissingExtra, RelumeError, WorkerLost
 
 SCRIPT = """
 import os, sys, time
@@ -130,9 +132,80 @@ def test_a_failed_start_is_said() -> None:
         outcome.get()
 
 
-def test_a_process_that_dies_is_said() -> None:
+def test_processes_that_die_whatever_they_do_are_said() -> None:
     with pytest.raises(RelumeError, match="died"):
-        list(executor.run(FATAL, range(3), workers=2))
+        list(executor.run(FATAL, range(9), workers=2))
+
+
+CRASHING = """
+import os, signal
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Attempt:
+    number: int
+    again: bool = False
+
+    def once_more(self):
+        return Attempt(self.number, again=True)
+
+def crash_at(bad, item):
+    if item in bad:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item * item
+
+def crash_the_first_time(item):
+    if item.number == 1 and not item.again:
+        os._exit(1)
+    return item.again
+"""
+
+
+@pytest.fixture
+def crashing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A module that processes which are spawned can import, too."""
+    (tmp_path / "crashing.py").write_text(CRASHING)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("crashing")
+    del sys.modules["crashing"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills itself by a signal")
+@pytest.mark.parametrize(("bad", "ordered"), [((0,), True), ((2, 3, 8), False), ((9,), True)])
+def test_what_ends_its_process_ends_nothing_else(
+    crashing: ModuleType, bad: tuple[int, ...], ordered: bool
+) -> None:
+    start = partial(partial, crashing.crash_at, bad)
+    outcomes = list(executor.run(start, range(10), workers=2, ordered=ordered))
+    lost = {o.item for o in outcomes if isinstance(o.error, WorkerLost)}
+    assert lost == set(bad)
+    assert {o.item: o.get() for o in outcomes if o.error is None} == {
+        n: n * n for n in range(10) if n not in bad
+    }
+    assert len(outcomes) == 10
+    if ordered:
+        assert [o.item for o in outcomes] == list(range(10))
+
+
+def test_what_an_earlier_process_may_have_begun_is_done_as_such(crashing: ModuleType) -> None:
+    items = [crashing.Attempt(number) for number in range(3)]
+    start = partial(partial, crashing.crash_the_first_time)
+    outcomes = list(executor.run(start, items, workers=2))
+    assert sorted(o.item.number for o in outcomes) == [0, 1, 2]
+    assert not any(o.item.again for o in outcomes)
+    assert next(o.get() for o in outcomes if o.item.number == 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills itself by a signal")
+def test_apart_a_crash_is_one_item_s_error(crashing: ModuleType) -> None:
+    apart = executor.Apart(partial(crashing.crash_at, (3,)))
+    assert [apart(n) for n in (1, 2)] == [1, 4]
+    with pytest.raises(WorkerLost, match="its process ended over it"):
+        apart(3)
+    assert apart(4) == 16
+    with pytest.raises(TypeError):
+        apart("no number")
+    apart.close()
 
 
 def test_an_error_with_arguments_of_its_own_comes_back() -> None:

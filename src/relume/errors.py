@@ -13,6 +13,7 @@
     ├── RecipeError              a training or study recipe that does not hold together
     ├── WeightsError             weights missing, truncated or with the wrong sha256
     ├── DeviceError              the device asked for is not there (never a silent fallback)
+    ├── WorkerLost               the process that did an item ended: a decoder crashed, or memory
     └── MissingExtra             an optional dependency is not installed; says which extra
 
 A message says what was expected, what came, and what to do.
@@ -72,6 +73,10 @@ class WeightsError(RelumeError):
 
 class DeviceError(RelumeError):
     """A device or precision that this machine cannot give."""
+
+
+class WorkerLost(RelumeError):
+    """The process that did an item ended over it, again when it did nothing else."""
 
 
 CPU_ONLY = " (without a GPU, --extra-index-url https://download.pytorch.org/whl/cpu saves 5 GB)"

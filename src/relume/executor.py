@@ -19,14 +19,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from relume.errors import RelumeError
+from relume.errors import RelumeError, WorkerLost
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+
+LOST = "its process ended over it (a decoder crashed, or memory ran out)"
+MOST_LOST = 5
+"""Processes that die in a row, over one item each, before it is no item's fault."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -109,12 +114,13 @@ class Worker(Generic[Item, Result]):
         self._start = start
         self._work: Work[Item, Result] | None = None
 
-    def __call__(self, item: Item) -> Outcome[Item, Result]:
-        """The item's outcome."""
+    def __call__(self, item: Item, *, again: bool = False) -> Outcome[Item, Result]:
+        """The item's outcome; ``again`` if an earlier worker was lost while it did it."""
         try:
             if self._work is None:
                 self._work = self._start()
-            return Outcome(item, self._work(item))
+            once_more = getattr(item, "once_more", None) if again else None
+            return Outcome(item, self._work(once_more() if once_more else item))
         except Exception as error:
             return Outcome(item, error=error)
 
@@ -133,8 +139,12 @@ def run(
     results are pickled. Close the iterator early (or raise in the loop over it) and what still
     runs is ended at once.
 
+    A process that dies (a decoder crashed, memory ran out) is replaced. What it may have died of is
+    done again, one item after the other; the outcome of one that ends that process, too, is
+    ``WorkerLost``.
+
     Raises:
-        RelumeError: a process died.
+        RelumeError: processes die, whatever they do.
     """
     if workers == 1:
         yield from map(Worker(start), items)
@@ -181,35 +191,122 @@ def _spread(
     start: Callable[[], Work[Item, Result]], items: Iterable[Item], workers: int, ordered: bool
 ) -> Generator[Outcome[Item, Result], None, None]:
     """A few items ahead of the processes, so that ``items`` may be endless."""
-    context = multiprocessing.get_context("spawn")
-    lifeline, held = context.Pipe(duplex=False)
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_begin, initargs=(lifeline, start)
-    )
-    left = iter(items)
-    waiting: list[Future[Outcome[Item, Result]]] = []
+    left, lost_in_a_row = iter(items), 0
+    while True:
+        suspects, done = yield from _pooled(start, left, workers, ordered=ordered)
+        if not suspects:
+            return
+        lost_in_a_row = 0 if done else lost_in_a_row
+        while suspects:
+            # one process does them in turn: the first that is not done is what it died of
+            alone = iter(suspects)
+            lost, done = yield from _pooled(start, alone, 1, ordered=True, again=True)
+            lost_in_a_row = 1 if done else lost_in_a_row + 1
+            if lost and lost_in_a_row == MOST_LOST:
+                raise RelumeError(
+                    "worker processes died one after the other (out of memory?); what is done is "
+                    "kept: run it again, with fewer processes"
+                )
+            if lost:
+                yield Outcome(lost[0], error=WorkerLost(LOST))
+            suspects = [*lost[1:], *alone]
+
+
+def _pooled(
+    start: Callable[[], Work[Item, Result]],
+    left: Iterator[Item],
+    workers: int,
+    *,
+    ordered: bool,
+    again: bool = False,
+) -> Generator[Outcome[Item, Result], None, tuple[list[Item], int]]:
+    """The outcomes until a process dies; what it may have died of, and how many were done."""
+    held, pool = _pool(start, workers)
+    waiting: dict[Future[Outcome[Item, Result]], Item] = {}
+    done = 0
     try:
         while True:
             for item in islice(left, 2 * workers - len(waiting)):
                 with _interrupts_held():
-                    waiting.append(pool.submit(_do, item))
+                    waiting[_submitted(pool, item, again)] = item
             if not waiting:
-                break
+                return [], done
             if not ordered:
                 wait(waiting, return_when=FIRST_COMPLETED)
-            for future in waiting[:1] if ordered else [f for f in waiting if f.done()]:
-                waiting.remove(future)
-                yield future.result()
-        pool.shutdown()
-    except BrokenProcessPool as error:
-        raise RelumeError(
-            "a worker process died (out of memory?); what is done is kept: "
-            "run it again, with fewer processes"
-        ) from error
+            for future in list(waiting)[:1] if ordered else [f for f in waiting if f.done()]:
+                outcome = future.result()
+                del waiting[future]
+                done += 1
+                yield outcome
+    except BrokenProcessPool:
+        wait(waiting)
+        whole = [future for future in waiting if future.exception() is None]
+        for future in whole:
+            yield future.result()
+        return [waiting[future] for future in waiting if future not in whole], done + len(whole)
     finally:
         held.close()  # processes that still work end here
         pool.shutdown(cancel_futures=True)
-        lifeline.close()
+
+
+def _pool(
+    start: Callable[[], Work[Any, Any]], workers: int
+) -> tuple[Connection, ProcessPoolExecutor]:
+    """Processes, and what they live by: they end when it is closed, or this process ends."""
+    context = multiprocessing.get_context("spawn")
+    lifeline, held = context.Pipe(duplex=False)
+    return held, ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(lifeline, start)
+    )
+
+
+def _submitted(pool: ProcessPoolExecutor, item: Any, again: bool) -> Future[Outcome[Any, Any]]:
+    try:
+        return pool.submit(_do, item, again)
+    except BrokenProcessPool as error:
+        future: Future[Outcome[Any, Any]] = Future()
+        future.set_exception(error)
+        return future
+
+
+class Apart(Generic[Item, Result]):
+    """Does items in processes of their own, as many as threads ask, replaced when an item ends one.
+
+    ``work`` is pickled.
+    """
+
+    def __init__(self, work: Work[Item, Result]) -> None:
+        self._start = partial(_same, work)
+        self._idle: list[tuple[Connection, ProcessPoolExecutor]] = []
+
+    def __call__(self, item: Item) -> Result:
+        """The item's result.
+
+        Raises:
+            WorkerLost: the process ended over it.
+            Exception: what the work raised.
+        """
+        try:
+            held, pool = self._idle.pop()
+        except IndexError:
+            held, pool = _pool(self._start, 1)
+        try:
+            with _interrupts_held():
+                future = pool.submit(_do, item, False)
+            outcome: Outcome[Item, Result] = future.result()
+        except BrokenProcessPool as error:
+            held.close()
+            pool.shutdown(wait=False)
+            raise WorkerLost(LOST) from error
+        self._idle.append((held, pool))
+        return outcome.get()
+
+    def close(self) -> None:
+        """End the processes that do nothing."""
+        while self._idle:
+            held, pool = self._idle.pop()
+            held.close()
+            pool.shutdown(wait=False)
 
 
 @contextmanager
@@ -246,6 +343,10 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def _do(item: Any) -> Outcome[Any, Any]:
+def _same(work: Work[Item, Result]) -> Work[Item, Result]:
+    return work
+
+
+def _do(item: Any, again: bool) -> Outcome[Any, Any]:
     assert _worker is not None
-    return _worker(item)
+    return _worker(item, again=again)

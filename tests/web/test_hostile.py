@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import logging
 import os
@@ -18,7 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pil
 
+from relume.executor import Apart
 from relume.io.png import SIGNATURE, chunk
+from relume.web import handlers
 from relume.web.settings import Settings
 
 from .conftest import Post, Service, packed, picture, running
@@ -254,3 +257,19 @@ def test_a_name_cannot_break_out_of_its_header(client: httpx.Client, night: byte
     )
     assert "set-cookie" not in answer.headers
     assert "\u202e" not in answer.headers.get("content-disposition", "")
+
+
+def test_what_a_decoder_crashes_on_is_one_picture_s_error(
+    post: Post, night: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service goes on: uploads are decoded in processes of their own."""
+    (tmp_path / "crashing_decoder.py").write_text("import os\n\ndef crash(_):\n    os._exit(11)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    crash = importlib.import_module("crashing_decoder").crash
+    decoders = Apart(crash)
+    with monkeypatch.context() as patch:
+        patch.setattr(handlers, "DECODERS", decoders)
+        answer = post("enhance?method=gamma", night)
+        assert answer.status_code == 422
+        assert "its process ended over it" in answer.json()["detail"]
+    assert post("enhance?method=gamma", night).is_success

@@ -15,6 +15,7 @@ from relume.cli.finding import Found
 from relume.cli.jobs import Job
 from relume.cli.tables import Rows
 from relume.cli.work import FRAMES, NoRoomError, Row, Worker, shared_mark
+from relume.errors import WorkerLost
 from relume.executor import Executor, Local
 from relume.io.atomic import sweep
 from relume.io.places import Location, Place
@@ -118,7 +119,9 @@ class Run:
             start = replace(worker, shared=shared).start
             outcomes = self.on.run(start, self.allowed(bar.advance), ordered=self.ordered)
             for outcome in stack.enter_context(closing(outcomes)):
-                self._note(outcome.item, outcome.get())
+                is_lost = isinstance(outcome.error, WorkerLost)
+                row = Row(error=str(outcome.error)) if is_lost else outcome.get()
+                self._note(outcome.item, row)
                 if self.several:
                     bar.advance(console.one_line(outcome.item.source.name))
             if self.worker.skip_existing or not isinstance(self.on, Local):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from relume.cluster.journal import TRIES, Journal
-from relume.errors import MissingExtra, ParameterError, RelumeError
+from relume.errors import MissingExtra, ParameterError, RelumeError, WorkerLost
 from relume.executor import Item, Outcome, Result, Work, Worker, cores
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class Actor:
             return bytes(outcome)
         item = pickle.loads(packed)
         if begun > TRIES:
-            error = RelumeError(f"its worker was lost {TRIES} times (out of memory?); given up")
+            error = WorkerLost(f"its worker was lost {TRIES} times (out of memory?); given up")
             outcome = _packed(Outcome(item, error=error))
         else:
             once_more = getattr(item, "once_more", None)

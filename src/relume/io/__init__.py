@@ -12,7 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
-from relume.errors import InputError, OutputError, ParameterError, RelumeError, UnreadableInput
+from relume.errors import (
+    InputError,
+    OutputError,
+    ParameterError,
+    RelumeError,
+    UnreadableInput,
+    WorkerLost,
+)
 from relume.io.atomic import check_writable, write_atomic
 from relume.io.formats import (
     FORMATS,
@@ -39,6 +46,7 @@ __all__ = [
     "format_of",
     "losses",
     "read",
+    "read_raster",
     "special_file",
     "why_unreadable",
     "write",
@@ -135,14 +143,31 @@ def special_file(path: Path) -> str | None:
     return "a device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
 
 
-def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGAPIXELS) -> Photo:
+def read_raster(asked: tuple[str, bytes, float]) -> Raster:
+    """The picture in bytes of a format, by name, of so many megapixels at most.
+
+    All that decoders of other people do is done below this function.
+    """
+    format, data, max_megapixels = asked
+    raster: Raster = _function(FORMATS[format].reader)(data, max_megapixels)
+    return raster
+
+
+def decode(
+    data: bytes,
+    *,
+    name: str = "input",
+    max_megapixels: float = MAX_MEGAPIXELS,
+    reader: Callable[[tuple[str, bytes, float]], Raster] = read_raster,
+) -> Photo:
     """The photo in ``data``; ``name`` stands for it in errors, and its ending names camera raw.
 
     The pixels are upright, in the depth and colour space of the file (a wide-gamut profile is
-    carried along, not converted from). What had to be changed stands in ``meta.notes``.
+    carried along, not converted from). What had to be changed stands in ``meta.notes``. ``reader``
+    is :func:`read_raster`, or does it elsewhere.
 
     Raises:
-        UnreadableInput: empty, truncated, damaged, or no picture.
+        UnreadableInput: empty, truncated, damaged, no picture, or a decoder crashed elsewhere.
         ParameterError: ``max_megapixels`` is not above 0.
         TooLarge: more pixels than ``max_megapixels`` million; found before any is decoded.
         InputError: floating point pixels that are not finite or outside [0, 1].
@@ -156,8 +181,9 @@ def decode(data: bytes, *, name: str = "input", max_megapixels: float = MAX_MEGA
         format = sniff(data, name)
         if format is None:
             raise UnreadableInput(f"not a picture that is read: it {describe(data)}")
-        raster: Raster = _function(FORMATS[format].reader)(data, max_megapixels)
-        return raster.to_photo(format, len(data))
+        return reader((format, data, max_megapixels)).to_photo(format, len(data))
+    except WorkerLost as error:
+        raise UnreadableInput(f"{name}: damaged: {error}") from error
     except RelumeError as error:
         if isinstance(error, InputError):
             raise type(error)(f"{name}: {_one_line(error)}") from error

@@ -65,6 +65,7 @@ def _read_masked(data: bytes, max_megapixels: float) -> Raster | None:
         return None
     if kind not in BITFIELDS or bits not in (16, 32) or header_bytes < 40:
         return None
+    masks = tuple(mask & ((1 << bits) - 1) for mask in masks)
     # the fourth is alpha's, where the header has it
     used = masks if header_bytes >= 56 or kind == BITFIELDS[1] else (*masks[:3], 0)
     check_size(width, abs(height), max_megapixels)

@@ -28,9 +28,9 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     try:
         # several pictures in a file are rare, thumbnails are not: only the main one is opened
         container = heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)
-    except (ValueError, OSError, SyntaxError, EOFError, RuntimeError) as error:
-        raise UnreadableInput(f"damaged HEIC: {error}") from error
-    picture = container[container.primary_index]
+        picture = container[container.primary_index]
+    except (ValueError, OSError, SyntaxError, EOFError, RuntimeError, IndexError) as error:
+        raise UnreadableInput(f"damaged HEIC, or of an unknown kind: {error}") from error
     width, height = picture.size
     check_size(width, height, max_megapixels)
     pixels = np.array(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,8 @@ from relume.io.xmp import PREFIX
 from relume.photo import Array, Meta
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-GREY, PALETTE, GREY_ALPHA = 0, 3, 4
+GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6
+HIGHEST_FILTER = 4
 COMPRESSION = 3
 """Of zlib's 1 to 9: at 12 MP half the time of 6 for about 4 % more bytes."""
 
@@ -54,11 +56,11 @@ class PngHeader:
     height: int
     depth_bits: int
     colour_type: int
+    is_interlaced: bool
     pixels: list[memoryview]
     moving: list[memoryview] = field(default_factory=list)
     is_default_a_frame: bool = False
     has_end: bool = False
-    has_transparent_colour: bool = False
     frames: int = 1
     text: list[tuple[str, str]] = field(default_factory=list)
     text_bytes: int = 0
@@ -101,11 +103,7 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     check_size(header.width, header.height, max_megapixels)
     if not header.has_end and not _is_whole(header):
         raise UnreadableInput("truncated PNG: the end is missing")
-    # tRNS with grey, palettes and 1 to 4 bits: Pillow expands them all
-    is_plain = header.depth_bits >= 8 and header.colour_type != PALETTE
-    if header.depth_bits == 8 and header.has_transparent_colour:
-        is_plain = False
-    raster = _read_plain(header) if is_plain else _read_packed(header)
+    raster = _read_deep(header) if header.depth_bits == 16 else _read_packed(header)
     raster.meta, raster.encoding = header.meta(), header.encoding
     if header.lost_text:
         raster.note(f"its text {', '.join(header.lost_text)} is too large and is left out")
@@ -118,13 +116,22 @@ def read(data: bytes, max_megapixels: float) -> Raster:
 
 
 def _read_packed(header: PngHeader) -> Raster:
-    *_, plain = header.pictures()
-    return load(open_header(plain))
+    """Up to 8 bits, palettes among them, by Pillow: nothing makes it print, or crash."""
+    for data in header.pictures():
+        with suppress(Exception):  # frames may be damaged in any way: then the default picture
+            picture = open_header(data)
+            if getattr(picture, "default_image", False):
+                picture.seek(1)
+            return load(picture)
+    return load(open_header(data))  # once more, for what it says
 
 
-def _read_plain(header: PngHeader) -> Raster:
-    tried = (decode_opencv(data) for data in header.pictures())
-    pixels = next((found for found in tried if found is not None), None)
+def _read_deep(header: PngHeader) -> Raster:
+    """16 bits, by OpenCV, which gets nothing that libpng would complain of."""
+    if not _is_sound(header):
+        raise UnreadableInput("damaged PNG: its pixels, or their check sums, are wrong")
+    *_, data = header.pictures()
+    pixels = decode_opencv(data)
     if pixels is None:
         raise UnreadableInput("damaged or truncated PNG")
     colour, alpha = split(pixels)
@@ -133,18 +140,39 @@ def _read_plain(header: PngHeader) -> Raster:
     return Raster(colour, alpha)
 
 
+def _is_sound(header: PngHeader) -> bool:
+    """Whether check sums, compressed pixels and the filters of their rows are right."""
+    for part in header.pixels:
+        if zlib.crc32(part[4:-4]) != int.from_bytes(part[-4:], "big"):
+            return False
+    channels = {GREY: 1, GREY_ALPHA: 2, RGB: 3, RGBA: 4}.get(header.colour_type, 0)
+    line, at = 1 + 2 * channels * header.width, 0
+    for rows in _inflated_pixels(header):
+        filters = np.frombuffer(rows, np.uint8)[-at % line :: line]
+        if not header.is_interlaced and filters.size and filters.max() > HIGHEST_FILTER:
+            return False
+        at += len(rows)
+    return channels > 0 and at >= (0 if header.is_interlaced else line * header.height)
+
+
 def _is_whole(header: PngHeader) -> bool:
     """Whether all pixels are there, of a file that has no end."""
+    return any(rows == b"" for rows in _inflated_pixels(header))
+
+
+def _inflated_pixels(header: PngHeader) -> Iterator[bytes]:
+    """The rows decompressed, in pieces; the last is empty if the stream has come to its end."""
     inflater = zlib.decompressobj()
-    try:
+    with suppress(zlib.error):
         for part in header.pixels:
-            rest = part[8:-4] if bytes(part[4:8]) == b"IDAT" else b""
+            rest = bytes(part[8:-4]) if bytes(part[4:8]) == b"IDAT" else b""
             while rest and not inflater.eof:
-                inflater.decompress(rest, LARGEST_INFLATED_BYTES)
+                rows = inflater.decompress(rest, LARGEST_INFLATED_BYTES)
+                if rows:
+                    yield rows
                 rest = inflater.unconsumed_tail
-    except zlib.error:
-        return False
-    return inflater.eof
+        if inflater.eof:
+            yield b""
 
 
 def read_header(data: bytes) -> PngHeader:
@@ -157,8 +185,8 @@ def read_header(data: bytes) -> PngHeader:
     kind, whole = next(chunks, (b"", memoryview(b"")))
     if kind != b"IHDR" or len(whole) != 25:
         raise UnreadableInput("damaged PNG: it does not begin with a header")
-    width, height, depth, colour_type = struct.unpack(">IIBB", whole[8:18])
-    header = PngHeader(width, height, depth, colour_type, [whole])
+    width, height, depth, colour_type, interlaced = struct.unpack(">IIBB2xB", whole[8:21])
+    header = PngHeader(width, height, depth, colour_type, bool(interlaced), [whole])
     for kind, whole in chunks:
         if kind == b"IEND":
             header.has_end = True
@@ -192,9 +220,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _read_chunk(header: PngHeader, kind: bytes, body: bytes) -> None:
-    if kind == b"tRNS":
-        header.has_transparent_colour = True
-    elif kind == b"acTL" and len(body) == 8:
+    if kind == b"acTL" and len(body) == 8:
         header.frames = struct.unpack(">I4x", body)[0]
     elif kind == b"eXIf":
         header.fields["exif"] = body

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -159,6 +161,22 @@ def open_header(data: bytes) -> ImageFile.ImageFile:
             return picture
     except UnidentifiedImageError as error:
         raise UnreadableInput("not a picture, or a damaged one") from error
+
+
+def _silence_libtiff() -> None:
+    """Stop the libtiff of Pillow's wheels from printing: what is wrong is said by us, once.
+
+    Where Pillow has linked it in (on Windows), there is no way to.
+    """
+    packages = Path(PIL.Image.__file__).parents[1]
+    for path in (*packages.glob("pillow.libs/libtiff*"), *packages.glob("PIL/.dylibs/libtiff*")):
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))
+            library.TIFFSetErrorHandler(None)
+            library.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()
 
 
 @contextmanager

@@ -67,7 +67,10 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file, or a kind of TIFF that is not supported.
         TooLarge: more pixels than allowed.
     """
-    found = _pictures(data)
+    try:
+        found = _pictures(data)
+    except struct.error as error:
+        raise UnreadableInput("damaged TIFF: its directory is not all there") from error
     first = found[0] if found else None
     if first is not None:  # the first directory of all may be a few words
         data = data[:4] + struct.pack(first.order + "I", first.at) + data[8:]

@@ -11,17 +11,22 @@ from typing import Any
 from urllib.parse import quote
 
 from relume.errors import MissingExtra, TooLarge, UnreadableInput
+from relume.executor import Apart
 from relume.faces import detect, enhance
 from relume.faces.views import parse_views
 from relume.frames import merge_burst
 from relume.image.exposure import mean_level
-from relume.io import decode, encode
+from relume.io import decode, encode, read_raster
 from relume.io.formats import WRITABLE, result_format, sniff
+from relume.io.raster import Raster
 from relume.photo import Photo
 from relume.web.errors import HttpError
 from relume.web.exposure import parse_exposure
 from relume.web.settings import MEGAPIXEL_TOLERANCE
 from relume.web.upload import Upload
+
+DECODERS: Apart[tuple[str, bytes, float], Raster] = Apart(read_raster)
+"""Uploads are decoded in processes of their own: what a decoder crashes on ends one of those."""
 
 MEDIA = {name: format.media_type for name, format in WRITABLE.items()}
 
@@ -128,7 +133,7 @@ def detect_upload(upload: Upload, *, call: Mapping[str, Any], max_megapixels: fl
 def _decode(upload: Upload, max_megapixels: float) -> Photo:
     most = max_megapixels * MEGAPIXEL_TOLERANCE
     try:
-        return decode(upload.data, name=upload.name, max_megapixels=most)
+        return decode(upload.data, name=upload.name, max_megapixels=most, reader=DECODERS)
     except TooLarge as error:
         # the core's message ends in an option of the command line
         size = str(error).partition(", more than")[0]
