@@ -10,7 +10,8 @@ from __future__ import annotations
 import difflib
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,26 @@ from relume.errors import ParameterError, UnknownName
 Value = float | int | bool | str
 T = TypeVar("T")
 LOG = logging.getLogger(__name__)
+
+
+def split_specs(
+    text: str | None, is_option: Callable[[str], bool] = lambda part: "=" in part
+) -> tuple[str, ...]:
+    """A list of specs, where commas divide specs, the options within one, and numbers of a value.
+
+    A number, or a part for which ``is_option`` holds, belongs to the spec with a colon before it.
+
+    >>> split_specs("original, machine:brightness=.4,local=1@mirrored, haar")
+    ('original', 'machine:brightness=.4,local=1@mirrored', 'haar')
+    """
+    specs: list[str] = []
+    for part in filter(None, (piece.strip() for piece in (text or "").split(","))):
+        goes_on = is_option(part) or re.fullmatch(r"[\d.]+", part)
+        if specs and ":" in specs[-1] and goes_on:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part)
+    return tuple(specs)
 
 
 @dataclass(frozen=True)
@@ -243,32 +264,55 @@ class Catalog(Generic[T]):
         info, factory = self._entry(name)
         return factory(**info.check_parameters({**given, **(parameters or {})}))
 
-    def parse(self, spec: str) -> tuple[str, dict[str, Value]]:
+    def parse(self, spec: str, more: Iterable[str] = ()) -> tuple[str, dict[str, Value]]:
         """Split ``"gamma:0.4"`` or ``"clahe:clip=2,grid=8"`` into a name and its parameters.
 
-        Only those given, checked; a value without a name is the entry's first parameter.
+        Only those given, checked; a value without a name is the entry's first parameter. ``more``
+        adds to them, each ``"KEY=VALUE"``.
 
         Raises:
             UnknownName: no such entry.
             ParameterError: an unknown parameter or a value outside its range.
         """
-        name, given = self._split(spec)
+        name, given = self._split(spec, more)
         return name, self.info(name).check_given(given)
 
-    def _split(self, spec: str) -> tuple[str, dict[str, Value]]:
+    def parse_with(
+        self, options: Iterable[Parameter], spec: str, more: Iterable[str] = ()
+    ) -> tuple[str, dict[str, Value], dict[str, Value]]:
+        """As :meth:`parse`, where the spec may also hold ``options`` that are not the entry's own.
+
+        These come third, as text: whether this entry takes them is for whoever knows to say.
+        """
+        name, given = self._split(spec, more)
+        own = {parameter.name for parameter in self.info(name).parameters}
+        names = [option.name for option in options if option.name not in own]
+        asked = {option: given.pop(option) for option in names if option in given}
+        return name, self.info(name).check_given(given), asked
+
+    def _split(self, spec: str, more: Iterable[str] = ()) -> tuple[str, dict[str, Value]]:
         if not isinstance(spec, str):
             raise ParameterError(f"expected the name of a {self.kind}, got {spec!r}")
         name, _, rest = spec.partition(":")
         info = self.info(name)
         given: dict[str, Value] = {}
+        last = ""
         for part in filter(None, rest.split(",")):
             key, equals, value = part.partition("=")
             if equals:
-                given[key.strip()] = value.strip()
+                last = key.strip()
+                given[last] = value.strip()
+            elif last:  # a value of several numbers: black=4,4,6
+                given[last] = f"{given[last]},{part.strip()}"
             elif info.parameters:
                 given[info.parameters[0].name] = key.strip()
             else:
                 raise ParameterError(f"{name} takes no parameters, got {part!r}")
+        for text in more:
+            key, equals, value = text.partition("=")
+            if not equals:
+                raise ParameterError(f"param takes NAME=VALUE, got {text!r}")
+            given[key.strip()] = value.strip()
         return name, given
 
     def _entry(self, name: str) -> tuple[Info, Callable[..., T]]:

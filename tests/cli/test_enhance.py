@@ -576,3 +576,18 @@ def test_a_black_photo_is_said_to_be_one(relume: Relume, tmp_path: Path) -> None
     result = relume("enhance", tmp_path / "cap.png")
     assert result.code == 0
     assert result.err.endswith(": it holds no light that could be brought up\n")
+
+
+def test_a_photo_that_stays_darker_than_asked_says_why(relume: Relume, tmp_path: Path) -> None:
+    """Three quarters of it hold nothing: no exposure makes light of that."""
+    pixels = np.zeros((80, 80, 3), np.uint8)
+    pixels[:40, :40] = np.asarray(picture(40, 40, level=60))
+    path = tmp_path / "quarter.png"
+    Pil.fromarray(pixels).save(path)
+    result = relume("enhance", path, "-b", "0.5")
+    assert result.code == 0
+    assert result.err.endswith(": its black places hold no light, and so stays below 0.5\n")
+    assert "stays below" not in relume("enhance", path, "--overwrite").err
+    Pil.fromarray(np.asarray(picture(80, 80, level=60))).save(tmp_path / "whole.png")
+    several = relume("enhance", tmp_path, "-b", "0.5", "-o", tmp_path / "out")
+    assert "1 below 0.5 (its black places hold no light): quarter.png" in several.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -163,3 +164,27 @@ def test_a_user_without_a_home(
         weights.path("yunet")
     monkeypatch.setenv("RELUME_CACHE", "~/cache")
     assert weights.cache_folder() == store.NO_FOLDER
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("enhance -m ga", ["gamma"]),
+        ("detect -d ha", ["haar"]),
+        ("detect --views original,au", ["original,auto-gamma", "original,auto-exposure"]),
+        ("detect -l pe", ["peppa"]),
+        ("study x --arms original,cl", ["original,clahe"]),
+        ("study x --detectors y", ["yunet"]),
+    ],
+)
+def test_names_are_completed(words: str, expected: list[str]) -> None:
+    """As bash asks for it when Tab is pressed."""
+    asked = {
+        "_RELUME_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"relume {words}",
+        "COMP_CWORD": str(len(words.split())),
+    }
+    command = [sys.executable, "-c", "from relume.cli.main import main; main()"]
+    environment = {**os.environ, **asked}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == expected, done.stderr

@@ -67,6 +67,7 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         "pairs": (Path("lol"),),
         "out": Path("runs/tiny"),
         "bright": (Path("day"),),
+        "held": (),
         "resume": True,
         "start": Path("first.safetensors"),
         "device": "auto",
@@ -98,7 +99,7 @@ def test_train_that_stops(
     relume: Relume, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
 ) -> None:
     monkeypatch.setitem(vars(sys.modules["relume.train"]), "run", Recorder(error=error))
-    result = relume("train", "r.toml", "--pairs", "lol")
+    result = relume("train", "r.toml", "--pairs", "lol", "-q")
     assert result.code == code
     assert said in result.err
     assert result.err.count("\n") == 1
@@ -117,7 +118,7 @@ def test_the_progress_line_fits_80_columns(monkeypatch: pytest.MonkeyPatch) -> N
     bar.stop()
     line = [x for x in drawn.getvalue().splitlines() if "eta" in x][-1]
     assert "1234/150000" in line
-    assert "exposure 0.1234" in line
+    assert "exposure loss 0.1234" in line
     assert "…" not in line
 
 

@@ -281,7 +281,11 @@ def test_only_the_plain_machine_view_is_looked_at_again() -> None:
 
 def test_a_brightness_is_asked_of_the_enhancer() -> None:
     (spec,) = parse_views(("machine:brightness=0.45,tile_px=512@0.5",))
-    assert (spec.method, spec.brightness, spec.scale) == ("machine:tile_px=512", 0.45, 0.5)
+    assert (spec.method, spec.options, spec.scale) == (
+        "machine:tile_px=512",
+        (("brightness", 0.45),),
+        0.5,
+    )
     image = with_noise(0.05, 0.01, 64, 64)
     (view,) = render_views(parse_views(("machine:brightness=0.45",)), image)
     np.testing.assert_array_equal(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,7 +59,10 @@ def test_a_signal_saves_at_once_and_says_what(
     assert state["phase"] == 0
     assert state["step"] > 10
     at = f"step {state['step']} of phase decom"
-    assert said == f"stopped; {out / 'checkpoint.pt'} holds the run up to {at}: --resume goes on " \
+    first, second, *_, last = said.splitlines(keepends=True)
+    assert re.fullmatch(r"note: training on \d training pairs; \d are held out .*\n", first)
+    assert re.match(r"training: 1 of \d+, decom loss \d", second), "in a pipe, too"
+    assert last == f"stopped; {out / 'checkpoint.pt'} holds the run up to {at}: --resume goes on " \
         "from there\n"  # fmt: skip
     assert not list(out.glob("*.part"))
 
@@ -118,7 +122,7 @@ def test_a_folder_without_a_checkpoint_starts_again(
     notes: list[str] = []
     run(recipe, pairs=pairs, out=out, device="cpu", resume=resume, note=notes.append)
     assert rows(out) == rows(whole)
-    assert notes == (
+    assert [note for note in notes if not note.startswith("training on ")] == (
         [f"{out} holds no checkpoint yet: training starts from the beginning"] * resume
     )
 

@@ -74,7 +74,7 @@ def burst(
     console.be_verbose(verbose)
     if quality is not None:
         QUALITY.check(quality)
-    name, parameters = options.parse_method(method, param)
+    name, parameters, asked = options.parse_method(method, param)
     bursts = _bursts(inputs)
     if reference is not None and len(bursts) > 1:
         raise ParameterError("--reference names a photo of one burst, but there are several")
@@ -82,7 +82,8 @@ def burst(
         "method": name,
         "parameters": parameters,
         "runtime": options.parse_runtime(device, precision),
-        "brightness": None if brightness is None else BRIGHTNESS.check(brightness),
+        **asked,
+        **({} if brightness is None else {"brightness": BRIGHTNESS.check(brightness)}),
     }
     from relume.io import write
 

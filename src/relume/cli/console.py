@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -193,8 +195,9 @@ def ending_in_order() -> Iterator[None]:
 class Bar:
     """A progress bar with ETA on stderr; nothing shows before :meth:`start`."""
 
-    def __init__(self, what: str, total: int | None) -> None:
+    def __init__(self, what: str, total: int | None, line_s: float | None = None) -> None:
         self._what, self._total, self._done, self._note = what, total, 0, ""
+        self._line_s, self._said_s = line_s, -math.inf
         self._shown: tuple[Progress, TaskID] | None = None
 
     def start(self) -> None:
@@ -211,7 +214,7 @@ class Bar:
             bars.TimeRemainingColumn(),
             bars.TextColumn("{task.fields[note]}", markup=False),
         )
-        progress = bars.Progress(*columns, console=Console(stderr=True))
+        progress = bars.Progress(*columns, console=Console(stderr=True), redirect_stdout=False)
         task = progress.add_task(
             self._what, total=self._total, completed=self._done, note=self._note
         )
@@ -237,20 +240,29 @@ class Bar:
         if self._shown is not None:
             progress, task = self._shown
             progress.update(task, completed=done, total=total, note=note)
+        elif self._line_s is not None and time.monotonic() - self._said_s >= self._line_s:
+            self._said_s = time.monotonic()
+            say(f"{self._what}: {done} of {total or '?'}, {note}")
 
 
 @contextmanager
 def progress_bar(
-    what: str, *, total: int | None = None, quiet: bool = False, after_s: float = 0.0
+    what: str,
+    *,
+    total: int | None = None,
+    quiet: bool = False,
+    after_s: float = 0.0,
+    line_s: float | None = None,
 ) -> Iterator[Bar]:
     """A progress bar on stderr, or a :class:`Bar` that shows nothing if that is no terminal.
 
-    ``after_s`` spares who waits for less than that the sight of it.
+    ``after_s`` spares who waits for less than that the sight of it; with ``line_s`` a pipe or a
+    log gets a line that often.
     """
-    bar = Bar(what, total)
     if quiet or not sys.stderr.isatty():
-        yield bar
+        yield Bar(what, total, None if quiet else line_s)
         return
+    bar = Bar(what, total)
     timer = threading.Timer(after_s, bar.start)
     if after_s:
         timer.start()

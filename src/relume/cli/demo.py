@@ -25,7 +25,7 @@ def demo(
 
     Writes a before/after picture and names it.
     """
-    name, parameters = options.parse_method(method, param)
+    name, parameters, asked = options.parse_method(method, param)
     from relume.faces import enhance
     from relume.image import draw
     from relume.io import decode, format_of, write
@@ -37,7 +37,7 @@ def demo(
     format_of(output)
     check_writable(output, overwrite=overwrite)
     dark = decode(files("relume.cli").joinpath("sample.jpg").read_bytes())
-    relit = enhance(dark, method=name, parameters=parameters)
+    relit = enhance(dark, method=name, parameters=parameters, **asked)
     write(Photo(draw.before_after(dark.pixels, relit.pixels)), output, overwrite=overwrite)
     console.say(f"a portrait at a twentieth of its light, and relit by {name}:")
     console.out(console.one_line(str(output.resolve())))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relume.catalog import split_specs
 from relume.cli import console, options
 from relume.cli.console import PIPE
 from relume.cli.options import DrawOn, opt
@@ -37,6 +38,7 @@ def detect(
             *("--detector", "-d", "NAME[:PARAMS]"),
             help="What finds faces; 'relume methods' lists them.",
             shown="yunet",
+            names="detectors",
         ),
     ] = None,
     landmarker: Annotated[
@@ -44,6 +46,7 @@ def detect(
         opt(
             *("--landmarks", "--landmarker", "-l", "NAME"),
             help="Also find 68 points in every face, by peppa or fan.",
+            names="landmarkers",
             shown=False,
         ),
     ] = None,
@@ -61,6 +64,7 @@ def detect(
             *("--views", "NAME,..."),
             help="What is searched: the photo as it is (original), relit by a method, or both.",
             shown="original,machine; more where it is nearly black",
+            names="methods,",
         ),
     ] = None,
     draw: Annotated[
@@ -189,7 +193,7 @@ def _given(
         "detector": detector,
         "landmarks": landmarker,
         "threshold": threshold,
-        "views": None if views is None else options.parse_list(views),
+        "views": None if views is None else split_specs(views),
     }
     return {name: value for name, value in chosen.items() if value is not None}
 

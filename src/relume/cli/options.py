@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,18 +69,41 @@ def _words(option: Parameter) -> str:
 
 
 def opt(
-    *words: str, help: str = "", shown: str | bool = True, local: bool = False, **more: Any
+    *words: str,
+    help: str = "",
+    shown: str | bool = True,
+    local: bool = False,
+    names: str = "",
+    **more: Any,
 ) -> Any:
     """An option: its names (none: the argument's own), and last what stands for its value.
 
     ``shown`` is its default in words, if it is not the argument's; ``local`` says that it is a path
-    of this machine.
+    of this machine, ``names`` which names the Tab key completes: ``methods``, ``detectors``,
+    ``landmarkers``, or with a comma behind it a list of them.
     """
-    names = [word for word in words if word.startswith("-")]
+    if names:
+        more["autocompletion"] = _completing(names)
+    own = [word for word in words if word.startswith("-")]
     metavar = next((word for word in words if not word.startswith("-") or word == PIPE), None)
     if local:
         more["parser"] = local_path
-    return typer.Option(*names, metavar=metavar, help=help, show_default=shown, **more)
+    return typer.Option(*own, metavar=metavar, help=help, show_default=shown, **more)
+
+
+def _completing(names: str) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        """The names that begin with what is typed, or with what stands behind its last comma."""
+        from relume import enhancers, faces
+
+        if names.startswith("methods"):
+            known = enhancers.methods().names()
+        else:
+            known = (faces.detectors if names.startswith("d") else faces.landmarkers)().names()
+        before, comma, typed = incomplete.rpartition(",") if "," in names else ("", "", incomplete)
+        return [before + comma + name for name in known if name.startswith(typed)]
+
+    return complete
 
 
 def local_path(name: str | Path) -> Path:
@@ -109,6 +132,7 @@ MethodOption = Annotated[
         help="How to relight, as in 'gamma:0.4' or 'clahe:clip=2,grid=8'; 'relume methods' lists "
         "them.",
         shown=DEFAULT_METHOD,
+        names="methods",
     ),
 ]
 ParamOption = Annotated[
@@ -204,23 +228,19 @@ ProcessesOption = Annotated[int | None, _processes("1; on Ray, one a core")]
 StudyProcessesOption = Annotated[int | None, _processes("one a core")]
 
 
-def parse_method(method: str | None, params: Sequence[str] | None) -> tuple[str, dict[str, Value]]:
-    """The method's name and all its parameters, checked against the catalogue.
+def parse_method(
+    method: str | None, params: Sequence[str] | None
+) -> tuple[str, dict[str, Value], dict[str, Any]]:
+    """The method's name, all its parameters, and the options of ``enhance`` that are among them.
 
     Raises:
         UnknownName: no such method.
         ParameterError: a parameter that the method does not have, or a value outside its range.
     """
-    from relume.enhancers import methods
+    from relume.enhancers.options import parse_spec
 
-    catalogue = methods()
-    name, given = catalogue.parse(method or DEFAULT_METHOD)
-    for text in params or ():
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ParameterError(f"--param takes NAME=VALUE, got {text!r}")
-        given[key.strip()] = value.strip()
-    return name, catalogue.info(name).check_parameters(given)
+    info, given, asked = parse_spec(method or DEFAULT_METHOD, params or ())
+    return info.name, info.check_parameters(given), asked
 
 
 def read_exposure(path: Path) -> Image:
@@ -280,11 +300,6 @@ def parse_on(on: str, processes: int | None, *, remote: bool = False) -> Executo
     from relume.cluster import connect
 
     return connect(on, workers=processes, shares_folder=not remote)
-
-
-def parse_list(text: str | None) -> tuple[str, ...]:
-    """``"a,b"`` as ``("a", "b")``."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def refuse(given: Mapping[str, object], why: str) -> None:

@@ -35,6 +35,9 @@ NEARLY = 0.02
 
 PARTS = ("input", "reflectance R", "illumination I", "relit I", "result")
 
+SHORT = 0.85
+"""Share of the brightness that was asked for, below which it is said that there is no more."""
+
 SAMPLE_PX = 250_000
 """As many pixels of a photo and its result are compared."""
 
@@ -56,10 +59,12 @@ def parse(
     """
     if parts:
         method = method or "retinexnet"
-    name, parameters = options.parse_method(method, param)
+    name, parameters, asked = options.parse_method(method, param)
     from relume.enhancers import methods
-    from relume.enhancers.options import check_options
+    from relume.enhancers.options import OPTIONS, check_options, given_options
 
+    given = {option.name: None for option in OPTIONS} | asked | given_options(given)
+    usual = {STRENGTH.name: STRENGTH.default, PROTECT_LIT.name: PROTECT_LIT.default}
     info = methods().info(name)
     if parts and name != "retinexnet":
         raise ParameterError(f"--parts is for retinexnet: {name} takes no photo apart")
@@ -69,14 +74,14 @@ def parse(
         raise ParameterError(f"{name} takes no exposure map")
     stops = None if exposure is None else (options.read_exposure(exposure), exposure.stem)
     levels = [None] if given["brightness"] is None else str(given["brightness"]).split(",")
-    checked = [check_options(info, {**given, "brightness": level}) for level in levels]
-    asked: dict[str, Any] = {"method": name, "parameters": parameters, "exposure": stops, **more}
+    checked = [usual | check_options(info, {**given, "brightness": level}) for level in levels]
+    what: dict[str, Any] = {"method": name, "parameters": parameters, "exposure": stops, **more}
     if parts:
-        return TakenApart(options=checked[0], **asked)
+        return TakenApart(options=checked[0], **what)
     if len(levels) < 2:
-        return Relighting(options=checked[0], **asked)
+        return Relighting(options=checked[0], **what)
     choices = tuple(one.pop("brightness") for one in checked)
-    return Strip(options=checked[0], levels=choices, **asked)
+    return Strip(options=checked[0], levels=choices, **what)
 
 
 def _without_denoising(info: Info) -> dict[str, Value]:
@@ -271,7 +276,9 @@ class Relighting:
         levels = (mean_level(before), mean_level(after))
         is_lit = bool(levels[0] > DIM and self.to_change_lit)
         as_is = is_lit and float(np.abs(after - before).mean()) < NEARLY
-        return Row(levels=levels, as_is=as_is)
+        wanted = self.brightness if self.options["strength"] == 1 else None
+        short = wanted is not None and levels[1] < SHORT * wanted
+        return Row(levels=levels, as_is=as_is, short=short)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,10 @@ NO_LIGHT = 0.01
 """Mean level, before and after, of a photo that shows nothing."""
 
 
+NO_MORE = "its black places hold no light"
+"""Why a photo stays darker than was asked for."""
+
+
 def line(job: Job, row: Row) -> dict[str, Any]:
     """What a table has of a photo or clip."""
     before, after = (None, None) if row.levels is None else row.levels
@@ -55,6 +59,7 @@ class Relit(Run):
     levels: list[tuple[float, float]] = field(default_factory=list)
     as_is: list[Job] = field(default_factory=list)
     dark: list[Job] = field(default_factory=list)
+    short: list[Job] = field(default_factory=list)
     small: dict[str, bytes] = field(default_factory=dict)
     _first: Job | None = None
 
@@ -116,6 +121,8 @@ class Relit(Run):
                 self.dark.append(job)
         if row.as_is:
             self.as_is.append(job)
+        if row.short and job not in self.dark:
+            self.short.append(job)
         if row.small is not None:
             self.small[job.name] = row.small
         if self._first is None:
@@ -150,6 +157,8 @@ class Relit(Run):
             note = f": left nearly as it is (looks lit; {option} changes it)"
         elif self.dark:
             note = ": it holds no light that could be brought up"
+        elif self.short:
+            note = f": {NO_MORE}, and so stays below {self.work.brightness:g}"
         return f"{job.source} -> {job.target} ({took}){note}"
 
     def _of_several(self, took: str) -> str:
@@ -165,6 +174,9 @@ class Relit(Run):
         if self.dark:
             which = console.some(job.source.name for job in self.dark)
             parts.append(f"{len(self.dark)} without light that could be brought up: {which}")
+        if self.short:
+            which = console.some(job.source.name for job in self.short)
+            parts.append(f"{len(self.short)} below {self.work.brightness:g} ({NO_MORE}): {which}")
         if self.skipped:
             parts.append(f"{self.skipped} there already")
         if self.failed:

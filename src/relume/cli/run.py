@@ -62,6 +62,11 @@ class Run:
         yield from self.jobs
 
     @property
+    def talks(self) -> bool:
+        """Whether results appear on the terminal as they come, where a bar would stand."""
+        return False
+
+    @property
     def several(self) -> bool:
         """Whether there is more than one photo or clip."""
         return len(self.jobs) > 1
@@ -107,7 +112,7 @@ class Run:
                 console.progress_bar(
                     self.verb.removesuffix("e") + "ing",
                     total=len(self.jobs) if self.several else None,
-                    quiet=self.quiet,
+                    quiet=self.quiet or self.talks,
                     after_s=0 if self.several or (first and first.is_clip) else console.PATIENCE_S,
                 )
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,6 +119,12 @@ class Searched(Run):
     faces: int = 0
     there: int = 0
     kept: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def talks(self) -> bool:
+        """Whether faces are said as text, on a terminal."""
+        as_text = self.document is None and self.rows is None
+        return as_text and sys.stdout is not None and sys.stdout.isatty()
 
     def allowed(self, passed: Callable[[], None]) -> Iterator[Job]:
         """The jobs that have no rows yet."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relume.catalog import split_specs
 from relume.cli import console
 from relume.cli.options import (
     OnOption,
@@ -15,7 +16,6 @@ from relume.cli.options import (
     VerboseOption,
     local_path,
     opt,
-    parse_list,
     parse_on,
 )
 from relume.errors import ParameterError
@@ -46,12 +46,16 @@ def study(
             "(original+machine), named if you like (soft=gamma:0.8), or folders of results "
             "(name=DIR).",
             shown="original,gamma,original+machine",
+            names="methods,",
         ),
     ] = None,
     detectors: Annotated[
-        str | None, opt("A,B,...", help="Face detectors.", shown="yunet, else haar")
+        str | None,
+        opt("A,B,...", help="Face detectors.", shown="yunet, else haar", names="detectors,"),
     ] = None,
-    landmarks: Annotated[str | None, opt("NAME", help="Measure landmarks too ('peppa').")] = None,
+    landmarks: Annotated[
+        str | None, opt("NAME", help="Measure landmarks too ('peppa').", names="landmarkers")
+    ] = None,
     labels: Annotated[
         Path | None,
         opt(
@@ -116,10 +120,10 @@ def study(
     given: dict[str, Any] = {
         "report": report,
         "arms": None if arms is None else split_arms(arms),
-        "detectors": None if detectors is None else parse_list(detectors),
+        "detectors": None if detectors is None else split_specs(detectors),
         "landmarks": landmarks,
         "labels": labels,
-        "groups": None if groups is None else parse_list(groups),
+        "groups": None if groups is None else split_specs(groups),
         "reference": reference,
         "darken": None if darken is None else _levels(darken),
         "threshold": threshold,
@@ -196,6 +200,6 @@ def _write_inputs(plan: Plan, folder: Path) -> None:
 
 def _levels(text: str) -> tuple[float, ...]:
     try:
-        return tuple(float(part) for part in parse_list(text))
+        return tuple(float(part) for part in split_specs(text))
     except ValueError:
         raise ParameterError(f"--darken takes numbers, as in 1,0.1,0.03; got {text!r}") from None

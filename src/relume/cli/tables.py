@@ -283,8 +283,8 @@ def _shard(photo: str) -> str:
 def _schema(kind: Kind) -> pyarrow.Schema:
     import pyarrow as pa
 
-    types = {"string": pa.string(), "int32": pa.int32(), "float": pa.float32(), "bool": pa.bool_()}
-    types["list"] = pa.list_(pa.float32())
+    types = {"string": pa.string(), "int32": pa.int32(), "float": pa.float64(), "bool": pa.bool_()}
+    types["list"] = pa.list_(pa.float64())
     return pa.schema([(name, types[kind]) for name, kind in kind.columns.items()])
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from relume.train.loop import Progress
 
 
+LINE_S = 60.0
+"""How often training says how far it is where nobody sees a bar: in a pipe, in a log."""
+
+
 def train(
     recipe: Annotated[
         Path,
@@ -88,7 +92,7 @@ def train(
     stop = None if stop_after is None else _phase_and_step(stop_after)
     into = out or Path("runs") / recipe.stem
     is_main = os.environ.get("RANK", "0") == "0"  # of torchrun's processes one speaks
-    with console.progress_bar("training", quiet=quiet or not is_main) as bar:
+    with console.progress_bar("training", quiet=quiet or not is_main, line_s=LINE_S) as bar:
         try:
             from relume.train import run
 
@@ -116,7 +120,7 @@ def train(
 
 def _note(progress: Progress) -> str:
     """Short, so that the line fits a terminal of 80 columns; log.jsonl has all terms."""
-    return f"{progress.phase} {progress.terms['total']:.4f}"
+    return f"{progress.phase} loss {progress.terms['total']:.4f}"
 
 
 def _phase_and_step(text: str) -> tuple[int, int]:

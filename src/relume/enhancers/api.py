@@ -22,7 +22,14 @@ from relume.enhancers.base import (
     TakesBrightness,
     TakesLocal,
 )
-from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH, check_options
+from relume.enhancers.options import (
+    DEFAULT_METHOD,
+    OPTIONS,
+    PROTECT_LIT,
+    STRENGTH,
+    check_options,
+    given_options,
+)
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
@@ -101,16 +108,21 @@ def prepare(
     Raises:
         RelumeError: as :func:`relume.enhance`.
     """
-    enhancer = build(method, parameters=parameters, runtime=runtime)
+    own: dict[str, Value] = {}
+    asked: dict[str, Value] = {}
+    if isinstance(method, str) and ":" in method:
+        method, own, asked = methods().parse_with(OPTIONS, method)
+    enhancer = build(method, parameters={**own, **(parameters or {})}, runtime=runtime)
     given = {
-        "strength": STRENGTH.default if strength is None else strength,
+        "strength": strength,
         "brightness": brightness,
         "local": local,
         "expose_for": expose_for,
         "black": None if black is None else black_text(black),
-        "protect_lit": PROTECT_LIT.default if protect_lit is None else protect_lit,
+        "protect_lit": protect_lit,
     }
-    options = check_options(enhancer.info, given)
+    usual = {"strength": STRENGTH.default, "protect_lit": PROTECT_LIT.default}
+    options = check_options(enhancer.info, usual | asked | given_options(given))
     if finder is None and options.get("expose_for") == "faces":
         raise ParameterError("expose_for='faces' is for single photos: take 'scene' here")
     if exposure is not None and not enhancer.info.takes_local:

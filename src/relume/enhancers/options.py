@@ -6,10 +6,10 @@ arms read them. A new option is one more :class:`~relume.catalog.Parameter` in :
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from relume.catalog import Info, Parameter
+from relume.catalog import Info, Parameter, Value
 from relume.errors import ParameterError
 
 DEFAULT_METHOD = "relume"
@@ -79,3 +79,37 @@ def check_options(info: Info, given: Mapping[str, Any]) -> dict[str, Any]:
             raise ParameterError(f"{info.name} takes no {name}; these do: {', '.join(takers)}")
         checked[name] = known[name].check(value)
     return checked
+
+
+def parse_spec(
+    spec: str, more: Iterable[str] = ()
+) -> tuple[Info, dict[str, Value], dict[str, Any]]:
+    """A method, its own parameters and the options of ``enhance`` in NAME:KEY=VALUE,...; checked.
+
+    The one reading of what the command line's ``-m``, views, arms, recipes, HTTP and
+    :func:`relume.enhance` are given; ``more`` adds parameters or options, each ``"KEY=VALUE"``.
+
+    >>> info, parameters, options = parse_spec("relume:brightness=0.4,tile_px=512")
+    >>> info.name, parameters, options
+    ('relume', {'tile_px': 512}, {'brightness': 0.4})
+
+    Raises:
+        UnknownName: no such method.
+        ParameterError: what it does not take, or a value outside its range.
+    """
+    from relume.enhancers.registry import methods
+
+    name, parameters, options = methods().parse_with(OPTIONS, spec, more)
+    info = methods().info(name)
+    return info, parameters, check_options(info, options)
+
+
+def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``options`` that are neither None nor their default: what somebody asked for."""
+    usual = {option.name: option.default for option in OPTIONS}
+    unless_said = (STRENGTH.name, PROTECT_LIT.name)  # which are there whether they are said or not
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and not (name in unless_said and value == usual[name])
+    }

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from relume.engine import Runtime
-from relume.enhancers import enhance, methods
-from relume.enhancers.options import check_options
+from relume.enhancers import enhance
+from relume.enhancers.options import parse_spec
 from relume.errors import ParameterError
 from relume.faces.base import ORIGINAL, Box, Face, Points, is_relit, mirrored_points
 from relume.image.exposure import mean_level, subsample
@@ -65,21 +66,21 @@ LEAST_SCALE = 0.5
 class ViewSpec:
     """A view's name, the enhancer's spec in it (or "original"), its scale (None: the usual).
 
-    ``brightness`` is asked of the enhancer, None leaves it to it; ``mirrored`` is left for right;
+    ``options`` are those of :func:`relume.enhance`, by name; ``mirrored`` is left for right;
     ``further`` is one that nobody asked for (see ``LOOK_AGAIN``).
     """
 
     name: str
     method: str
     scale: float | None
-    brightness: float | None = None
+    options: tuple[tuple[str, Any], ...] = ()
     mirrored: bool = False
     further: bool = False
 
     @property
     def is_plain_machine(self) -> bool:
         """Whether this is the machine view with nothing said about how."""
-        plain = self.scale is None and self.brightness is None and not self.mirrored
+        plain = self.scale is None and not self.options and not self.mirrored
         return plain and self.method.partition(":")[0] == "machine"
 
     @property
@@ -89,7 +90,7 @@ class ViewSpec:
 
     def shows(self, image: Image) -> tuple[object, ...]:
         """What tells views of this photograph apart."""
-        return (self.method, self.brightness, self.scale_of(image), self.mirrored)
+        return (self.method, self.options, self.scale_of(image), self.mirrored)
 
     def scale_of(self, image: Image) -> float:
         """The size of this view over the photograph's."""
@@ -243,11 +244,12 @@ def render_views(
     enhanced: dict[tuple[object, ...], Image] = {}
     for spec in specs:
         scale = spec.scale_of(image)
-        key = (spec.method, spec.brightness, min(scale, 1.0))
+        key = (spec.method, spec.options, min(scale, 1.0))
         if key not in enhanced:
             picture = _resized(image, min(scale, 1.0))
             if spec.method != ORIGINAL:
-                picture = _enhanced(picture, spec, runtime)
+                options = dict(spec.options)
+                picture = enhance(picture, method=spec.method, runtime=runtime, **options)
             if eight_bit:
                 picture = quantise(picture, np.uint8).astype(np.float32) / np.float32(255)
             enhanced[key] = picture
@@ -263,14 +265,11 @@ def relight(image: Image, name: str, brightness: float, *, runtime: Runtime | No
     Raises:
         RelumeError: as :func:`render_views`.
     """
-    (view,) = render_views([replace(_parse(name), brightness=brightness)], image, runtime=runtime)
+    spec = _parse(name)
+    options = {**dict(spec.options), "brightness": brightness}
+    asked = replace(spec, options=tuple(sorted(options.items())))
+    (view,) = render_views([asked], image, runtime=runtime)
     return view
-
-
-def _enhanced(image: Image, spec: ViewSpec, runtime: Runtime | None) -> Image:
-    if spec.brightness is None:
-        return enhance(image, method=spec.method, runtime=runtime)
-    return enhance(image, method=spec.method, brightness=spec.brightness, runtime=runtime)
 
 
 def render_full_size(name: str, image: Image) -> View:
@@ -315,25 +314,17 @@ def _parse(name: str) -> ViewSpec:
             f"expected a scale above 0 and up to {LARGEST_SCALE:g} after '@', or '{MIRROR}'; "
             f"got {name!r}"
         )
-    method, brightness = _brightness_of(method)
-    if method != ORIGINAL:
-        methods().parse(method)
-    return ViewSpec(name.strip(), method, scale, brightness, mirrored)
-
-
-def _brightness_of(method: str) -> tuple[str, float | None]:
-    """An enhancer's spec without the brightness that is asked for in it, and that brightness."""
-    name, _, rest = method.partition(":")
-    parts = [part.strip() for part in rest.split(",") if part.strip()]
-    asked = [part for part in parts if part.startswith("brightness=")]
-    if not asked:
-        return method, None
-    given = {"brightness": asked[-1].partition("=")[2]}
-    value = check_options(methods().info(name), given)["brightness"]
-    if not isinstance(value, float):
-        raise ParameterError(f"expected a number as the brightness of a view, got {method!r}")
-    others = ",".join(part for part in parts if part not in asked)
-    return f"{name}:{others}" if others else name, value
+    if method == ORIGINAL:
+        return ViewSpec(name.strip(), method, scale, mirrored=mirrored)
+    info, _, options = parse_spec(method)
+    if options.get("brightness") == "auto":
+        raise ParameterError(f"expected a number as the brightness of a view, got {name!r}")
+    if options.get("expose_for") == "faces":
+        raise ParameterError(f"a view is exposed as a scene, not for faces: got {name!r}")
+    parts = method.partition(":")[2].split(",")
+    own = ",".join(part for part in parts if part.partition("=")[0].strip() not in options)
+    method = f"{info.name}:{own}" if own else info.name
+    return ViewSpec(name.strip(), method, scale, tuple(sorted(options.items())), mirrored)
 
 
 def _number(text: str) -> float:

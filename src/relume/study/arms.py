@@ -20,7 +20,7 @@ import numpy as np
 from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers import methods
-from relume.enhancers.options import OPTIONS, check_options
+from relume.enhancers.options import parse_spec
 from relume.errors import InputError, ParameterError
 from relume.faces import View, enhance, parse_views, render_views, select_views
 from relume.photo import Image, quantise
@@ -131,22 +131,12 @@ def check(plan: Plan, names: Sequence[str]) -> dict[str, dict[Unit, Path]]:
 
 
 def _enhancer(spec: str) -> Arm:
-    """An enhancer's spec, with the options of ``enhance`` taken out of its parameters."""
-    method, colon, rest = spec.partition(":")
-    door: dict[str, Any] = {}
-    own = []
-    for part in filter(None, rest.split(",")):
-        key, equals, value = part.partition("=")
-        if equals and key.strip() in {option.name for option in OPTIONS}:
-            door[key.strip()] = value.strip()
-        else:
-            own.append(part)
-    parsed, parameters = methods().parse(method + colon + ",".join(own))
+    """An enhancer with its parameters and the options of ``enhance``."""
     try:
-        options = check_options(methods().info(parsed), door)
+        info, parameters, options = parse_spec(spec)
     except ParameterError as error:
-        raise ParameterError(f"arm {spec!r}: {error}") from error
-    if methods().info(parsed).takes_expose_for:
+        raise type(error)(f"arm {spec!r}: {error}") from error
+    if info.takes_expose_for:
         # not auto: results must not depend on which weights are here
         options = {"expose_for": "scene", **options}
-    return Arm(spec, method=parsed, parameters=parameters, options=options)
+    return Arm(spec, method=info.name, parameters=parameters, options=options)

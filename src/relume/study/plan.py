@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relume import settings
+from relume.catalog import split_specs
 from relume.errors import ParameterError, WeightsError
 
 ORIGINAL = "original"
@@ -151,15 +152,9 @@ def split_arms(text: str) -> tuple[str, ...]:
     >>> split_arms("original,clahe:clip=2,grid=8,soft=gamma:0.8")
     ('original', 'clahe:clip=2,grid=8', 'soft=gamma:0.8')
     """
-    arms: list[str] = []
-    for part in (piece.strip() for piece in text.split(",")):
-        if not part:
-            raise ParameterError(f"empty name in the list of arms {text!r}")
-        if arms and ":" in arms[-1] and _is_option(part):
-            arms[-1] += f",{part}"
-        else:
-            arms.append(part)
-    return tuple(arms)
+    if any(not piece.strip() for piece in text.split(",")):
+        raise ParameterError(f"empty name in the list of arms {text!r}")
+    return split_specs(text, _is_option)
 
 
 def _is_option(part: str) -> bool:

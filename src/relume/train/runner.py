@@ -114,6 +114,9 @@ class _Trainer:
         task.net.to(self.processes.device)
         counts = {"training pairs": len(task.training), "bright photographs": len(task.bright)}
         self.run = Run(task.net, {**flatten(self.recipe), **counts})
+        what = [f"{number} {name}" for name, number in counts.items() if number]
+        held = f"; {len(task.validation)} are held out to validate on" if task.validation else ""
+        self.note(f"training on {' and '.join(what)}{held}")
         if start is not None:
             self.run.load_weights(start)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -18,9 +18,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from relume.catalog import Catalog, Info, Parameter, Value
+from relume.catalog import Catalog, Info, Parameter, Value, split_specs
 from relume.enhancers import DEFAULT_METHOD, methods
-from relume.enhancers.options import EXPOSE_FOR, OPTIONS, check_options
+from relume.enhancers.options import EXPOSE_FOR, OPTIONS, check_options, parse_spec
 from relume.errors import ParameterError, RelumeError
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
 from relume.faces.views import parse_views
@@ -133,10 +133,10 @@ class EnhanceOptions(_Query):
     @cached_property
     def call(self) -> dict[str, Any]:
         """The keywords of :func:`relume.enhance`."""
-        name, parameters = _entry(methods(), self.method, self.param)
+        info, parameters, asked = parse_spec(self.method, self.param)
         given = {o.name: getattr(self, o.name) for o in OPTIONS if o.name in self.model_fields_set}
-        options = check_options(methods().info(name), given)
-        return {"method": name, "parameters": parameters, **options}
+        options = check_options(info, asked | given)
+        return {"method": info.name, "parameters": _allowed(info, parameters), **options}
 
     @property
     def call_of_frames(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ class DetectQuery(_Query):
         _entry(detectors(), self.detector)
         if self.landmarks:
             _entry(landmarkers(), self.landmarks)
-        views = tuple(name.strip() for name in self.views.split(",") if name.strip())
+        views = split_specs(self.views)
         if len(views) > MOST_VIEWS:
             raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
         for spec in parse_views(views):
@@ -216,21 +216,18 @@ def _is_free_text(parameter: Parameter) -> bool:
     return isinstance(parameter.default, str) and not parameter.choices and not parameter.also
 
 
-def _entry(
-    catalogue: Catalog[Entry], spec: str, params: Iterable[str] = ()
-) -> tuple[str, dict[str, Value]]:
-    """Name and given parameters of ``gamma:0.4`` and its ``param``s, if they may be set here."""
+def _entry(catalogue: Catalog[Entry], spec: str) -> tuple[str, dict[str, Value]]:
+    """Name and given parameters of ``gamma:0.4``, if they may be set here."""
     name, given = catalogue.parse(spec)
-    info = catalogue.info(name)
+    return name, _allowed(catalogue.info(name), given)
+
+
+def _allowed(info: Info, given: Mapping[str, Value]) -> dict[str, Value]:
+    """The parameters, if a stranger may set them."""
     if info.needs_file:
-        raise ParameterError(f"{name} needs a file, which cannot be named over HTTP")
-    for text in params:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ParameterError(f"param takes NAME=VALUE, got {text!r}")
-        given[key.strip()] = value.strip()
+        raise ParameterError(f"{info.name} needs a file, which cannot be named over HTTP")
     here = replace(info, parameters=offered(info))
     for key in {p.name for p in info.parameters} - {p.name for p in here.parameters}:
         if key in given:
-            raise ParameterError(f"{name}: the parameter {key!r} cannot be set over HTTP")
-    return name, here.check_given(given)
+            raise ParameterError(f"{info.name}: the parameter {key!r} cannot be set over HTTP")
+    return here.check_given(given)
