@@ -1,5 +1,8 @@
 // A JPEG's metadata: EXIF (upright, without its thumbnail), XMP and ICC as they were; its quality.
 
+import { CLIP, EXTENDED, GAIN_MAP, plainXmp } from "./xmp.js";
+
+const XMP = "http://ns.adobe.com/xap/1.0/\0";
 const ORIENTATION = 0x0112;
 const [THUMBNAIL_AT, THUMBNAIL_BYTES] = [0x0201, 0x0202];
 const LUMA_TABLE = [ // of quality 50, in zigzag order, as it stands in a file
@@ -10,25 +13,61 @@ const LUMA_TABLE = [ // of quality 50, in zigzag order, as it stands in a file
 
 const starts = (bytes, word) => [...word].every((letter, n) => bytes[n] === letter.charCodeAt(0));
 
-// { segments: [bytes with marker and length], quality (1 to 100, or null) }.
+// { segments: [bytes with marker and length], quality (1 to 100, or null), leftOut }.
 export function jpegParts(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const segments = [];
+  const found = [];
   let quality = null;
-  for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff;) {
+  let at = 2;
+  while (at + 4 <= bytes.length) {
+    // between segments may stand junk: decoders skip it, up to the next marker
+    if (bytes[at] !== 0xff || bytes[at + 1] === 0xff || bytes[at + 1] === 0) { at += 1; continue; }
     const marker = bytes[at + 1];
-    if (marker === 0xda) break;
-    if (marker === 0xff) { at += 1; continue; }
+    if (marker === 0xda || marker === 0xd9) break;
     const end = at + 2 + view.getUint16(at + 2);
     if (end > bytes.length) break;
     const body = bytes.subarray(at + 4, end);
-    if (marker === 0xe1 && starts(body, "Exif\0\0")) segments.push(plainExif(bytes.slice(at, end)));
-    else if (marker === 0xe1 && starts(body, "http://ns.adobe.com/xap/1.0/")) segments.push(plainXmp(bytes.slice(at, end)));
-    else if (marker === 0xe2 && starts(body, "ICC_PROFILE\0")) segments.push(bytes.slice(at, end));
+    if (marker === 0xe1 || marker === 0xe2) found.push({ marker, segment: bytes.slice(at, end), body });
     else if (marker === 0xdb && quality === null) quality = qualityOf(body);
     at = end;
   }
-  return { segments: segments.filter(Boolean), quality };
+  const exifs = found.filter(({ marker, body }) => marker === 0xe1 && starts(body, "Exif\0\0")).map(({ segment }) => plainExif(segment));
+  const turned = exifs.some((exif) => exif?.turned);
+  const leftOut = new Set(leftBehind(bytes, at));
+  const segments = found.map(({ marker, segment, body }) => {
+    if (marker === 0xe1 && starts(body, XMP)) return plainPacket(segment, turned, leftOut);
+    if (marker === 0xe1 && starts(body, "http://ns.adobe.com/xmp/extension/")) leftOut.add(EXTENDED);
+    if (marker === 0xe2 && starts(body, "urn:iso:std:iso:ts:21496:-1")) leftOut.add(GAIN_MAP);
+    return marker === 0xe2 && starts(body, "ICC_PROFILE\0") ? segment : null;
+  });
+  return { segments: [...exifs.map((exif) => exif?.segment), ...segments].filter(Boolean), quality, leftOut: [...leftOut] };
+}
+
+// What lies behind the picture's end: phones put a clip there, or a gain map.
+function leftBehind(bytes, scan) {
+  let end = scan;
+  while (end + 1 < bytes.length && !(bytes[end] === 0xff && bytes[end + 1] === 0xd9)) end += 1;
+  const behind = letters(bytes.subarray(end));
+  const gainMap = behind.includes("hdr-gain-map") || behind.includes("HDRGainMap");
+  return [...(behind.includes("ftyp") ? [CLIP] : []), ...(gainMap ? [GAIN_MAP] : [])];
+}
+
+function plainPacket(segment, turned, leftOut) {
+  const from = 4 + XMP.length;
+  const plain = plainXmp(letters(segment.subarray(from)), turned);
+  plain.leftOut.forEach((what) => leftOut.add(what));
+  const out = new Uint8Array(from + plain.packet.length);
+  out.set(segment.subarray(0, from));
+  for (let n = 0; n < plain.packet.length; n += 1) out[from + n] = plain.packet.charCodeAt(n);
+  new DataView(out.buffer).setUint16(2, out.length - 2);
+  return out;
+}
+
+// Bytes as letters of the same number.
+function letters(bytes) {
+  let words = "";
+  for (let at = 0; at < bytes.length; at += 8192) words += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return words;
 }
 
 // The segments in front of all others of a JPEG that a canvas wrote.
@@ -64,6 +103,7 @@ function plainExif(segment) {
     if (!little && view.getUint16(0) !== 0x4d4d) return null;
     const first = directory(view, view.getUint32(4, little), little);
     const orientation = first.entries.get(ORIENTATION);
+    const turned = Boolean(orientation) && view.getUint16(orientation + 8, little) !== 0;
     if (orientation && view.getUint16(orientation + 2, little) === 3) view.setUint16(orientation + 8, 1, little);
     const next = view.getUint32(first.nextAt, little);
     if (next) {
@@ -73,7 +113,7 @@ function plainExif(segment) {
       if (start > 8 && start + length <= tiff.length) tiff.fill(0, start, start + length); // it shows the dark photo
       view.setUint32(first.nextAt, 0, little);
     }
-    return segment;
+    return { segment, turned };
   } catch {
     return null;
   }
@@ -84,11 +124,4 @@ function directory(view, at, little) {
   const entries = new Map();
   for (let n = 0; n < count; n += 1) entries.set(view.getUint16(at + 2 + 12 * n, little), at + 2 + 12 * n);
   return { entries, nextAt: at + 2 + 12 * count };
-}
-
-function plainXmp(segment) {
-  const words = new TextDecoder("latin1").decode(segment);
-  const found = /tiff:Orientation(?:\s*=\s*["']|>)[2-8](?=["'<])/.exec(words);
-  if (found) segment[found.index + found[0].length - 1] = "1".charCodeAt(0);
-  return segment;
 }

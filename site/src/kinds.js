@@ -24,6 +24,9 @@ export function fileKind(bytes, { name, type }) {
   if (["avif", "avis"].includes(brand(bytes))) {
     return { name: "avif", type: "image/avif", unreadable: "this browser cannot read AVIF, or the file is damaged" };
   }
+  if ((bytes[0] === 0xff && bytes[1] === 0x0a) || text(bytes, 4, 4) === "JXL ") {
+    return { name: "jxl", type: "image/jxl", unreadable: `this browser cannot read JPEG XL; ${ONLY_THERE}` };
+  }
   if (HEIF.includes(brand(bytes))) {
     const unreadable = `this browser cannot read HEIC; save it as JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or ${ONLY_THERE}`;
     return { name: "heif", type: "image/heic", unreadable };

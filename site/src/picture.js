@@ -1,11 +1,13 @@
 // Files to photos and back, with what the browser has: it decodes and encodes, the bytes around
 // the pixels (EXIF, ICC, XMP) are carried over here.
 
-import { alphaPixels, alphaPng, pngChunks, withPngChunks } from "./png.js";
+import { alphaPixels, alphaPng, pngChunks, unusualColour, withPngChunks } from "./png.js";
 import { jpegParts, withJpegSegments } from "./jpeg.js";
 import { fileKind, headerSize, noteOf } from "./kinds.js";
 
 const EXACT = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
+// what carries its profile over keeps its numbers; the colours of others become sRGB's
+const decoding = (kind) => (["jpeg", "png"].includes(kind) ? EXACT : { ...EXACT, colorSpaceConversion: "default" });
 const DEFAULT_QUALITY = 95;
 const [LEAST_QUALITY, MOST_GROWTH] = [75, 1.5];
 const MEDIA = { jpeg: "image/jpeg", png: "image/png", webp: "image/webp" };
@@ -24,9 +26,12 @@ export async function decode(file, most) {
   if (kind.refusal) throw new Refused(`${file.name}: ${kind.refusal}`);
   const size = headerSize(bytes, kind.name);
   if (size) refuseLarge(file, size, most);
+  const chunks = kind.name === "png" ? pngChunks(bytes) : null;
+  const unusual = chunks && unusualColour(chunks);
+  if (unusual) throw new Refused(`${file.name}: ${unusual}, which this page does not convert; relume's command on a computer does`);
   let bitmap;
   try {
-    bitmap = await createImageBitmap(new Blob([bytes], { type: kind.type }), EXACT);
+    bitmap = await createImageBitmap(new Blob([bytes], { type: kind.type }), decoding(kind.name));
   } catch {
     throw new Refused(`${file.name}: ${kind.unreadable ?? "the file is damaged, or cut off"}`);
   }
@@ -38,12 +43,17 @@ export async function decode(file, most) {
   let rgba = context.getImageData(0, 0, width, height).data;
   const alpha = hasAlpha(rgba);
   if (alpha && kind.name === "png") rgba = (await alphaPixels(bytes)) ?? rgba;
+  const jpeg = kind.name === "jpeg" ? jpegParts(bytes) : null;
   return {
-    width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : kind.name === "heif" ? "jpeg" : "png",
-    bytes: bytes.length, note: noteOf(bytes, kind.name),
-    jpeg: kind.name === "jpeg" ? jpegParts(bytes) : null,
-    chunks: kind.name === "png" ? pngChunks(bytes) : null,
+    width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : ["heif", "jxl"].includes(kind.name) ? "jpeg" : "png",
+    bytes: bytes.length, note: noteOf(bytes, kind.name) ?? leftOutNote(jpeg),
+    jpeg, chunks,
   };
+}
+
+function leftOutNote(jpeg) {
+  const gone = jpeg?.leftOut ?? [];
+  return gone.length ? `${gone.join(" and ")} ${gone.length > 1 ? "are" : "is"} left out` : null;
 }
 
 function refuseLarge(file, { width, height }, most) {

@@ -2,7 +2,7 @@
 
 import { crc32 } from "../../src/relume/web/static/zip.js";
 
-const KEPT = ["iCCP", "sRGB", "gAMA", "cHRM", "pHYs", "eXIf", "tEXt", "zTXt", "iTXt", "tIME"];
+const KEPT = ["cICP", "iCCP", "sRGB", "gAMA", "cHRM", "pHYs", "eXIf", "tEXt", "zTXt", "iTXt", "tIME"];
 const SIGNATURE = 8;
 const HEADER_END = SIGNATURE + 25;
 
@@ -19,6 +19,16 @@ export function pngChunks(bytes) {
     at = end;
   }
   return found.filter(({ name, bytes: chunk }) => name !== "eXIf" || orientation(chunk.subarray(8)) === 1);
+}
+
+// What the values mean if it is no usual picture's encoding ("HDR (PQ)", "linear light"), or null.
+export function unusualColour(chunks) {
+  const body = (wanted) => chunks.find(({ name }) => name === wanted)?.bytes.subarray(8);
+  const transfer = body("cICP")?.[1];
+  if (transfer !== undefined) return { 8: "linear light", 16: "HDR (PQ)", 18: "HDR (HLG)" }[transfer] ?? null;
+  const gamma = body("gAMA");
+  if (!gamma || body("iCCP") || body("sRGB")) return null;
+  return new DataView(gamma.buffer, gamma.byteOffset).getUint32(0) === 100_000 ? "linear light" : null;
 }
 
 // How the EXIF says that the stored picture lies, 1 to 8; 0 where it cannot be read.
