@@ -47,7 +47,8 @@ async function download(url, asset, attempt, arrived) {
   if (!response.ok) throw new Error(`the server says ${response.status}`);
   const bytes = new Uint8Array(asset.bytes);
   let length = 0;
-  for (const reader = response.body.getReader(); ;) {
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     if (length + value.length > bytes.length) throw new Error("longer than it should be");

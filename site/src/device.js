@@ -13,10 +13,14 @@ const TOUCH_MP = 16; // of phones that tell nothing: Safari's canvases end there
 const asked = new URLSearchParams(location.search); // ?engine=wasm, ?threads=1, ?most=12 (megapixels): to measure and to test
 
 class Device extends EventTarget {
+  /** @type {Worker | null} */ worker = null;
+  /** @type {object | null} what the worker said when it was ready */ engine = null;
+  /** @type {string | null} why it cannot be */ failure = null;
+
   constructor() {
     super();
-    this.waiting = [];
-    this.running = null;
+    this.waiting = /** @type {any[]} */ ([]);
+    this.running = /** @type {any} */ (null);
     this.count = 0;
     this.keys = new WeakMap(); // files that the worker has seen
   }
@@ -41,7 +45,8 @@ class Device extends EventTarget {
 
   forgetWorker() {
     this.worker?.terminate();
-    this.worker = this.engine = null;
+    this.worker = null;
+    this.engine = null;
   }
 
   restart() {
@@ -51,6 +56,7 @@ class Device extends EventTarget {
     this.next();
   }
 
+  /** @param {{ loading?: object, ready?: object, failed?: string, id?: number, result?: any, error?: any }} message */
   hear({ loading, ready, failed, id, result, error }) {
     if (loading) this.say("loading", loading);
     if (ready) {
@@ -92,7 +98,7 @@ class Device extends EventTarget {
         reject(new DOMException("stopped", "AbortError"));
         this.waiting = this.waiting.filter((one) => one !== job);
         if (this.running !== job) return;
-        this.worker.postMessage({ cancel: job.id });
+        this.worker?.postMessage({ cancel: job.id });
         if (this.isReady) {
           setTimeout(() => { if (this.running === job) this.restart(); }, PATIENCE_MS);
         } else { // it has not begun, and what has arrived of the network is not thrown away
@@ -113,7 +119,7 @@ class Device extends EventTarget {
   next() {
     if (this.running || !this.waiting.length) return;
     this.running = this.waiting.shift();
-    this.worker.postMessage({ id: this.running.id, ...this.running.message });
+    this.worker?.postMessage({ id: this.running.id, ...this.running.message });
   }
 
   // A file, and a key that tells the worker whether it is the one before.
@@ -130,6 +136,11 @@ class Device extends EventTarget {
     return this.menu;
   }
 
+  /**
+   * @param {File} file
+   * @param {[string, string][]} query
+   * @param {{ signal?: AbortSignal, exposure?: any }} [options]
+   */
   async enhance(file, query, { signal, exposure } = {}) {
     const { options, format, quality } = this.options(query, exposure);
     const most = this.menu.limits.megapixels;
@@ -157,7 +168,7 @@ class Device extends EventTarget {
       const [name, value] = text.split("=");
       parameters[name] = typeof parameters[name] === "boolean" ? value === "true" : Number(value);
     }
-    const number = (name, otherwise = null) => (given[name] === undefined ? otherwise : Number(given[name]));
+    const number = (name, otherwise = /** @type {number | null} */ (null)) => (given[name] === undefined ? otherwise : Number(given[name]));
     const options = {
       method: entry.name, parameters, strength: number("strength", 1), brightness: number("brightness"),
       local: number("local"), protectLit: given.protect_lit !== "false",

@@ -83,7 +83,7 @@ export function withJpegSegments(bytes, segments) {
 // The libjpeg quality whose table is nearest, if the first table holds bytes.
 function qualityOf(body) {
   if (body[0] >> 4 || body.length < 65) return null;
-  let [best, least] = [null, Infinity];
+  let [best, least] = [/** @type {number | null} */ (null), Infinity];
   for (let quality = 1; quality <= 100; quality += 1) {
     const percent = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
     const apart = LUMA_TABLE.reduce((sum, value, n) =>

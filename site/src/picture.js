@@ -5,6 +5,7 @@ import { alphaPixels, alphaPng, pngChunks, unusualColour, withPngChunks } from "
 import { jpegParts, withJpegSegments } from "./jpeg.js";
 import { fileKind, headerSize, noteOf } from "./kinds.js";
 
+/** @type {ImageBitmapOptions} */
 const EXACT = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
 // what carries its profile over keeps its numbers; the colours of others become sRGB's
 const decoding = (kind) => (["jpeg", "png"].includes(kind) ? EXACT : { ...EXACT, colorSpaceConversion: "default" });
@@ -37,7 +38,7 @@ export async function decode(file, most) {
   }
   refuseLarge(file, bitmap, most);
   const { width, height } = bitmap;
-  const context = canvas(width, height).getContext("2d", { willReadFrequently: true });
+  const { context } = canvas(width, height);
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
   let rgba = context.getImageData(0, 0, width, height).data;
@@ -64,7 +65,11 @@ function refuseLarge(file, { width, height }, most) {
     { smaller: megapixels < 4 * most ? (most > 2 ? Math.floor(0.9 * most) : most / 2) : null });
 }
 
-const canvas = (width, height) => new OffscreenCanvas(width, height);
+function canvas(width, height) {
+  const board = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (board.getContext("2d", { willReadFrequently: true }));
+  return { board, context };
+}
 
 function hasAlpha(rgba) {
   for (let at = 3; at < rgba.length; at += 4) if (rgba[at] < 255) return true;
@@ -76,8 +81,7 @@ export async function encode(photo, format, quality) {
   const kind = format || photo.format;
   const { width, height, rgba, alpha, jpeg, chunks } = photo;
   if (kind === "png" && alpha) return new Blob([withPngChunks(await alphaPng(photo), chunks)], { type: MEDIA.png });
-  const board = canvas(width, height);
-  const context = board.getContext("2d", { willReadFrequently: true });
+  const { board, context } = canvas(width, height);
   context.putImageData(new ImageData(rgba, width, height), 0, 0);
   if (kind === "jpeg" && alpha) { // JPEG has no transparency: laid on white
     context.globalCompositeOperation = "destination-over";

@@ -18,7 +18,7 @@ export function pngChunks(bytes) {
     if (KEPT.includes(name)) found.push({ name, bytes: bytes.slice(at, end) });
     at = end;
   }
-  return found.filter(({ name, bytes: chunk }) => name !== "eXIf" || orientation(chunk.subarray(8)) === 1);
+  return found.filter(({ name, bytes: whole }) => name !== "eXIf" || orientation(whole.subarray(8)) === 1);
 }
 
 // What the values mean if it is no usual picture's encoding ("HDR (PQ)", "linear light"), or null.

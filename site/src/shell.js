@@ -9,17 +9,20 @@ const TRIED = "relume-isolated";
 
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
-engine.addEventListener("loading", ({ detail: { done, total } }) => {
+/** @param {string} name @param {(detail: any) => void} act */
+const when = (name, act) => engine.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
+
+when("loading", ({ done, total }) => {
   byId("loading").hidden = false;
-  byId("loading-bar").value = done / total;
+  byId("loading-bar", HTMLProgressElement).value = done / total;
   byId("loading-text").textContent = done < total
     ? `Fetching the network: ${megabytes(done)} of ${megabytes(total)} MB` : "Starting the network …";
 });
-engine.addEventListener("ready", ({ detail }) => {
+when("ready", (detail) => {
   byId("loading").hidden = true;
   Object.assign(document.documentElement.dataset, { network: detail.engine, threads: detail.threads });
 });
-engine.addEventListener("failed", ({ detail }) => {
+when("failed", (detail) => {
   byId("loading").hidden = true;
   byId("alert-text").textContent = detail;
   byId("alert").hidden = false;

@@ -13,6 +13,7 @@ const STOPPED = "AbortError";
 
 let networks; // a promise of them, once start() was called
 const cancelled = new Set();
+/** @type {{ file: number | null, photo: any }} */
 let decoded = { file: null, photo: null }; // the last one: settings are tried on the same photo
 
 async function start({ engine, threads }) {
@@ -47,7 +48,7 @@ const TASKS = {
     if (!bitmap) throw new Refused(`${file.name}: this browser cannot make a smaller copy of it.`);
     const scale = Math.sqrt((megapixels * 1e6) / (bitmap.width * bitmap.height));
     const board = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-    const context = board.getContext("2d");
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (board.getContext("2d"));
     context.imageSmoothingQuality = "high";
     context.drawImage(bitmap, 0, 0, board.width, board.height);
     bitmap.close();
@@ -60,6 +61,7 @@ async function photoOf(file, most) {
   return decoded.photo;
 }
 
+/** @param {any} message what the page asked for */
 async function work({ id, task, ...asked }) {
   // between tiles, messages come in: a job may be cancelled
   const turn = () => new Promise((resolve) => { setTimeout(resolve); });
@@ -81,6 +83,10 @@ async function work({ id, task, ...asked }) {
 }
 
 // A sentence for people; what ran out of memory is the photo's size, not its fault.
+/**
+ * @param {any} error
+ * @param {any} asked
+ */
 function told(error, { file }) {
   const { name, smaller = null } = error;
   if (name === STOPPED || error instanceof Refused) return { name, message: error.message, smaller };

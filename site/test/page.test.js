@@ -310,8 +310,8 @@ test("what cannot be relit says why, and leaves the photo before it where it is"
     });
   }
   await give(page, "cut.jpg", SAMPLE.subarray(0, SAMPLE.length >> 1)); // the browser shows its upper half
-  assert.match(await alertText(page), /^cut\.jpg: the file is damaged, or cut off/);
-  await page.keyboard.press("Escape");
+  await page.waitForSelector("#refusal:not([hidden])");
+  assert.match(await page.textContent("#refusal"), /^cut\.jpg: the file is damaged, or cut off/);
   for (const [name, kind] of [["our clip.mp4", "video/mp4"], ["our clip.webm", "video/webm"], ["our clip.mkv", ""]]) {
     await give(page, name, Buffer.from("...."), kind);
     assert.equal(await alertText(page), `${name} is a clip, and this page takes photos. `

@@ -46,6 +46,11 @@ function holdsNoLight({ rgba }) {
 
 // What detectors look at beside the photo: the method machine, in floats; a large one at half its size
 // and grey where the photo is, as with any method.
+/**
+ * @param {any} image
+ * @param {any} networks
+ * @param {number | null} [brightness]
+ */
 export async function machineView(image, networks, brightness = null) {
   const options = { brightness, local: 0, stops: null, protectLit: true, find: null };
   const work = (of) => relight(offBlack(of, readBlack(of)), options, { ...networks, estimate: async () => MACHINE_LEVEL });
@@ -94,6 +99,7 @@ class Finisher {
     }
   }
 
+  /** @param {number} y @param {Float32Array[]} rows of red, green and blue */
   row(y, [reds, greens, blues]) {
     const { pixel, old, strength, keepLit, before: { width, rgba } } = this;
     const out = this.photo.rgba;

@@ -14,6 +14,7 @@ const {
 } = constants.fusion;
 const MIRRORED = [1, 0, 2, 4, 3]; // eyes, nose, corners of the mouth
 // further views of a nearly black photo, by what follows the method's name: an option, or a scale
+/** @type {{ name: string, mirrored?: boolean, scale?: number, brightness?: number }[]} */
 const FURTHER = LOOK_AGAIN.map((how) => ({
   name: `machine${how}`,
   ...(how === "@mirrored" ? { mirrored: true } : how.startsWith("@") ? { scale: Number(how.slice(1)) } : { brightness: Number(how.split("=")[1]) }),
@@ -75,12 +76,16 @@ function told({ box: [x0, y0, x1, y1], score, view, landmarks }, { width, height
 
 const byScore = (faces) => [...faces].sort((a, b) => b.score - a.score || a.box.reduce((d, v, n) => d || v - b.box[n], 0));
 
-// Weighted boxes fusion that never loses the original's: every face of the first view leads.
+/**
+ * Weighted boxes fusion that never loses the original's: every face of the first view leads.
+ * @param {any[][]} views
+ * @param {number} leadScore
+ */
 function merged([first, ...others], leadScore) {
   const leads = (face) => face.score >= leadScore;
   const clusters = first.filter(leads).map((face) => [face]);
-  for (const face of byScore([...first.filter((face) => !leads(face)), ...others.flat()])) {
-    const nearest = clusters.reduce((best, one) => (!best || iou(one[0].box, face.box) > iou(best[0].box, face.box) ? one : best), null);
+  for (const face of byScore([...first.filter((one) => !leads(one)), ...others.flat()])) {
+    const nearest = clusters.reduce((best, one) => (!best || iou(one[0].box, face.box) > iou(best[0].box, face.box) ? one : best), /** @type {any} */ (null));
     if (nearest && isShown(nearest, face)) nearest.push(face);
     else clusters.push([face]);
   }

@@ -19,6 +19,7 @@ export function toImage({ width, height, rgba }) {
 
 export const planeOf = ({ width, height, channels }, channel) => plane(width, height, channels[channel]);
 
+/** @param {{ width: number, height: number, channels: Float32Array[] }} image */
 export function luma({ width, height, channels: [red, green, blue] }) {
   const out = plane(width, height);
   for (let i = 0; i < out.data.length; i += 1) {
@@ -28,6 +29,7 @@ export function luma({ width, height, channels: [red, green, blue] }) {
 }
 
 // The largest channel of each pixel; a coloured lamp is as bright as that.
+/** @param {{ width: number, height: number, channels: Float32Array[] }} image */
 export function largest({ width, height, channels: [red, green, blue] }) {
   const out = plane(width, height);
   for (let i = 0; i < out.data.length; i += 1) out.data[i] = Math.max(red[i], green[i], blue[i]);

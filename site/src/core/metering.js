@@ -15,6 +15,20 @@ const STEPS = 1 << 14; // of the table that factor() looks values up in, for roo
 
 // A photo as the meter sees it: small planes of light, luma, and how much each cell counts.
 export class Reading {
+  /** @typedef {{ width: number, height: number, data: Float32Array }} Plane */
+  /** @type {Plane} */ base;
+  /** @type {Plane} */ grey;
+  /** @type {Plane} */ weight;
+  /** @type {Plane} */ slope;
+  /** @type {Plane} */ offset;
+  /** @type {number} */ level;
+  /** @type {number} */ power;
+  /** @type {number} */ brightest;
+  /** @type {number} */ lamps;
+  /** @type {number[]} */ content;
+  /** @type {number} */ evidence;
+
+  /** @param {Partial<Reading>} fields */
   constructor(fields) { Object.assign(this, fields); }
 
   // The same where every pixel counts alike, and noise bounds nothing: for what is asked.

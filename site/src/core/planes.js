@@ -80,9 +80,9 @@ function acrossRow(source, y, across) {
   const out = new Float32Array(across.length);
   for (let x = 0; x < out.length; x += 1) {
     const tap = across[x];
-    let sum = 0;
-    for (let n = 1; n < tap.length; n += 1) sum += tap[n] * source.data[at + tap[0] + n - 1];
-    out[x] = sum;
+    let total = 0;
+    for (let n = 1; n < tap.length; n += 1) total += tap[n] * source.data[at + tap[0] + n - 1];
+    out[x] = total;
   }
   return out;
 }
@@ -115,9 +115,9 @@ function averaged(source, factor) {
     for (let row = y * factor; row < (y + 1) * factor; row += 1) {
       let at = row * source.width;
       for (let x = 0; x < width; x += 1) {
-        let sum = 0;
-        for (let n = 0; n < factor; n += 1) sum += source.data[at++];
-        out.data[y * width + x] += sum * share;
+        let total = 0;
+        for (let n = 0; n < factor; n += 1) total += source.data[at++];
+        out.data[y * width + x] += total * share;
       }
     }
   }
@@ -155,13 +155,13 @@ export function boxFilter(source, radius) {
 
 function slideRow(from, to, radius) {
   const size = from.length;
-  let sum = 0;
-  for (let x = -radius; x <= radius; x += 1) sum += from[reflected(x, size)];
+  let total = 0;
+  for (let x = -radius; x <= radius; x += 1) total += from[reflected(x, size)];
   const inner = size - radius - 1;
   for (let x = 0; x < size; x += 1) {
-    to[x] = sum;
-    if (x >= radius && x < inner) sum += from[x + radius + 1] - from[x - radius];
-    else sum += from[reflected(x + radius + 1, size)] - from[reflected(x - radius, size)];
+    to[x] = total;
+    if (x >= radius && x < inner) total += from[x + radius + 1] - from[x - radius];
+    else total += from[reflected(x + radius + 1, size)] - from[reflected(x - radius, size)];
   }
 }
 

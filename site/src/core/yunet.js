@@ -88,6 +88,7 @@ export const scaled = ({ box, score, landmarks }, factor, [dx, dy] = [0, 0]) => 
   landmarks: landmarks.map(([x, y]) => [(x + dx) * factor, (y + dy) * factor]),
 });
 
+/** @param {number[]} one @param {number[]} other boxes */
 export function iou([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) {
   const inside = Math.max(0, Math.min(ax1, bx1) - Math.max(ax0, bx0)) * Math.max(0, Math.min(ay1, by1) - Math.max(ay0, by0));
   const both = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - inside;
