@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -184,3 +186,19 @@ def test_a_service_that_relights_no_clips_says_so_before_it_takes_one(
     assert answer.status_code == 501
     assert answer.json()["error"] == "MissingExtra"
     assert "'av' is not installed" in answer.json()["detail"]
+
+
+def test_a_clip_without_room_is_refused_before_it_is_sent(
+    clips: httpx.Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = clip()
+    room = {"free": 2 * len(data)}  # itself would fit, its result would not
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(**room))
+    answer = clips.post("/v1/videos", content=data, headers=MP4)
+    assert (answer.status_code, answer.json()["error"]) == (503, "NoRoom")
+    assert answer.json()["detail"].startswith("the service has 0 MiB of scratch room, too little")
+    assert answer.headers["retry-after"] == "60"
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+    room["free"] = 3 * len(data)
+    name = clips.post("/v1/videos", content=data, headers=MP4).json()["name"]
+    assert ended(clips, name)["state"] == "done"

@@ -35,6 +35,8 @@ from relume.web.upload import save_body
 KEPT_S = 900.0
 MOST_CLIPS = 8
 """Clips that are kept at once, waiting and done ones included."""
+RESULT_PER_BYTE = 1.5
+"""Room for the result, over the clip's bytes: noise that was dark takes some once it is lit."""
 MOST_FRAME_MEGAPIXELS = 9.0
 """Frames up to 4096 x 2160."""
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
@@ -93,7 +95,8 @@ class Clips:
         """The clip in the request's body as a job, and its name; ``call`` is for the core.
 
         Raises:
-            HttpError: 413 too large, 408 too slow, 415 no clip's type, 429 or 503 too many.
+            HttpError: 413 too large, 408 too slow, 415 no clip's type, 429 or 503 too many, or no
+                room for it.
             MissingExtra: this service relights no clips.
         """
         library()
@@ -104,6 +107,7 @@ class Clips:
             self._admit(client)
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="relume-clips-")
+            self._check_room(request)
             folder = Path(self._folder.name) / name
             clip = Clip(folder / "clip", folder / "relit.mp4", call, client)
             self._clips[name] = clip
@@ -172,6 +176,16 @@ class Clips:
         if len(self._clips) >= MOST_CLIPS:
             what = f"all {MOST_CLIPS} places for clips are taken; try again later"
             raise HttpError(503, "Busy", what, retry_after_s=30)
+
+    def _check_room(self, request: Request) -> None:
+        """Refuse a clip that the scratch folder has no room for, before it is sent."""
+        assert self._folder is not None
+        length = request.headers.get("content-length", "")
+        bytes_ = min(int(length) if length.isdecimal() else 0, self._settings.max_clip_bytes)
+        free = shutil.disk_usage(self._folder.name).free
+        if free < (1 + RESULT_PER_BYTE) * bytes_:
+            what = f"the service has {free >> 20} MiB of scratch room, too little for this clip"
+            raise HttpError(503, "NoRoom", f"{what} and its result", retry_after_s=60)
 
     def _forget_old(self) -> None:
         now = time.monotonic()
