@@ -54,14 +54,24 @@ def judge_counts(
     gain = gain_power(n, found, lost=lost, alpha=ALPHA, comparisons=comparisons)
     could = []
     if loss.possible:
-        could.append(f"could only have shown a loss of at least {loss.needed} {unit_noun}")
+        could.append(f"could only have shown a loss of at least {counted(loss.needed, unit_noun)}")
     else:
         could.append(
-            f"a loss could not have been shown: only {found} {unit_noun} were there to lose"
+            f"a loss could not have been shown: only {counted(found, unit_noun)} "
+            f"{'was' if found == 1 else 'were'} there to lose"
         )
     could.append(gain.sentence())
     text = f"no difference shown at n = {n}: {'; '.join(could)}"
     return Verdict("none", text, too_few=not (gain.possible or loss.possible))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts.
+
+    >>> counted(1, "faces"), counted(2, "faces")
+    ('1 face', '2 faces')
+    """
+    return f"{count} {noun.removesuffix('s') if count == 1 else noun}"
 
 
 def judge_difference(
@@ -218,10 +228,11 @@ def notes(plan: Plan, labels: Labels | None, results: Results) -> tuple[str, ...
             f"Arms by their own names: {'; '.join(f'{n} is {spec}' for n, spec in own)}."
         )
     if results.failed:
-        failed = len(results.failed)
-        pictures = "1 picture" if failed == 1 else f"{failed} pictures"
-        verb = "is" if failed == 1 else "are"
-        sentences.append(f"{pictures} failed in an arm and {verb} left out of all of them.")
+        verb = "is" if len(results.failed) == 1 else "are"
+        sentences.append(
+            f"{counted(len(results.failed), 'pictures')} failed in an arm and {verb} left out of "
+            "all of them."
+        )
     return tuple(sentences)
 
 
