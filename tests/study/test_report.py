@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -182,3 +183,24 @@ def test_long_arms_are_folded_in_legends() -> None:
     assert folded("gamma:0.4") == "gamma:0.4"
     assert folded("somebody-elses-folder-of-results") == "somebody-elses-folder-of-results"
     assert folded("clahe:clip=3,protect_lit=false") == "clahe\n  clip=3\n  protect_lit=false"
+
+
+@pytest.mark.slow
+def test_on_a_phone_nothing_of_a_table_is_out_of_view(report: Report) -> None:
+    """A row is a card there, each figure under the head of its column; a chart is whole."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs chromium (apt-get install chromium)")
+    with api.sync_playwright() as playwright:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=program, args=flags)
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        page.goto(report.index.as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        wide = "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > 390).length"
+        assert page.evaluate(wide) == 0
+        card = page.locator("table tbody tr").first
+        head = card.locator("td").first.get_attribute("data-head")
+        assert head == page.locator("table").first.locator("thead th").nth(1).text_content()
+        browser.close()
