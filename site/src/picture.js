@@ -8,6 +8,7 @@ import { fileKind, headerSize, noteOf } from "./kinds.js";
 /** @type {ImageBitmapOptions} */
 const EXACT = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
 // what carries its profile over keeps its numbers; the colours of others become sRGB's
+/** @returns {ImageBitmapOptions} */
 const decoding = (kind) => (["jpeg", "png"].includes(kind) ? EXACT : { ...EXACT, colorSpaceConversion: "default" });
 const DEFAULT_QUALITY = 95;
 const [LEAST_QUALITY, MOST_GROWTH] = [75, 1.5];
@@ -46,7 +47,7 @@ export async function decode(file, most) {
   if (alpha && kind.name === "png") rgba = (await alphaPixels(bytes)) ?? rgba;
   const jpeg = kind.name === "jpeg" ? jpegParts(bytes) : null;
   return {
-    width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : ["heif", "jxl"].includes(kind.name) ? "jpeg" : "png",
+    width, height, rgba, alpha, format: MEDIA[kind.name] ? kind.name : ["heif", "jxl"].includes(kind.name ?? "") ? "jpeg" : "png",
     bytes: bytes.length, note: noteOf(bytes, kind.name) ?? leftOutNote(jpeg),
     jpeg, chunks,
   };

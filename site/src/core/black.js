@@ -72,7 +72,7 @@ function withoutBars({ width, height, channels: [red, green, blue] }) {
   const rows = held(height, (y) => most.subarray(y * width, (y + 1) * width));
   const columns = held(width, (x) => Array.from({ length: height }, (_, y) => most[y * width + x]));
   if (Math.min(rows.length, columns.length) < C.BLACK_PARTS) return { top: 0, bottom: height, left: 0, right: width };
-  return { top: rows[0], bottom: rows.at(-1) + 1, left: columns[0], right: columns.at(-1) + 1 };
+  return { top: rows[0], bottom: rows[rows.length - 1] + 1, left: columns[0], right: columns[columns.length - 1] + 1 };
 }
 
 // As NumPy's array_split: the first parts are longer by one where they do not fit.
