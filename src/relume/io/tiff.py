@@ -45,6 +45,7 @@ ICC, XMP, IPTC = 34675, 700, 33723
 WIDTH, HEIGHT, BITS, COMPRESSED, PHOTOMETRIC, SAMPLES, PLANAR = 256, 257, 258, 259, 262, 277, 284
 WHITE_POINT, PRIMARY_COLOURS, EXTRA_SAMPLES, SAMPLE_FORMAT = 318, 319, 338, 339
 UNSPECIFIED, ASSOCIATED = 0, 1
+MOST_SAMPLES = 8
 NO_ALPHA = "it has a further channel that is no transparency, which is left out"
 # where pixels lie, and how many bytes they have: strips, tiles
 PLACES = ((273, 279), (324, 325))
@@ -75,6 +76,8 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     if first is not None:  # the first directory of all may be a few words
         data = data[:4] + struct.pack(first.order + "I", first.at) + data[8:]
         check_size(first.number(data, WIDTH), first.number(data, HEIGHT), max_megapixels)
+        if (samples := first.number(data, SAMPLES, 1)) > MOST_SAMPLES:
+            raise UnreadableInput(f"a TIFF of {samples} channels is not supported")
     # both decoders would turn the pixels themselves, each in its own cases
     orientation, data = split_orientation(data)
     if first is not None and _needs_opencv(first, data):
