@@ -27,7 +27,7 @@ MODULES = {
     "views": "relume.faces.views",
     "fusion": "relume.faces.fusion",
     "quality": "relume.faces.quality",
-    "faces": "relume.faces.exposure",
+    "faces": "relume.faces.front_door",
     "search": "relume.faces.search",
 }
 

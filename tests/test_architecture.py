@@ -1,6 +1,7 @@
 """The floors of ARCHITECTURE.md, held: imports go down, never up, never sideways."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,51 @@ def test_imports_go_down(path: Path) -> None:
         where = f"{path.relative_to(PACKAGE)}:{node.lineno} imports {name}"
         assert there in FLOORS, f"{where}: no such room"
         assert FLOORS[there] < FLOORS[here] or (FLOORS[here] == 0 == FLOORS[there]), where
+
+
+def test_nothing_above_is_imported_by_a_string_but_what_is_told() -> None:
+    told = {("photo.py", "relume.io")}
+    found: set[tuple[str, str]] = set()
+    for path in MODULES:
+        here = room(path)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (
+                isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
+            ):
+                continue
+            name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+            there = str(name).removeprefix("relume.").split(".")[0]
+            if str(name).startswith("relume.") and FLOORS[there] > FLOORS[here]:
+                found.add((path.relative_to(PACKAGE).as_posix(), str(name)))
+    assert found == told
+
+
+BESIDE_THE_PATH = (
+    "image/draw", "image/darken", "image/sensor", "image/opening", "faces/fan",
+)  # fmt: skip
+LEFT_OUT = (
+    *(f"io/{name}" for name in ("ahead", "demux", "encoding", "remux", "shown", "video")),
+    *("io/shards", "io/places"),
+    *(f"enhancers/{name}" for name in ("clahe", "curves", "fusion", "lime", "onnx", "retinexnet")),
+    *("enhancers/edit", "exposure/record", "exposure/cube"),
+)
+
+
+def test_the_path_of_a_photo_is_as_long_as_is_told() -> None:
+    """ARCHITECTURE.md tells how much there is to read; within a tenth that is so."""
+    rooms = ("io", "engine", "weights", "exposure", "enhancers", "image", "faces")
+    files = [path for path in MODULES if FLOORS[room(path)] == 0 or room(path) in rooms]
+    names = [path.relative_to(PACKAGE).with_suffix("").as_posix() for path in files]
+    counts = [len(path.read_text("utf-8").splitlines()) for path in files]
+    lines = dict(zip(names, counts, strict=True))
+    assert {*BESIDE_THE_PATH, *LEFT_OUT} <= lines.keys(), "a file was renamed"
+    path = sum(n for name, n in lines.items() if name not in BESIDE_THE_PATH)
+    core = path - sum(lines[name] for name in LEFT_OUT)
+    text = " ".join((PACKAGE.parents[1] / "ARCHITECTURE.md").read_text("utf-8").split())
+    told = re.search(r"about ([\d,]+) lines, .*?: about ([\d,]+) are left", text)
+    assert told
+    for count, words in zip((path, core), told.groups(), strict=True):
+        assert abs(int(words.replace(",", "")) / count - 1) < 0.1, count
 
 
 def module_of(path: Path) -> str:

@@ -121,7 +121,7 @@ def test_faces_without_the_weights_are_one_line(
         raise OSError("no network")
 
     monkeypatch.setenv("RELUME_CACHE", str(tmp_path / "empty"))
-    monkeypatch.setattr("relume.faces.exposure._detector", YuNet)
+    monkeypatch.setattr("relume.faces.front_door._detector", YuNet)
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     result = relume("enhance", night, "--expose-for", "faces")
     assert result.code != 0

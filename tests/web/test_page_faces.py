@@ -14,7 +14,7 @@ from PIL import Image as Pil
 
 from relume import weights
 from relume.enhancers import DEFAULT_METHOD
-from relume.faces.exposure import _detector
+from relume.faces.front_door import _detector
 from relume.image.color import linear_to_srgb, srgb_to_linear
 from relume.photo import Image, quantise, to_image
 

@@ -53,7 +53,7 @@ class Editing(Relighting):
 
     def __call__(self, photo: Photo) -> Photo:
         """The photo as the edit says."""
-        from relume.faces.exposure import face_finder
+        from relume.faces.front_door import face_finder
 
         assert self.edit is not None
         pixels = self.edit(photo.pixels, finder=face_finder, runtime=self.runtime)
@@ -65,7 +65,7 @@ class Editing(Relighting):
 
     def _made(self, photo: Photo) -> Edit:
         from relume.enhancers.edit import Edit
-        from relume.faces.exposure import face_finder
+        from relume.faces.front_door import face_finder
 
         return Edit.of(
             photo.pixels,

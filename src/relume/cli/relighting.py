@@ -203,7 +203,7 @@ class Relighting:
         from relume.enhancers import describe
 
         if "expose_for" in self.options:
-            from relume.faces.exposure import face_finder
+            from relume.faces.front_door import face_finder
 
             face_finder(self.options["expose_for"])
         runs = describe(self.method, parameters=self.parameters, runtime=self.runtime)

@@ -1,6 +1,6 @@
 """The one door: every enhancement of a photo or an array passes through :func:`enhance`.
 
-:func:`relume.enhance` (``relume.faces.exposure``) is this one with a search for faces.
+:func:`relume.enhance` (``relume.faces.front_door``) is this one with a search for faces.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from relume.catalog import Info
 from relume.enhancers.base import WEIGHTS
-from relume.enhancers.relume import ENSEMBLE, HALF_ABOVE, TILE, RelumeEnhancer
+from relume.enhancers.relume import DENOISE, ENSEMBLE, HALF_ABOVE, TILE, RelumeEnhancer
 from relume.photo import Image
 
 MACHINE_LEVEL = 0.25
@@ -29,7 +29,7 @@ class MachineEnhancer(RelumeEnhancer):
         summary="the view for face detectors: relume's network at a mean level of 0.25",
         licence="MIT",
         source="relume; the same weights as the method relume",
-        parameters=(HALF_ABOVE, TILE, ENSEMBLE, WEIGHTS),
+        parameters=(HALF_ABOVE, TILE, ENSEMBLE, DENOISE, WEIGHTS),
         weights=("relume",),
         takes_brightness=True,
         takes_local=True,

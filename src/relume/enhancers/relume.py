@@ -27,6 +27,7 @@ from relume.exposure.plan import Factor, Plan, apply, plan
 from relume.image.detail import relight_halved
 from relume.image.exposure import mean_level
 from relume.image.filters import downscale
+from relume.image.grain import put_back_grain
 from relume.image.tiles import run_tiled
 from relume.nets.sizes import DARKEST, PICTURE_HALO_PX, THUMBNAIL_PX
 from relume.nets.sizes import PICTURE_STRIDE_PX as STRIDE_PX
@@ -53,6 +54,13 @@ ENSEMBLE = Parameter(
     1,
     8,
 )
+DENOISE = Parameter(
+    "denoise",
+    "share of the noise, and with it of skin's texture, that is taken out; 0 keeps the grain",
+    1.0,
+    0.0,
+    1.0,
+)
 SAMPLE_PX = 128
 """Side of the picture on which precisions are compared: much of what a smaller one takes is not
 arithmetic, which alone gets faster."""
@@ -78,6 +86,7 @@ class RelumeEnhancer:
     half_above_mp: float = 4.0
     tile_px: int = 2048
     ensemble: int = 1
+    denoise: float = 1.0
     weights: str = ""
     runtime: Runtime = field(default_factory=Runtime)
     picture: Inference | None = None
@@ -89,7 +98,7 @@ class RelumeEnhancer:
         summary="relume's own network: relit to the brightness you ask for, noise removed",
         licence="MIT",
         source="relume; trained by relume on LOL, SICE and photographs it darkened",
-        parameters=(HALF_ABOVE, TILE, ENSEMBLE, WEIGHTS),
+        parameters=(HALF_ABOVE, TILE, ENSEMBLE, DENOISE, WEIGHTS),
         weights=("relume", "relume-exposure"),
         takes_brightness=True,
         takes_local=True,
@@ -139,9 +148,9 @@ class RelumeEnhancer:
 
     def __call__(self, image: Image) -> Image:
         """The relit photo, not clamped; its mean grey level is the target brightness."""
-        if image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6:
-            return self._relight(image)
-        return relight_halved(image, self._relight)
+        whole = image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6
+        relit = self._relight(image) if whole else relight_halved(image, self._relight)
+        return relit if self.denoise == 1 else put_back_grain(image, relit, 1 - self.denoise)
 
     def _relight(self, image: Image) -> Image:
         """The photo, or a smaller copy of it, relit as is planned for it."""

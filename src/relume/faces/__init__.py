@@ -15,7 +15,7 @@ from relume.faces.api import (
     detect_on_views,
 )
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points, Quality
-from relume.faces.exposure import enhance
+from relume.faces.front_door import enhance
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers
 from relume.faces.search import box_around

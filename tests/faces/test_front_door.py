@@ -10,7 +10,7 @@ import pytest
 import relume
 from relume import enhancers
 from relume.errors import ParameterError, WeightsError
-from relume.faces.exposure import _detector
+from relume.faces.front_door import _detector
 from relume.image.color import linear_to_srgb, luma, srgb_to_linear
 from relume.photo import Image
 
