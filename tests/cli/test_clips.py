@@ -304,3 +304,23 @@ def test_addresses_are_addresses_everywhere(
         assert "s3://bucket/x" in result.err, words
         assert result.err.count("\n") == 1, result.err
     assert names(tmp_path) == ["phone/more/v1.mp4", "phone/p10.png", "phone/p2.png"]
+
+
+def test_fast_is_said_and_is_the_method_of_that_name(relume: Relume, tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "clip.mp4", level=20, frames=3)
+    result = relume("enhance", source, "--fast")
+    assert result.code == 0, result.err
+    assert result.err.strip().endswith("; relume-fast)")
+    assert (tmp_path / "clip.relume-relume-fast.mp4").exists()
+    refused = relume("enhance", source, "--fast", "-m", "gamma")
+    assert refused.code == 2
+    assert "leave out --method gamma" in refused.err
+
+
+def test_a_long_clip_is_fast_unless_it_is_told_otherwise(
+    relume: Relume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relume.frames.clip.LONG_MP", 0.001)
+    source = make_clip(tmp_path / "clip.mp4", level=20, frames=3)
+    assert "; relume-fast, as it is long)" in relume("enhance", source).err
+    assert "relume-fast" not in relume("enhance", source, "--no-fast", "--overwrite").err

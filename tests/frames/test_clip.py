@@ -212,3 +212,71 @@ def test_bars_stay_out_of_a_burst() -> None:
     alone, burst = relume.enhance(frames[0], expose_for="scene"), relume.enhance_burst(frames)
     inside = np.s_[60:-60]
     assert burst[inside].mean() / 255 == pytest.approx(alone[inside].mean() / 255, abs=0.03)
+
+
+def test_the_fast_network_keeps_what_clips_promise() -> None:
+    dark = still(8, flicker=0.05)
+    clip = list(relume.enhance_frames(iter(dark), brightness=LIGHT, fast=True))
+    assert all(f.dtype == np.uint8 and f.shape == dark[0].shape for f in clip)
+    assert np.array([f.mean() / 255 for f in clip]) == pytest.approx(LIGHT, abs=0.03)
+    alone = [relume.enhance(f, brightness=LIGHT, method="relume-fast") for f in dark]
+    assert not np.array_equal(clip[-1], relume.enhance(dark[-1], brightness=LIGHT))
+    still_noise = np.float32(clip[4:]).var(axis=0).mean()
+    assert still_noise < np.float32(alone[4:]).var(axis=0).mean() / 3
+
+
+def test_large_frames_of_the_fast_network_are_merged_at_half_their_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sides of 1.3 megapixels: the network sees half of each, the result has all, and is bright."""
+    bright = scene(1376, 960)
+    seen = []
+    relit = ClipRelighter._relit
+
+    def watched(self: ClipRelighter, frame: Image) -> Image:
+        seen.append(frame.shape)
+        return relit(self, frame)
+
+    monkeypatch.setattr(ClipRelighter, "_relit", watched)
+    frames = [night(bright, n, 0.1) for n in range(2)]
+    relighter = ClipRelighter(fast=True, brightness=LIGHT)
+    results = [relighter(frame) for frame in frames]
+    assert seen == [(480, 688, 3)] * 2
+    assert [r.shape for r in results] == [(960, 1376, 3)] * 2
+    assert results[1].mean() == pytest.approx(LIGHT, abs=0.03)
+    assert 0 <= results[1].min() <= results[1].max() <= 1
+
+
+def test_fast_goes_with_no_other_method() -> None:
+    with pytest.raises(ParameterError, match="relume-fast, which excludes gamma"):
+        list(relume.enhance_frames(still(1), method="gamma", fast=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        ({}, "relume-fast, as it is long"),
+        ({"fast": False}, ""),
+        ({"method": "relume"}, ""),
+        ({"fast": True}, "relume-fast"),
+    ],
+)
+def test_a_long_clip_is_relit_by_the_fast_network_unless_somebody_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object], how: str
+) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.mp4"), "w") as clip:
+        video = clip.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        for frame in still(5):
+            picture = np.ascontiguousarray(frame[:64, :96])
+            clip.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        clip.mux(video.encode(None))
+    pixels = 5 * 96 * 64 / 1e6
+    for longest, told in ((0.99 * pixels, how), (1.01 * pixels, how.partition(",")[0])):
+        if longest > pixels and not options:
+            told = ""
+        monkeypatch.setattr("relume.frames.clip.LONG_MP", longest)
+        target = tmp_path / f"b{longest}.mp4"
+        report = relume.enhance_video(tmp_path / "a.mp4", target, **options)  # type: ignore[arg-type]
+        assert (report.frames, report.how) == (5, told)

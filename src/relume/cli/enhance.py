@@ -43,6 +43,7 @@ def enhance(
     ] = None,
     method: options.MethodOption = None,
     param: options.ParamOption = None,
+    fast: options.FastOption = None,
     strength: options.StrengthOption = float(STRENGTH.default),
     brightness: options.BrightnessesOption = None,
     local: options.LocalOption = None,
@@ -150,15 +151,17 @@ def enhance(
     from relume.executor import Local
     from relume.io.places import Location, all_remote
 
+    # long clips are for the fast network, unless somebody has chosen
+    is_open = fast is None and method is None and not param
     work = relighting.parse(
-        method,
+        options.fast_method(method) if fast else method,
         param,
         given,
         no_denoise=no_denoise,
         parts=parts,
         exposure=exposure,
         runtime=options.parse_runtime(device, precision),
-        clips={**span, "compare": compare},
+        clips={**span, "compare": compare, "fast": None if is_open else False},
         pictures={"compare": compare, "quality": quality, "max_megapixels": max_megapixels},
         small_px=0 if sheet is None else relighting.SMALL_PX,
     )

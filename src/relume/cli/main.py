@@ -18,6 +18,7 @@ from relume.cli.burst import burst
 from relume.cli.demo import demo
 from relume.cli.detect import detect, landmarks
 from relume.cli.enhance import enhance
+from relume.cli.live import live
 from relume.cli.mcp import mcp
 from relume.cli.methods import methods
 from relume.cli.options import VerboseOption
@@ -39,7 +40,7 @@ app.command("landmarks", help="Find 68 points in every face, too: detect --landm
     landmarks
 )
 app.command(epilog=EPILOG)(serve)
-for _other in (methods, demo, study, train, watch, mcp):
+for _other in (live, methods, demo, study, train, watch, mcp):
     app.command()(_other)
 
 

@@ -167,23 +167,27 @@ class Relighting:
         options = {name: v for name, v in self.options.items() if name != "expose_for"}
         if not numbered:
             make_folder(target.parent)
+        clips = (self.pictures if numbered else self.clips) or {}
+        how = {"method": self.method, "parameters": self.parameters}
+        if clips.get("fast", False) is None:
+            how = {}  # as long as it is: nobody has chosen
         try:
             report = relit(
                 source,
                 target,
-                method=self.method,
-                parameters=self.parameters,
                 runtime=self.runtime,
                 exposure=self.exposure and self.exposure[0],
                 overwrite=overwrite,
                 progress=FRAMES.get(),
-                **((self.pictures if numbered else self.clips) or {}),
+                **how,
+                **clips,
                 **options,
             )
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
         took = time.monotonic() - began
         speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
+        speed += f"; {report.how}" if report.how else ""
         text = f"{source} -> {target} ({console.count(report.frames, 'frame')}, {speed})"
         notes = tuple(report.notes)
         return Row(text=text, problems=notes) if numbered else Row(notes, text=text)

@@ -13,6 +13,8 @@ from relume.catalog import Info, Parameter, Value
 from relume.errors import ParameterError
 
 DEFAULT_METHOD = "relume"
+FAST_METHOD = "relume-fast"
+"""What clips and cameras take where time counts."""
 
 STRENGTH = Parameter("strength", "how much of the result is blended in", 1.0, 0.0, 1.0)
 BRIGHTNESS = Parameter(

@@ -8,6 +8,7 @@ from relume.catalog import Catalog
 from relume.enhancers.base import Enhancer
 from relume.enhancers.clahe import Clahe
 from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
+from relume.enhancers.fast import FastEnhancer
 from relume.enhancers.fusion import Fusion
 from relume.enhancers.lime import Lime
 from relume.enhancers.machine import MachineEnhancer
@@ -21,6 +22,7 @@ def methods() -> Catalog[Enhancer]:
     """Every enhancement method, by name, those of other packages too; it may be added to."""
     catalogue: Catalog[Enhancer] = Catalog("method")
     catalogue.add(RelumeEnhancer.info, RelumeEnhancer)
+    catalogue.add(FastEnhancer.info, FastEnhancer)
     catalogue.add(MachineEnhancer.info, MachineEnhancer)
     catalogue.add(RetinexNetEnhancer.info, RetinexNetEnhancer)
     catalogue.add(Original.info, Original)

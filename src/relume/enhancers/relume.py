@@ -105,6 +105,19 @@ class RelumeEnhancer:
         takes_black=True,
     )
 
+    shipped: ClassVar[str] = "relume"
+
+    @staticmethod
+    def build_net(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
+        """The picture network, out of the tensors that are trained and shipped together."""
+        del metadata
+        from relume.nets.picture import PictureNet
+
+        net = PictureNet()
+        own = {k.removeprefix("picture."): v for k, v in state.items() if k.startswith("picture.")}
+        net.load_state_dict(own)
+        return net
+
     def with_brightness(self, brightness: Brightness) -> RelumeEnhancer:
         """The same method, aiming at ``brightness``."""
         return replace(self, brightness=brightness)
@@ -272,25 +285,14 @@ class RelumeEnhancer:
     def _network(self) -> Network:
         return load_network(
             self.weights,
-            "relume",
-            build_picture_net,
+            self.shipped,
+            self.build_net,
             runtime=self.runtime,
             kind="a network of relume's",
             inputs=INPUTS,
             outputs=OUTPUTS,
             sample=_sample,
         )
-
-
-def build_picture_net(state: Mapping[str, Any], metadata: Mapping[str, str]) -> Any:
-    """The picture network, out of the tensors that are trained and shipped together."""
-    del metadata
-    from relume.nets.picture import PictureNet
-
-    net = PictureNet()
-    own = {k.removeprefix("picture."): v for k, v in state.items() if k.startswith("picture.")}
-    net.load_state_dict(own)
-    return net
 
 
 def _sample() -> dict[str, Image]:

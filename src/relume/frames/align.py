@@ -151,9 +151,8 @@ def _correlation(reference: Image, moved: Image, overlap: Image) -> float:
 
 def enlarged_flow(flow: Image, height: int, width: int) -> Image:
     """Flow found on a smaller copy, at full size and in its pixels."""
-    large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    large *= np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
-    return np.asarray(large, np.float32)
+    scaled = flow * np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 @lru_cache(maxsize=4)

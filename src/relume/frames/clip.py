@@ -8,7 +8,7 @@ result, and how many frames each of its places holds. A cut starts anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -20,17 +20,24 @@ import numpy as np
 from relume.enhancers import Brightness
 from relume.enhancers.api import prepare
 from relume.enhancers.base import PlansExposure
-from relume.errors import InputError
+from relume.enhancers.fast import FastEnhancer
+from relume.enhancers.options import DEFAULT_METHOD, FAST_METHOD
+from relume.errors import InputError, ParameterError
 from relume.exposure.aim import Aim
 from relume.exposure.plan import Plan
-from relume.frames.align import enlarged_flow, local_motion, pixel_grid, reduced
+from relume.frames.align import enlarged_flow, local_motion, pixel_grid
 from relume.frames.cuts import Cuts
 from relume.frames.merge import disagreement
+from relume.image.color import luma
+from relume.image.detail import relight_halved
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
-from relume.io.video import ClipReport, Progress, convert_clip
+from relume.io.video import ClipFrames, ClipReport, Progress, convert_clip
 from relume.photo import Array, Image, check_several, from_image, to_image
 
+LONG_MP = 600.0
+"""Megapixels of all frames of a clip together from which the small network is taken unless
+somebody asks: a minute at 854x480. The large one would take three minutes on two cores."""
 METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
 FOLLOW = 0.15
@@ -43,15 +50,13 @@ LEAK = 0.05
 flicker unless it stays."""
 MOST_STEADYING = 1.35
 
-FLOW_SIDE_PX = 480
-"""Longer side of the copies on which the motion is found."""
+SIDE_PX, FAST_SIDE_PX = 480, 320
+"""Longer side of the copies on which the motion is found and frames are compared."""
 STILL_PX = 9
 STILL = (1.3, 2.0)
 """How much worse, in squared differences of neighbourhoods of that size, the last result fits where
 it stays than where the flow has moved it, up to which a place stands still, and from which it
 moves: what noise moves must not be resampled again and again."""
-TRUST_SIDE_PX = 480
-"""Longer side of the copies on which frames are compared."""
 SLACK, WIDTH = 3.0, 4.0
 """More trust than bursts have (:mod:`relume.frames.merge`): what lingers is gone in some frames,
 but light that trembles is seen."""
@@ -60,20 +65,25 @@ MOST_FRAMES = 10.0
 
 
 def enhance_frames(
-    frames: Iterable[Array], *, brightness: Brightness | None = None, **options: Any
+    frames: Iterable[Array],
+    *,
+    brightness: Brightness | None = None,
+    fast: bool = False,
+    **options: Any,
 ) -> Iterator[Array]:
     """The frames of a clip or a camera, one by one, relit in steady light and with less noise.
 
     ``frames`` are arrays as for :func:`relume.enhance`, ``brightness`` and ``options`` its options;
-    each result has the dtype and shape of its frame. A frame is asked for only when its result
-    is, and none is kept but the last: a camera and a clip of hours need the same memory.
+    each result has the dtype and shape of its frame. ``fast`` is for cameras: the small network of
+    the method relume-fast. A frame is asked for only when its result is, and none is kept but the
+    last: a camera and a clip of hours need the same memory.
 
     Raises:
         InputError: one array instead of several, or a frame that is no picture; it is named.
         RelumeError: as :func:`relume.enhance`.
     """
     check_several(frames)
-    relighter = ClipRelighter(brightness=brightness, **options)
+    relighter = ClipRelighter(brightness=brightness, fast=fast, **options)
     for number, frame in enumerate(frames, 1):
         try:
             image = to_image(frame)
@@ -92,6 +102,7 @@ def enhance_video(
     compare: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    fast: bool | None = None,
     **options: Any,
 ) -> ClipReport:
     """Relight the clip in the file ``source`` and write it to ``target``; how many frames, notes.
@@ -99,19 +110,27 @@ def enhance_video(
     Sound and subtitles are copied, timestamps and colour tags kept, frames upright. ``start_s`` and
     ``end_s`` name a part of it, ``compare`` puts before and after side by side, ``progress`` is
     called with the frames done and, where known, their number. ``brightness`` and ``options`` are
-    those of :func:`relume.enhance`.
+    those of :func:`relume.enhance`. ``fast`` is whether the small network does it (relume-fast);
+    None leaves that to the length and size of the clip, where no method is asked for. The report
+    says what relit it.
 
     Raises:
         RelumeError: as :func:`relume.io.video.convert_clip` and :func:`relume.enhance`.
     """
-    relighter = ClipRelighter(brightness=brightness, **options)
+    asked = {"brightness": brightness, **options}
+    relighter = ClipRelighter(fast=bool(fast), **asked)
+    how = "" if relighter.method == DEFAULT_METHOD else relighter.method
 
-    def relit(frames: Iterator[Array]) -> Iterator[Array]:
-        for frame in frames:
+    def relit(frames: ClipFrames) -> Iterator[Array]:
+        nonlocal relighter, how
+        for number, frame in enumerate(frames):
+            if not number and fast is None and _takes_long(frames.total, frame, options):
+                relighter = ClipRelighter(fast=True, **asked)
+                how = f"{relighter.method}, as it is long"
             result = from_image(relighter(to_image(frame)), like=frame)
             yield np.hstack([frame, result]) if compare else result
 
-    return convert_clip(
+    report = convert_clip(
         Path(source),
         Path(target),
         relit,
@@ -120,18 +139,38 @@ def enhance_video(
         overwrite=overwrite,
         progress=progress,
     )
+    report.how = how
+    return report
+
+
+def _takes_long(frames: int | None, first: Array, options: Mapping[str, Any]) -> bool:
+    """Whether the large network, which nobody has asked for, would take minutes."""
+    chosen = options.get("method") or options.get("parameters")
+    height, width = first.shape[:2]
+    return not chosen and (frames or 0) * height * width > LONG_MP * 1e6
 
 
 class ClipRelighter:
     """What is carried from frame to frame; called with each frame (H, W, 3) in order."""
 
-    def __init__(self, *, brightness: Brightness | None = None, **options: Any) -> None:
-        """``brightness`` and ``options`` as of :func:`relume.enhance`.
+    def __init__(
+        self, *, brightness: Brightness | None = None, fast: bool = False, **options: Any
+    ) -> None:
+        """``brightness`` and ``options`` as of :func:`relume.enhance`; ``fast`` is relume-fast.
 
         Raises:
             RelumeError: options that the method does not take.
         """
+        if fast:
+            if options.get("method") not in (None, DEFAULT_METHOD, FAST_METHOD):
+                raise ParameterError(f"fast is {FAST_METHOD}, which excludes {options['method']}")
+            options["method"] = FAST_METHOD
         self._work = prepare(brightness=brightness, **options)
+        self.method = self._work.enhancer.info.name
+        self._side_px, self._half_above_px = SIDE_PX, math.inf
+        if isinstance(self._work.enhancer, FastEnhancer):
+            self._side_px = FAST_SIDE_PX
+            self._half_above_px = self._work.enhancer.half_above_mp * 1e6
         self._cuts = Cuts()
         self.restart()
 
@@ -143,16 +182,25 @@ class ClipRelighter:
         self._met = 1.0
         self._age = 0
         self._last: Image | None = None
+        self._small: Image | None = None
         self._held: Image | None = None
 
     def __call__(self, frame: Image) -> Image:
         """The frame relit, in [0, 1]."""
         if self._cuts(frame):
             self.restart()
+        if frame.shape[0] * frame.shape[1] > self._half_above_px and self._work.strength:
+            return np.clip(relight_halved(frame, self._relit), 0, 1)
+        return self._relit(frame)
+
+    def _relit(self, frame: Image) -> Image:
+        """The frame, or a smaller copy of it, relit and merged with those before."""
         plan = self._plan(frame)
         relit = self._work(frame, plan)
-        if (fading := self._fading(plan)) < 0.98 and self._last is not None:
+        fading = self._fading(plan)
+        if fading < 0.98 and self._last is not None and self._small is not None:
             self._last = self._last * np.float32(fading)
+            self._small = self._small * np.float32(fading)
         self._last, self._held = self._merged(np.array(relit))
         self._age += 1
         return self._last
@@ -192,24 +240,27 @@ class ClipRelighter:
     def _merged(self, relit: Image) -> tuple[Image, Image]:
         """The relit frame with what the last result knows of it, and frames held (h, w)."""
         height, width = relit.shape[:2]
-        small = _small(relit)
-        ones = np.ones(small.shape[:2], np.float32)
-        if self._last is None or self._held is None:
-            return relit, ones
-        flow = _steady_flow(relit, self._last)
-        grid = pixel_grid(height, width)
-        before = _warped(self._last, grid + enlarged_flow(flow, height, width), cv2.INTER_CUBIC)
-        shape = small.shape[:2]
-        held = _warped(self._held, pixel_grid(*shape) + enlarged_flow(flow, *shape))
-        old = _small(before)
+        small = _small(relit, self._side_px)
+        if self._last is None or self._small is None or self._held is None:
+            self._small = small
+            return relit, np.ones(small.shape[:2], np.float32)
+        flow = _steady_flow(luma(small), luma(self._small))
+        if flow.any():
+            large = pixel_grid(height, width) + enlarged_flow(flow, height, width)
+            before = _warped(self._last, large, cv2.INTER_CUBIC)
+        else:
+            before = self._last  # what stands still is not resampled
+        positions = pixel_grid(*flow.shape[:2]) + flow
+        held, old = (_warped(x, positions) for x in (self._held, self._small))
         gain = np.array(_steadying(small, old), np.float32)
+        steady = np.asarray(small * gain, np.float32)
         # of the last result's variance, in those of a frame's noise: its own, and being off
         still = float((flow == 0).all(axis=2).mean())
-        off = disagreement(
-            np.asarray(small * gain, np.float32), old, still=still, slack=SLACK, width=WIDTH
-        )
+        off = disagreement(steady, old, still=still, slack=SLACK, width=WIDTH)
         known = np.asarray(1 / (1 / held + off), np.float32)
-        share = np.reshape(cv2.resize(known / (known + 1), (width, height)), (height, width, 1))
+        trust = known / (known + 1)
+        self._small = np.clip(steady + trust[:, :, None] * (old - steady), 0, 1)
+        share = np.reshape(cv2.resize(trust, (width, height)), (height, width, 1))
 
         def mix(rows: slice) -> None:
             now = relit[rows] * gain
@@ -220,9 +271,9 @@ class ClipRelighter:
         return relit, np.asarray(np.minimum(known + 1, np.float32(MOST_FRAMES)), np.float32)
 
 
-def _small(image: Image) -> Image:
+def _small(image: Image, side_px: int) -> Image:
     height, width = image.shape[:2]
-    scale = min(1.0, TRUST_SIDE_PX / max(height, width))
+    scale = min(1.0, side_px / max(height, width))
     return downscale(image, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
@@ -231,12 +282,11 @@ def _warped(image: Image, positions: Image, how: int = cv2.INTER_LINEAR) -> Imag
     return np.asarray(moved, np.float32).reshape(image.shape)
 
 
-def _steady_flow(frame: Image, last: Image) -> Image:
-    """Flow (h, w, 2) on a reduced copy from ``frame`` to ``last``, 0 where nothing has moved.
+def _steady_flow(now: Image, before: Image) -> Image:
+    """Flow (h, w, 2) from the luma ``now`` to that ``before``, 0 where nothing has moved.
 
-    Noise moves, too: a place has moved only if ``last`` fits better there when it is moved.
+    Noise moves, too: a place has moved only if ``before`` fits better there when it is moved.
     """
-    now, before = (reduced(x, FLOW_SIDE_PX) for x in (frame, last))
     flow = np.asarray(cv2.GaussianBlur(local_motion(now, before), (0, 0), 1.5), np.float32)
     moved = _warped(before, pixel_grid(*now.shape) + flow)
     stays, moves = (

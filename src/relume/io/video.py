@@ -45,18 +45,22 @@ MOST_ERRORS = 100
 
 @dataclass
 class ClipReport:
-    """What came of a clip: frames and seconds written, and what the user should know."""
+    """What came of a clip: frames and seconds written, how, and what the user should know."""
 
     frames: int = 0
     seconds: float = 0.0
+    how: str = ""
     notes: list[str] = field(default_factory=list)
 
 
 class ClipFrames:
-    """The frames of a clip, one by one, as arrays; ``seconds`` is when the last one is shown."""
+    """The frames of a clip, one by one, as arrays; ``seconds`` is when the last one is shown.
 
-    def __init__(self, frames: Iterator[tuple[float, Array]]) -> None:
-        self._frames = frames
+    ``total`` is about how many there are, where that is known.
+    """
+
+    def __init__(self, frames: Iterator[tuple[float, Array]], total: int | None) -> None:
+        self._frames, self.total = frames, total
         self.seconds = 0.0
 
     def __iter__(self) -> ClipFrames:
@@ -170,7 +174,7 @@ class _Conversion:
                 between = self._start_s > 0 or self._end_s is not None
                 what = "no frame between these times" if between else "no frame that decodes"
                 raise (InputError if between else UnreadableInput)(f"{self._source} holds {what}")
-            results = iter(work(ClipFrames(chain([first], frames))))
+            results = iter(work(ClipFrames(chain([first], frames), total)))
             if out is None:
                 self._hand_over(results, total, lambda _: self._times.clear())
             else:
