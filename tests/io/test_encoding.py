@@ -13,6 +13,7 @@ from PIL import ImageCms
 from relume.image.color import linear_to_srgb
 from relume.image.tonemap import pq_code
 from relume.io import decode, encode
+from relume.io.boxes import encoding_of, properties
 from relume.io.encoding import PRIMARIES, Encoding, by_code_points, converted
 from relume.io.png import SIGNATURE, chunk
 from relume.photo import Array, Photo
@@ -198,3 +199,22 @@ def test_code_points() -> None:
     assert by_code_points(2, 2).is_srgb
     assert not by_code_points(12, 13).is_srgb
     assert by_code_points(9, 18).is_hdr
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I", len(body) + 8) + kind + body
+
+
+@pytest.mark.parametrize("own", [b"\1", b"\1\2"])
+def test_the_colour_of_tiles_is_the_picture_s(own: bytes) -> None:
+    """Cameras give the colour to each tile, and not to the picture that is made of them."""
+    colour = box(b"colr", b"nclx", struct.pack(">HHHB", 9, 16, 9, 128))
+    links = struct.pack(">II", 0, 2) + struct.pack(">HB", 1, len(own)) + own
+    links += struct.pack(">HB", 2, 2) + b"\1\2"
+    inside = box(b"iprp", box(b"ipco", box(b"ispe", bytes(12)), colour), box(b"ipma", links))
+    data = box(b"ftyp", b"heic") + box(b"meta", bytes(4), box(b"pitm", bytes(4), b"\0\1"), inside)
+    assert len(properties(data)) == len(own)
+    found = encoding_of(data)
+    assert found is not None
+    assert (found.transfer, found.primaries) == ("PQ", PRIMARIES[9])

@@ -40,13 +40,17 @@ def child(data: bytes, *kinds: bytes) -> bytes:
 def properties(data: bytes) -> list[tuple[bytes, bytes]]:
     """Kind and body of each property of the main picture."""
     meta = child(data, b"meta")
-    there = list(boxes(child(meta, b"iprp", b"ipco")))
+    there = _all_properties(meta)
     main = child(meta, b"pitm")
     wide = main[:1] != b"\0"
     item = int.from_bytes(main[4 : 8 if wide else 6], "big")
     links = child(meta, b"iprp", b"ipma")
     own = _links(links, item) if links else range(1, len(there) + 1)
     return [there[index - 1] for index in own if 0 < index <= len(there)]
+
+
+def _all_properties(meta: bytes) -> list[tuple[bytes, bytes]]:
+    return list(boxes(child(meta, b"iprp", b"ipco")))
 
 
 def _links(links: bytes, item: int) -> list[int]:
@@ -65,8 +69,11 @@ def _links(links: bytes, item: int) -> list[int]:
 
 
 def encoding_of(data: bytes) -> Encoding | None:
-    """What the main picture's colour box says in code points (nclx); None if there is none."""
-    for kind, body in properties(data):
+    """What the main picture's colour box says in code points (nclx); None if there is none.
+
+    Of a picture made of tiles it may be the tiles that have the box.
+    """
+    for kind, body in (*properties(data), *_all_properties(child(data, b"meta"))):
         if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 10:
             return by_code_points(
                 int.from_bytes(body[4:6], "big"), int.from_bytes(body[6:8], "big")
