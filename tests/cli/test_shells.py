@@ -68,7 +68,6 @@ def test_train(relume: Relume, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         "out": Path("runs/tiny"),
         "bright": (Path("day"),),
         "held": (),
-        "held": (),
         "resume": True,
         "start": Path("first.safetensors"),
         "device": "auto",
