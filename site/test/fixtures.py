@@ -113,6 +113,9 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     stops = {"width": 16, "height": 12, "data": ramp}
     yield "room.png", file(room), {}
     yield "window.png", file(lit), {}
+    boards = scene(300, 200, seed=14, window=0.4)
+    yield "boards.png", file(boards), {}
+    yield "boards-asked.png", file(boards), {"brightness": 0.5}
     yield "asked.png", file(lit), {"brightness": 0.4}
     yield "one-exposure.png", file(lit), {"local": 0}
     yield "one-exposure-asked.png", file(room), {"local": 0, "brightness": 0.5}

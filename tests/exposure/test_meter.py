@@ -171,6 +171,7 @@ def test_a_photo_that_is_dark_all_over_gets_one_exposure() -> None:
 def test_an_evenly_dim_photo_gets_one_exposure() -> None:
     """What is lit in it has room below white, so that a curve would only flatten it."""
     dim = (0.55 * scene()).astype(np.float32)
+    dim[100:106, 100:106] = 1.0  # something shines
     assert meter(dim).lit > 0.9
     local, even = (relume.enhance(dim, brightness=0.42, local=share) for share in (1, 0))
     assert np.abs(local - even).mean() < 0.012
@@ -265,3 +266,33 @@ def test_exposing_directly_keeps_hues() -> None:
     lamp = np.full((2, 2, 3), [0.8, 0.5, 0.2], np.float32)
     brighter = expose_directly(lamp, np.full((2, 2), 3, np.float32))
     np.testing.assert_allclose(brighter[0, 0], [1, 0.625, 0.25], rtol=1e-5)
+
+
+def dim_room(boards: float) -> Image:
+    """A dark cabinet beside white boards of this value in the same dim light."""
+    rng = np.random.default_rng(4)
+    room = np.full((180, 260, 3), [0.05, 0.035, 0.025], np.float32)
+    room *= 1 + 0.4 * np.sin(np.arange(260, dtype=np.float32) / 5)[None, :, None]
+    room[:, 190:] = boards
+    room[40:140:20, 190:] *= 0.9
+    return np.clip(room + rng.normal(0, 0.004, room.shape), 0, 1).astype(np.float32)
+
+
+def test_white_in_dim_light_is_no_lamp() -> None:
+    """It gets the exposure of all the rest; what shines gets one of its own."""
+    assert meter(dim_room(0.4)).lit == 0
+    assert meter(dim_room(0.95)).lit == 1
+    dim = dim_room(0.4)
+    local, even = (relume.enhance(dim, brightness=0.45, local=share) for share in (1, 0))
+    assert np.abs(local - even).mean() < 0.01
+    lamp = dim.copy()
+    lamp[60:70, 60:70] = 1.0  # small, and clipped: this is a place with lamps
+    assert meter(lamp).lit > 0.5
+
+
+def test_the_lights_of_a_scene_come_up_without_a_jump() -> None:
+    lit = [meter(dim_room(float(boards))).lit for boards in np.linspace(0.2, 1, 33)]
+    assert lit[0] == 0
+    assert lit[-1] == 1
+    assert (np.diff(lit) >= 0).all()
+    assert np.diff(lit).max() < 0.35

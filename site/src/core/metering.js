@@ -59,7 +59,8 @@ export class Reading {
     return gainFor((factor) => this.mean((grey) => Math.min(grey * factor, 1)), brightness, C.MOST_ASKED);
   }
 
-  get lit() { return smoothstep(this.lamps, ...C.LIT_PLACES); }
+  // White is not a lamp: where nothing shines, what is brightest is lit as all the rest is.
+  get lit() { return smoothstep(this.lamps - C.DIM_WHITE * (1 - smoothstep(this.peak, ...C.SHINES)), ...C.LIT_PLACES); }
 
   // Base light that the curve lifts by half.
   get toe() { return C.TOE + this.lit * (C.TOE_BESIDE_LAMPS - C.TOE); }
@@ -209,11 +210,12 @@ export function meter(image) {
   }
   const seen = { base, grey, weight, slope, offset };
   if (sum(weight.data) <= 0) {
-    return new Reading({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, content: [0, 0, 1, 1], evidence: 0 });
+    return new Reading({ ...seen, level: 0, power: 0, brightest: 0, lamps: 0, peak: 0, content: [0, 0, 1, 1], evidence: 0 });
   }
   const bare = new Reading(seen);
   const level = bare.mean((x) => x);
   const least = C.LEAST_WEIGHT * most(weight.data);
+  const inside = content(weight, least);
   const counted = base.data.filter((_, i) => weight.data[i] > least).sort();
   return new Reading({
     ...seen,
@@ -221,7 +223,8 @@ export function meter(image) {
     power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
     brightest: percentile(counted, C.BRIGHTEST),
     lamps: percentile(counted, C.LAMPS),
-    content: content(weight, least),
+    peak: largestInside(root, inside) ** 2,
+    content: inside,
     evidence: evidence(bare, level),
   });
 }
@@ -290,4 +293,12 @@ function content({ width, height, data }, least) {
     [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x + 1), Math.max(y1, y + 1)];
   });
   return [x0 / width, y0 / height, x1 / width, y1 / height];
+}
+
+// The largest of the cells between the bars.
+function largestInside({ width, height, data }, [x0, y0, x1, y1]) {
+  const [left, right, top, bottom] = [x0 * width, x1 * width, y0 * height, y1 * height].map(roundEven);
+  let best = 0;
+  for (let y = top; y < bottom; y += 1) for (let x = left; x < right; x += 1) best = Math.max(best, data[y * width + x]);
+  return best;
 }

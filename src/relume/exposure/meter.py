@@ -33,8 +33,8 @@ class Reading:
     ``slope`` and ``offset`` give the root of the base light at full size, as of a guided filter.
     ``level`` is the mean of the luma over what counts, ``power`` the square of the mean of its
     root, which sees shadows more; ``brightest`` and ``lamps`` are the 98th and 99.5th percentile of
-    the base light. ``content`` (x0, y0, x1, y1), in shares of the sides, holds all that counts;
-    ``evidence`` in [0, 1] says that the frame shows something.
+    the base light, ``peak`` is the largest value of a cell. ``content`` (x0, y0, x1, y1), in shares
+    of the sides, holds all that counts; ``evidence`` in [0, 1] says that the frame shows something.
     """
 
     base: Image
@@ -46,6 +46,7 @@ class Reading:
     power: float
     brightest: float
     lamps: float
+    peak: float
     content: tuple[float, float, float, float]
     evidence: float
 
@@ -94,8 +95,12 @@ class Reading:
 
     @property
     def lit(self) -> float:
-        """Whether the photo has lit places, in [0, 1]: one that is dark all over needs no curve."""
-        return smoothstep(self.lamps, *c.LIT_PLACES)
+        """Whether the photo has lit places, in [0, 1]: one that is dark all over needs no curve.
+
+        White is not a lamp: where nothing shines, what is brightest is lit as all the rest is.
+        """
+        dim = c.DIM_WHITE * (1 - smoothstep(self.peak, *c.SHINES))
+        return smoothstep(self.lamps - dim, *c.LIT_PLACES)
 
     @property
     def toe(self) -> float:
@@ -169,7 +174,8 @@ def meter(image: Image) -> Reading:
     scale = min(1.0, c.METER_SIDE_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = downscale(image, *size)
-    root, grey = np.sqrt(np.maximum(largest(small), 0)), luma(small)
+    most, grey = largest(small), luma(small)
+    root = np.sqrt(np.maximum(most, 0))
     weight = 1 - smoothsteps(_flat_share(image, size), *c.MOSTLY_FLAT)
     # half of a cell at the border of a frame may be the frame
     inner = np.asarray(cv2.erode(weight, np.ones((3, 3), np.uint8)), np.float32)
@@ -181,10 +187,10 @@ def meter(image: Image) -> Reading:
     root = np.asarray(np.maximum(slope * root + offset, 0), np.float32)
     base, total = root * root, float(weight.sum())
     if total <= 0:
-        return Reading(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, WHOLE, 0.0)
-    counted = base[weight > c.LEAST_WEIGHT * weight.max()]
-    brightest, lamps = (float(v) for v in np.percentile(counted, (c.BRIGHTEST, c.LAMPS)))
-    level = float((weight * grey).sum()) / total
+        return Reading(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, 0.0, WHOLE, 0.0)
+    counted = weight > c.LEAST_WEIGHT * weight.max()
+    brightest, lamps = (float(v) for v in np.percentile(base[counted], (c.BRIGHTEST, c.LAMPS)))
+    level, content = float((weight * grey).sum()) / total, _content(weight)
     return Reading(
         base,
         grey,
@@ -195,7 +201,8 @@ def meter(image: Image) -> Reading:
         power=(float((weight * np.sqrt(np.maximum(grey, 0))).sum()) / total) ** 2,
         brightest=brightest,
         lamps=lamps,
-        content=_content(weight),
+        peak=_largest_inside(most, content),
+        content=content,
         evidence=_evidence(grey, weight, level),
     )
 
@@ -247,3 +254,14 @@ def _content(weight: Image) -> tuple[float, float, float, float]:
         float(columns[-1] + 1) / width,
         float(rows[-1] + 1) / height,
     )
+
+
+def _largest_inside(cells: Image, content: tuple[float, float, float, float]) -> float:
+    """The largest of the cells (h, w) between the bars: lamps that are clipped to white count."""
+    height, width = cells.shape
+    x0, y0, x1, y1 = content
+    rows, columns = (
+        slice(round(y0 * height), round(y1 * height)),
+        slice(round(x0 * width), round(x1 * width)),
+    )
+    return float(cells[rows, columns].max())
