@@ -128,3 +128,15 @@ def test_faces_without_the_weights_are_one_line(
     assert result.err.count("\n") == 1
     assert "yunet" in result.err
     assert names(tmp_path) == ["night.jpg"]
+
+
+@pytest.mark.parametrize("words", [("-m", "machine"), ("--local", "0")])
+def test_faces_are_refused_where_no_place_is_lifted(
+    relume: Relume, night: Path, words: tuple[str, ...]
+) -> None:
+    """Before anything is fetched or written."""
+    result = relume("enhance", night, *words, "--expose-for", "faces")
+    assert result.code != 0
+    assert "needs local above 0" in result.err
+    assert result.err.count("\n") == 1
+    assert [file.name for file in night.parent.iterdir()] == [night.name]

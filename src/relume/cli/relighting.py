@@ -207,9 +207,10 @@ class Relighting:
         from relume.enhancers import describe
 
         if "expose_for" in self.options:
+            from relume.enhancers.api import prepare
             from relume.faces.front_door import face_finder
 
-            face_finder(self.options["expose_for"])
+            prepare(self.method, parameters=self.parameters, finder=face_finder, **self.options)
         runs = describe(self.method, parameters=self.parameters, runtime=self.runtime)
         if console.is_verbose():
             console.say(runs)
