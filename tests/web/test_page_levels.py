@@ -47,6 +47,7 @@ def test_the_next_photo_starts_at_automatic(page: Any, portrait: bytes) -> None:
         slide(page, "brightness", 0.6)
     wait_for_result(page, CHEAP)
     assert level(page) == "0.60"
+    page.wait_for_function("() => document.querySelectorAll('#levels img').length === 3")
     asked = opened(page, "b.jpg", packed(picture(300, 200)))
     assert "brightness" not in asked[0]
     assert level(page).endswith(" · automatic")
