@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from relume.frames import merge_burst
 from relume.frames.align import align_globally, fit, global_motion, pixel_grid
 from relume.frames.average import DarkMean, shares
 from relume.frames.merge import disagreement
-from relume.image.darken import render, scene_light
+from relume.frames.sharpness import sharpest, sharpness
+from relume.image.darken import darken, render, scene_light
 from relume.photo import Image, Meta, Photo, quantise
 
-from .conftest import moved, night, psnr, scene
+from .conftest import CAMERA, moved, night, psnr, scene
 
 HAND = ((0, 0, 0.0), (4, -3, 0.5), (-5, 2, -0.4), (2, 5, 0.3))
 LIGHT = 0.42
@@ -102,6 +104,32 @@ def test_the_sharpest_frame_is_the_reference() -> None:
     assert merge_burst(frames, brightness=LIGHT).reference == 1
     same = [night(bright, n, 0.03) for n in range(3)]
     assert merge_burst(same, brightness=LIGHT).reference == 0
+
+
+@pytest.mark.parametrize("k", [0.1, 0.03])
+def test_noise_is_no_sharpness(k: float) -> None:
+    """Of frames as sharp as each other a noisier one is not chosen, of a blurred first one is."""
+    import cv2
+
+    noisy = replace(CAMERA, shot=0.03, read=1e-3, jpeg_quality=97)
+    bright = scene(480, 360)
+    seen = [moved(bright, *m) for m in HAND]
+    cameras = [CAMERA, noisy, CAMERA, noisy]
+
+    def shot(frames: list[Image]) -> list[Image]:
+        return [
+            darken(f, k, np.random.default_rng(n), camera=c)
+            for n, (f, c) in enumerate(zip(frames, cameras, strict=True))
+        ]
+
+    gains = sharpness(shot(seen))
+    assert gains[0] == 1
+    assert max(gains) < 1.2
+    assert sharpest(shot(seen)) == 0
+    blurred = cv2.GaussianBlur(seen[0], (0, 0), 2.5)
+    assert sharpest(shot([blurred, *seen[1:]])) != 0
+    # two alone: noise makes the other look less sharp than it is, never sharper
+    assert sharpness(shot(seen)[:2])[1] < 1.1
 
 
 def test_the_result_is_as_the_reference_and_keeps_its_metadata() -> None:

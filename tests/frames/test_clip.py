@@ -13,6 +13,7 @@ from relume.errors import InputError, ParameterError
 from relume.frames import ClipRelighter
 from relume.frames.align import local_motion
 from relume.image.color import luma
+from relume.io.video import ClipReport
 from relume.photo import Array, Image, quantise
 
 from .conftest import moved, night, psnr, scene
@@ -132,6 +133,61 @@ def test_other_methods_and_changing_sizes_work() -> None:
     assert shapes == [f.shape for f in frames]
     for tiny in (np.zeros((1, 1, 3), np.uint8), np.zeros((9, 5), np.uint8)):
         assert [f.shape for f in relume.enhance_frames([tiny, tiny])] == [tiny.shape] * 2
+
+
+def test_what_is_left_alone_is_the_input_to_the_last_pixel() -> None:
+    """A pan through a lit room loses no texture to the merging, and strength 0 gives it back."""
+    bright = scene(400, 300)
+    lit = [quantise(moved(bright, -3 * n, -n)[60:240, 60:300], np.uint8) for n in range(6)]
+    dark = still(3)
+    for frames, options in (
+        (lit, {}),
+        (lit, {"method": "gamma"}),
+        (dark, {"strength": 0}),
+        (dark, {"method": "original"}),
+    ):
+        clip = list(relume.enhance_frames(frames, **options))
+        assert all(np.array_equal(a, b) for a, b in zip(clip, frames, strict=True)), options
+    asked = list(relume.enhance_frames(lit[:2], brightness=0.3))
+    assert asked[1].mean() / 255 == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_clip_tells_how_bright_it_became_and_what_it_left_alone() -> None:
+    dark, lit, report = scene(which="coffee"), scene(), ClipReport()
+    relighter = ClipRelighter()
+    for n in range(2):
+        relighter(night(dark, n))
+    for _ in range(3):  # a cut to a lit room
+        relighter(lit)
+    relighter.tell(report)
+    levels = [float(night(dark, 0).mean()), float(lit.mean())]
+    assert report.left_alone == 3
+    assert report.levels is not None
+    assert report.levels[0] == pytest.approx((2 * levels[0] + 3 * levels[1]) / 5, abs=0.02)
+    assert report.levels[1] > report.levels[0] + 0.05
+
+
+def test_a_shot_does_not_jump_between_relit_and_left_alone() -> None:
+    """Light that comes slowly, until the room looks lit."""
+    bright = scene(120, 90)
+    light = [*np.linspace(0.4, 0.95, 15), *[0.95] * 75]
+    dim = [np.asarray(bright * np.float32(f), np.float32) for f in light]
+    clip = list(relume.enhance_frames(dim))
+    levels = [float(f.mean()) for f in clip]
+    assert not np.array_equal(clip[0], dim[0])
+    assert np.abs(np.diff(levels)).max() < 0.02
+    assert np.array_equal(clip[-1], dim[-1])
+
+
+@pytest.mark.parametrize("which", ["astronaut", "coffee"])
+def test_the_mean_of_a_pan_under_flicker_is_steady(which: str) -> None:
+    """Light that flickers must not be taken for motion."""
+    rng, bright = np.random.default_rng(3), scene(360, 270, which=which)
+    truths = [np.ascontiguousarray(moved(bright, -2 * n, -n)[40:220, 40:280]) for n in range(12)]
+    dark = [night(t, n, 0.03 * float(1 + rng.normal(0, 0.05))) for n, t in enumerate(truths)]
+    level = float(np.mean([t.mean() for t in truths]))
+    clip = list(relume.enhance_frames(dark, brightness=level))
+    assert change([255 * c for c in clip]) < 0.45  # .53 and .69 where flicker moves the flow
 
 
 def test_bad_frames_and_options_are_named() -> None:

@@ -27,12 +27,6 @@ SMALL_PX = 200
 STRIP_PX = 480
 """Height of the pictures in a strip to choose from."""
 
-DIM = 0.1
-"""Mean grey level up to which a photo does not look lit, whatever was done to it."""
-
-NEARLY = 0.02
-"""Mean change of a value below which a photo is said to be left as it is."""
-
 PARTS = ("input", "reflectance R", "illumination I", "relit I", "result")
 
 SHORT = 0.85
@@ -188,7 +182,13 @@ class Relighting:
         took = time.monotonic() - began
         speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
         speed += f"; {report.how}" if report.how else ""
-        text = f"{source} -> {target} ({console.count(report.frames, 'frame')}, {speed})"
+        light = ""
+        if report.levels is not None:
+            light = ", brightness {:.2f} -> {:.2f}".format(*report.levels)
+        text = f"{source} -> {target} ({console.count(report.frames, 'frame')}{light}, {speed})"
+        if report.left_alone:
+            which = "" if report.left_alone == report.frames else f" in {report.left_alone} frames"
+            text += f": left as it is{which} (looks lit; {self.to_change_lit} changes it)"
         notes = tuple(report.notes)
         return Row(text=text, problems=notes) if numbered else Row(notes, text=text)
 
@@ -272,15 +272,12 @@ class Relighting:
 
     def _change(self, before: Image, after: Image) -> Row:
         """What a row says about brightness, from samples of the photo and its result."""
-        import numpy as np
-
-        from relume.image.exposure import mean_level
+        from relume.image.exposure import left_as_lit, mean_level
 
         if before.shape != after.shape:
             return Row()
         levels = (mean_level(before), mean_level(after))
-        is_lit = bool(levels[0] > DIM and self.to_change_lit)
-        as_is = is_lit and float(np.abs(after - before).mean()) < NEARLY
+        as_is = bool(self.to_change_lit) and left_as_lit(before, after)
         wanted = self.brightness if self.options["strength"] == 1 else None
         short = wanted is not None and levels[1] < SHORT * wanted
         return Row(levels=levels, as_is=as_is, short=short)

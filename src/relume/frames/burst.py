@@ -11,24 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
-import cv2
 import numpy as np
 
 from relume.enhancers import Brightness
 from relume.enhancers.api import Enhancement, prepare
 from relume.enhancers.base import PlansExposure, TakesBrightness
 from relume.errors import InputError, ParameterError
-from relume.frames.align import Motion, align_globally, fit, reduced, refine
+from relume.frames.align import Motion, align_globally, fit, refine
 from relume.frames.average import DarkMean, shares, take_over
 from relume.frames.merge import disagreement, match_exposure
+from relume.frames.sharpness import sharpest
 from relume.image.exposure import mean_level
 from relume.photo import Array, Image, Photo, check_image, check_several, from_image, to_image
 
 Picture = TypeVar("Picture", bound=Photo | Array)
-
-SHARPER = 1.15
-"""How much sharper than the first picture another must be to become the reference."""
-SHARPNESS_SIDE_PX = 800
 
 SAME_SCENE = 0.3
 """Correlation of structure (:func:`relume.frames.align.fit`) from which frames may show one scene:
@@ -134,22 +130,6 @@ def merge_burst(
     else:
         picture = cast(Picture, from_image(merged, like=like))
     return Burst(picture, reference, tuple(sorted(left_out)), count)
-
-
-def sharpest(images: Sequence[Image]) -> int:
-    """The index of the first image, or of the sharpest if that is clearly sharper.
-
-    By the energy of fine structure relative to light, on small copies, where noise is averaged.
-    """
-    scores = [_sharpness(image) for image in images]
-    best = int(np.argmax(scores))
-    return best if scores[best] > SHARPER * scores[0] else 0
-
-
-def _sharpness(image: Image) -> float:
-    grey = reduced(image, SHARPNESS_SIDE_PX)
-    fine = cv2.GaussianBlur(grey, (0, 0), 1.0) - cv2.GaussianBlur(grey, (0, 0), 2.5)
-    return float(np.sqrt(np.square(fine).mean()) / max(float(grey.mean()), 1e-4))
 
 
 def _of_another_size(images: Sequence[Image], reference: int | None) -> list[int]:

@@ -30,6 +30,7 @@ from relume.frames.cuts import Cuts
 from relume.frames.merge import disagreement
 from relume.image.color import luma
 from relume.image.detail import relight_halved
+from relume.image.exposure import NEARLY, left_as_lit, mean_level, subsample
 from relume.image.filters import downscale
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipFrames, ClipReport, Progress, convert_clip
@@ -46,8 +47,10 @@ FOLLOWED = 0.5
 """The power of a frame's mean level that the result's follows: dark frames, below the toe of the
 camera's curve, change by about the square of what bright ones do."""
 LEAK = 0.05
-"""The share of a change of brightness from one frame to the next that is let through; the rest is
-flicker unless it stays."""
+"""The share of a change of brightness that lasts which is let through in a frame; the rest is
+flicker."""
+LASTS = 0.1
+"""How much a frame counts in what lasts."""
 MOST_STEADYING = 1.35
 
 SIDE_PX, FAST_SIDE_PX = 480, 320
@@ -60,6 +63,10 @@ moves: what noise moves must not be resampled again and again."""
 SLACK, WIDTH = 3.0, 4.0
 """More trust than bursts have (:mod:`relume.frames.merge`): what lingers is gone in some frames,
 but light that trembles is seen."""
+KEPT_STEP = 0.1
+"""By how much a shot at most changes, in a frame, between being relit and being left as it is."""
+STAYS_RELIT = 0.75
+"""Share of the most change of what is left alone, below which a shot that was relit is, too."""
 MOST_FRAMES = 10.0
 """What a place holds at most: more would follow changes too slowly."""
 
@@ -140,6 +147,7 @@ def enhance_video(
         progress=progress,
     )
     report.how = how
+    relighter.tell(report)
     return report
 
 
@@ -166,12 +174,16 @@ class ClipRelighter:
                 raise ParameterError(f"fast is {FAST_METHOD}, which excludes {options['method']}")
             options["method"] = FAST_METHOD
         self._work = prepare(brightness=brightness, **options)
+        asked = isinstance(brightness, int | float)
+        self._spares_lit = options.get("protect_lit") is not False and not asked
         self.method = self._work.enhancer.info.name
         self._side_px, self._half_above_px = SIDE_PX, math.inf
         if isinstance(self._work.enhancer, FastEnhancer):
             self._side_px = FAST_SIDE_PX
             self._half_above_px = self._work.enhancer.half_above_mp * 1e6
         self._cuts = Cuts()
+        self._levels: list[float] = [0.0, 0.0]
+        self._frames = self._left_alone = 0
         self.restart()
 
     def restart(self) -> None:
@@ -184,26 +196,65 @@ class ClipRelighter:
         self._last: Image | None = None
         self._small: Image | None = None
         self._held: Image | None = None
+        self._lasting = np.zeros(3, np.float32)
+        self._kept, self._is_left = 0.0, False
 
     def __call__(self, frame: Image) -> Image:
         """The frame relit, in [0, 1]."""
         if self._cuts(frame):
             self.restart()
         if frame.shape[0] * frame.shape[1] > self._half_above_px and self._work.strength:
-            return np.clip(relight_halved(frame, self._relit), 0, 1)
-        return self._relit(frame)
+            result = np.clip(relight_halved(frame, self._relit), 0, 1)
+        else:
+            result = self._relit(frame)
+        result = frame if self._is_left else result
+        self._note(frame, result)
+        return result
 
     def _relit(self, frame: Image) -> Image:
         """The frame, or a smaller copy of it, relit and merged with those before."""
         plan = self._plan(frame)
         relit = self._work(frame, plan)
+        self._kept = self._keeps(frame, relit)
         fading = self._fading(plan)
+        self._age += 1
+        self._is_left = relit is frame or self._kept == 1
+        if self._is_left:
+            self._last = self._small = self._held = None
+            return frame
         if fading < 0.98 and self._last is not None and self._small is not None:
             self._last = self._last * np.float32(fading)
             self._small = self._small * np.float32(fading)
         self._last, self._held = self._merged(np.array(relit))
-        self._age += 1
-        return self._last
+        if not self._kept:
+            return self._last
+        return np.asarray(self._last + np.float32(self._kept) * (frame - self._last), np.float32)
+
+    def tell(self, report: ClipReport) -> None:
+        """Write into the report how bright the frames became, and how many were left alone."""
+        if self._frames:
+            before, after = (level / self._frames for level in self._levels)
+            report.levels, report.left_alone = (before, after), self._left_alone
+
+    def _note(self, frame: Image, result: Image) -> None:
+        for n, image in enumerate((frame, result)):
+            self._levels[n] += mean_level(subsample(image, 60_000))
+        self._frames += 1
+        self._left_alone += self._kept == 1
+
+    def _keeps(self, frame: Image, relit: Image) -> float:
+        """How much of the frame stays as it is, in [0, 1]: all of it in a shot that looks lit.
+
+        A photo that looks lit is hardly changed; a clip is not at all, as merging takes texture.
+        """
+        if not self._spares_lit or relit is frame:
+            return 0.0
+        samples = (subsample(image, 60_000) for image in (frame, relit))
+        nearly = NEARLY * (STAYS_RELIT if self._age and self._kept < 1 else 1)
+        wanted = float(left_as_lit(*samples, nearly=nearly))
+        if not self._age or abs(wanted - self._kept) <= KEPT_STEP:
+            return wanted
+        return self._kept + min(max(wanted - self._kept, -KEPT_STEP), KEPT_STEP)
 
     def _plan(self, frame: Image) -> Plan | None:
         """How the frame is exposed: as bright as it is, lifted as the shot is.
@@ -244,7 +295,8 @@ class ClipRelighter:
         if self._last is None or self._small is None or self._held is None:
             self._small = small
             return relit, np.ones(small.shape[:2], np.float32)
-        flow = _steady_flow(luma(small), luma(self._small))
+        # a flow between frames of different light finds what is as bright, not what is the same
+        flow = _steady_flow(luma(small * _flicker(small, self._small)), luma(self._small))
         if flow.any():
             large = pixel_grid(height, width) + enlarged_flow(flow, height, width)
             before = _warped(self._last, large, cv2.INTER_CUBIC)
@@ -252,7 +304,7 @@ class ClipRelighter:
             before = self._last  # what stands still is not resampled
         positions = pixel_grid(*flow.shape[:2]) + flow
         held, old = (_warped(x, positions) for x in (self._held, self._small))
-        gain = np.array(_steadying(small, old), np.float32)
+        gain = self._steadied(_flicker(small, old))
         steady = np.asarray(small * gain, np.float32)
         # of the last result's variance, in those of a frame's noise: its own, and being off
         still = float((flow == 0).all(axis=2).mean())
@@ -269,6 +321,11 @@ class ClipRelighter:
 
         for_row_blocks(mix, relit)
         return relit, np.asarray(np.minimum(known + 1, np.float32(MOST_FRAMES)), np.float32)
+
+    def _steadied(self, factors: Image) -> Image:
+        """``factors`` (3,), but for what of the change they take out has lasted."""
+        self._lasting += LASTS * (-np.log(factors) - self._lasting)
+        return np.asarray(factors * np.exp(LEAK * self._lasting), np.float32)
 
 
 def _small(image: Image, side_px: int) -> Image:
@@ -296,13 +353,11 @@ def _steady_flow(now: Image, before: Image) -> Image:
     return np.asarray(flow * (t * t * (3 - 2 * t))[:, :, None], np.float32)
 
 
-def _steadying(frame: Image, last: Image) -> tuple[float, float, float]:
-    """The factor of each channel that takes the flicker out of ``frame``."""
+def _flicker(frame: Image, last: Image) -> Image:
+    """The factors (3,) of the channels that make most places of ``frame`` as in ``last``."""
     a, b = (cv2.blur(x, (9, 9))[::4, ::4] for x in (last, frame))
     open_ = (b.max(axis=2) < 0.93) & (b.min(axis=2) > 0.03)
     if open_.sum() < 30:
-        return 1.0, 1.0, 1.0
+        return np.ones(3, np.float32)
     logs = np.median(np.log(np.maximum(a[open_], 1e-3) / b[open_]), axis=0)
-    bound = math.log(MOST_STEADYING)
-    red, green, blue = (math.exp((1 - LEAK) * min(max(float(x), -bound), bound)) for x in logs)
-    return red, green, blue
+    return np.asarray(np.exp(logs).clip(1 / MOST_STEADYING, MOST_STEADYING), np.float32)

@@ -95,6 +95,7 @@ def enhance_sequence(
             progress(done, len(pictures))
     if not report.frames:
         raise InputError(f"none of {source} can be read: {report.notes[0]}")
+    relighter.tell(report)
     return report
 
 

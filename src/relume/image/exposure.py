@@ -57,6 +57,13 @@ KNEE = 0.02
 """Half the width, in luma, over which that ceiling sets in."""
 
 
+DIM = 0.1
+"""Mean grey level up to which a picture does not look lit, whatever was done to it."""
+
+NEARLY = 0.02
+"""Mean change of a value below which a picture is said to be left as it is."""
+
+
 def mean_level(image: Image) -> float:
     """Mean Rec. 601 grey level in [0, 1]."""
     return float(np.dot(REC601, cv2.mean(image)[:3]))
@@ -65,6 +72,13 @@ def mean_level(image: Image) -> float:
 def lit_level(image: Image) -> float:
     """How well lit a picture is: the mean of its luma, lamps counted as no more than 0.6."""
     return float(cv2.mean(np.minimum(luma(subsample(image, 1_000_000)), np.float32(LAMP_LEVEL)))[0])
+
+
+def left_as_lit(before: Image, after: Image, *, nearly: float = NEARLY) -> bool:
+    """Whether a picture that is not dim was hardly changed: it looks lit."""
+    return mean_level(before) > DIM and float(cv2.norm(before, after, cv2.NORM_L1)) < (
+        nearly * before.size
+    )
 
 
 def subsample(image: Image, pixels: int) -> Image:

@@ -45,12 +45,18 @@ MOST_ERRORS = 100
 
 @dataclass
 class ClipReport:
-    """What came of a clip: frames and seconds written, how, and what the user should know."""
+    """What came of a clip: frames and seconds written, how, and what the user should know.
+
+    ``levels`` are its mean grey levels before and after, ``left_alone`` is how many frames were
+    left as they are because they look lit.
+    """
 
     frames: int = 0
     seconds: float = 0.0
     how: str = ""
     notes: list[str] = field(default_factory=list)
+    levels: tuple[float, float] | None = None
+    left_alone: int = 0
 
 
 class ClipFrames:

@@ -244,7 +244,10 @@ class Clips:
             clip.frames, clip.total = done, total
 
         report = convert_clip(clip.source, clip.target, relit, progress=count)
+        relighter.tell(report)
         clip.notes = report.notes
+        if report.left_alone:
+            clip.notes.append(f"{report.left_alone} frames look lit and are left as they are")
 
     def _in_turn(self, job: Callable[[], Array]) -> Array:
         """The job's result, after the photos that asked before."""
