@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 
 import cv2
 import numpy as np
@@ -263,3 +264,12 @@ def test_landmarks_are_placed_on_the_enhanced_view() -> None:
     (face,) = detect_on_views(two, Levels(), landmarker=Middle())
     assert asked == [(0.75, (20, 20, 60, 60))]
     np.testing.assert_allclose(face.landmarks, 20)
+
+
+def test_views_stand_in_one_order_in_json() -> None:
+    """Whichever was seen first or best: so that faces can be grouped by where they were seen."""
+    found = {
+        Face((0.0, 0.0, 9.0, 9.0), 0.9, None, "+".join(views)).as_json(10, 10)["view"]
+        for views in permutations(("original", "machine@mirrored", "machine:brightness=0.45"))
+    }
+    assert found == {"original+machine:brightness=0.45+machine@mirrored"}

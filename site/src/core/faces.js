@@ -123,6 +123,7 @@ function fused(cluster) {
     box: iou(box, lead.box) >= MOVES_BOX_IOU ? box : lead.box,
     score: sureness(cluster),
     landmarks: lead.landmarks.map((_, p) => [0, 1].map((axis) => mean((face) => face.landmarks[p][axis]))),
-    view: [...new Set(cluster.map(({ view }) => view))].join("+"),
+    // in one order for all faces: the photograph's own view first, then by name
+    view: [...new Set(cluster.map(({ view }) => view))].sort((a, b) => (b === "original") - (a === "original") || (a < b ? -1 : 1)).join("+"),
   };
 }

@@ -45,7 +45,7 @@ def detect(
         str | None,
         opt(
             *("--landmarks", "--landmarker", "-l", "NAME"),
-            help="Also find 68 points in every face, by peppa or fan.",
+            help="Also find 68 points in every face, by peppa (as relume landmarks does) or fan.",
             names="landmarkers",
             shown=False,
         ),

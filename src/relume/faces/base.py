@@ -100,7 +100,9 @@ class Face:
         if self.landmarks is not None:
             points = [[round(float(x), 1), round(float(y), 1)] for x, y in self.landmarks]
         score = round(float(self.score), 3)
-        found = {"box": box, "score": score, "view": self.view, "landmarks": points}
+        # in one order for all faces, to group by: the photograph's own views first, then by name
+        views = sorted(self.view.split("+"), key=lambda view: (is_relit(view), view))
+        found = {"box": box, "score": score, "view": "+".join(views), "landmarks": points}
         return found if self.quality is None else {**found, "quality": self.quality.as_json()}
 
 
