@@ -539,3 +539,31 @@ def test_heic_with_premultiplied_alpha() -> None:
 def test_the_signature_alone_is_damaged() -> None:
     with pytest.raises(UnreadableInput):
         decode(SIGNATURE)
+
+
+def test_a_damaged_profile_is_no_damage_of_the_picture() -> None:
+    icc = decode(png_with(chunk(b"cICP", bytes((12, 13, 0, 1))))).meta.icc or b""
+    half = segment(0xE2, b"ICC_PROFILE\0\1\2" + icc)
+    photo = decode(JPEG[:2] + half + JPEG[2:])
+    np.testing.assert_array_equal(photo.pixels, PIXELS)
+    assert photo.meta.notes == ("its colour profile is damaged and left out",)
+
+
+def test_a_webp_whose_header_names_too_many_bytes() -> None:
+    data = saved("WEBP")
+    odd = data[:4] + struct.pack("<I", len(data)) + data[8:]
+    np.testing.assert_array_equal(decode(odd).pixels, decode(data).pixels)
+    with pytest.raises(UnreadableInput):
+        decode(data[:-100])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.float16])
+def test_tiffs_that_are_not_read_are_told_by_their_kind(dtype: type) -> None:
+    with pytest.raises(UnreadableInput, match=r"a TIFF of .* is not supported"):
+        decode(tiff((scene() // 2).astype(dtype)))
+
+
+def test_what_of_a_deep_bigtiff_is_read_is_said() -> None:
+    photo = decode(tiff(scene().astype(np.uint16) * 257, bigtiff=True))
+    np.testing.assert_allclose(photo.pixels, scene() / 255, atol=1e-6)
+    assert any("8 of them" in note for note in photo.meta.notes)

@@ -51,7 +51,7 @@ NEEDED = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDD, 0xE0, 0xEE})
 
 MOST_SEGMENTS = 20_000
 MP_ENTRIES = 0xB002
-HARMLESS = re.compile("revision number|Adobe color transform")
+HARMLESS = re.compile("revision number|Adobe color transform|ICC marker")
 EXTRANEOUS = re.compile("([0-9]+) extraneous bytes before marker 0xd9")
 """In libjpeg's warnings: nothing of the picture is lost, or perhaps nothing."""
 
@@ -98,6 +98,11 @@ class Layout:
             scans = scans.rstrip(b"\0")
             scans += (b"\0" if scans.endswith(b"\xff") else b"") + END
         return b"\xff\xd8" + b"".join(kept) + scans
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether there is an ICC profile, or a part of one."""
+        return any(part[4:].startswith(ICC_PREFIX) for part in self.segments if part[1] == 0xE2)
 
     def is_harmless(self, warning: str) -> bool:
         """Whether libjpeg's words mean that nothing of the picture is lost.
@@ -159,10 +164,12 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         raster.note(f"damaged inside: what lies behind the damage is lost or wrong ({warning})")
     elif not parts.has_end:
         raster.note("its end marker is missing; the picture is all there")
-    elif parts.has_junk or warning is not None:
+    elif parts.has_junk or EXTRANEOUS.search(warning or ""):
         raster.note("bytes that belong to nothing stood between its parts and were skipped")
     if lost_metadata:
         raster.note("its metadata are damaged and left out")
+    elif raster.meta.icc is None and colours != "CMYK" and parts.has_profile:
+        raster.note("its colour profile is damaged and left out")
     if picture.mode == "RGB" and isinstance(picture, JpegImagePlugin.JpegImageFile):
         sampling = PILLOW_SAMPLING.get(JpegImagePlugin.get_sampling(picture))
         raster.describe(jpeg_subsampling=sampling)

@@ -30,6 +30,9 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file, or 32 bit whole numbers.
         TooLarge: more pixels than allowed.
     """
+    if data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data):
+        # libwebp refuses a header that names more bytes than there are, all the same what they are
+        data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
     picture = open_header(data)
     check_size(*picture.size, max_megapixels)
     raster = load(picture)

@@ -83,18 +83,40 @@ def read(data: bytes, max_megapixels: float) -> Raster:
     if first is not None and _needs_opencv(first, data):
         raster = _read_deep(data, first)
     else:
-        picture = open_header(data)
+        picture = _opened(data, first)
         check_size(*picture.size, max_megapixels)
         raster = _read_plain(picture, first, data)
     if first is None:
         note_frames(raster, picture)
+        tags: dict[int, tuple[int, ...]] = getattr(picture, "tag_v2", {})
         raster.note("the EXIF that a BigTIFF may have is not carried over")
+        if raster.colour.ndim == 3 and max(tags.get(BITS, (8,))) > 8:
+            raster.note("it had more than 8 bits a channel; of a BigTIFF 8 of them are read")
     else:
         note_frames(raster, len(found))
         raster.describe(exif=extract_exif(data), iptc=tag_bytes(data, first, IPTC))
         raster.encoding = _encoding(data, first)
     raster.orientation = orientation
     return raster
+
+
+def _opened(data: bytes, first: Directory | None) -> ImageFile:
+    """The picture as Pillow opens it.
+
+    Raises:
+        UnreadableInput: a kind of TIFF that it does not read.
+    """
+    try:
+        return open_header(data)
+    except UnreadableInput as error:
+        if first is None:
+            raise
+        tags = ((SAMPLES, 1), (BITS, 1), (SAMPLE_FORMAT, 1), (PHOTOMETRIC, 0), (COMPRESSED, 1))
+        numbers = tuple(first.number(data, tag, default) for tag, default in tags)
+        raise UnreadableInput(
+            "a TIFF of this kind is not supported, or damaged (channels {}, bits {}, sample "
+            "format {}, photometric {}, compression {})".format(*numbers)
+        ) from error
 
 
 def _pictures(data: bytes) -> list[Directory]:
