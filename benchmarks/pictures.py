@@ -8,15 +8,17 @@ All of them are made from scikit-image's astronaut (NASA, public domain), darken
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 from skimage import data
 
 import relume
 from relume.enhancers import decompose
 from relume.image import draw
-from relume.image.darken import darken
+from relume.image.darken import Camera, darken, planckian
 from relume.io import write
 from relume.photo import Image, Photo, to_image
 
@@ -65,7 +67,34 @@ def reflectance() -> Image:
     return draw.panels([image[face] for image in shown], captions, height_px=380)
 
 
+def phone() -> Image:
+    """A nearly black photograph as a phone takes it: lifted blacks, one warm lamp, JPEG."""
+    portrait = to_image(data.astronaut())[:400, 30:480]
+    large = cv2.resize(portrait, None, fx=1.6, fy=1.6, interpolation=cv2.INTER_CUBIC)
+    portrait = np.clip(large, 0, 1)
+    camera = replace(
+        Camera.draw(np.random.default_rng(SEED)),
+        lamp=planckian(3000),
+        adapted=0.75,
+        glare=0.01,
+        shading=0.3,
+        sensor=4,
+        raw_bits=12,
+        chroma_px=1.0,
+        smoothing=6.0,
+        black=(14 / 255, 3 / 255, 14 / 255),
+        black_shading=0.1,
+        jpeg_quality=90,
+    )
+    dark = darken(portrait, 0.02, np.random.default_rng(SEED), camera=camera)
+    shown = [dark, np.minimum(dark * 4, 1)]
+    shown += [relume.enhance(dark, expose_for="scene", black=black) for black in (0, "auto")]
+    captions = ["a phone in the dark", "four times as bright", "--black 0", "relume"]
+    return draw.panels(shown, captions, height_px=380)
+
+
 PICTURES = {
+    "phone": phone,
     "demo": demo,
     "brightness": brightness,
     "methods": methods,

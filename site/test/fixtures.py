@@ -77,6 +77,7 @@ def portraits() -> Iterator[tuple[str, bytes]]:
     """The demo's portrait: dark, nearly black, and large beside nothing."""
     dark = np.array(Pil.open(Path(sample.__file__).with_name("sample.jpg")))
     yield "dark.png", file(dark)
+    yield "lifted-face.png", file(lifted(np.asarray(dark * 0.5, np.uint8)))
     yield "nearly-black.png", file(np.asarray(dark * 0.45, np.uint8))
     crowd = np.full((1024, 1500, 3), 3, np.uint8)
     crowd[100:612, 300:812] = dark

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from relume.faces.views import (
     LARGEST_SCALE,
     NOISY_DARK_BELOW,
     is_dark,
+    is_nearly_black,
     relative_noise,
     usual_scale,
 )
@@ -324,3 +326,18 @@ def test_a_mirrored_view_answers_in_the_photographs_pixels(
     assert eyes[0, 0] > eyes[1, 0], "the person's right eye is on the right of the mirrored one"
     assert view.name == f"original@{scale}@mirrored"
     assert not parse_views((view.name,))[0].is_photograph
+
+
+def test_a_cameras_black_is_no_light() -> None:
+    """A phone's lifted black lies above the level from which a picture is not nearly black."""
+    rng = np.random.default_rng(3)
+    light = rng.random((12, 16, 3)).astype(np.float32) * np.float32(8 / 255)
+    dark = cv2.resize(light, (320, 240), interpolation=cv2.INTER_LINEAR)
+    dark[:, ::80] = 0
+    dark[60:120, 100:220] = 0
+    dark[::60] = 0
+    lifted = dark + np.array((18, 9, 18), np.float32) / np.float32(255)
+    assert is_nearly_black(dark)
+    assert np.median(cv2.cvtColor(lifted, cv2.COLOR_RGB2GRAY)) > 0.05
+    assert is_nearly_black(lifted)
+    assert not is_nearly_black(np.asarray(lifted * 3, np.float32))

@@ -39,6 +39,7 @@ export function readBlack(image) {
   const most = Math.max(...read.map(({ level }) => level));
   const light = total(({ mean, level }) => mean - level) / Math.max(total(({ level }) => level), 1e-6);
   const share = smoothstep(most, ...C.BLACK_LIFTED) * (1 - smoothstep(most, ...C.BLACK_MOST)) * (1 - smoothstep(light, ...C.BLACK_LIGHT))
+    * smoothstep(light, ...C.BLACK_SHOWS)
     * smoothstep(Math.min(...read.map(({ agreeing }) => agreeing)), ...C.BLACK_AGREEING)
     * smoothstep(total(({ least }) => least) / Math.max(total(({ level }) => level), 1e-6), ...C.BLACK_BELOW);
   return share === 0 ? NO_BLACK : read.map(({ level }) => Math.max(level - C.BLACK_LEFT, 0) * share);

@@ -1,6 +1,7 @@
 // How dark a photo is, and how many of its faces may stay hidden: the package's faces/quality.py, and
 // what faces/views.py asks of the light.
 
+import { offBlack, readBlack } from "./black.js";
 import constants from "./constants.json" with { type: "json" };
 import { crop, luma, meanLevel, subsample } from "./image.js";
 import { areaResize, boxFilter, roundEven, sum } from "./planes.js";
@@ -15,8 +16,12 @@ export function isDark(image) {
   return relativeNoise(luma(image)) > NOISY_FROM;
 }
 
-// Whether half of a photograph or more is so dark that a single view may miss a face.
-export const isNearlyBlack = (image) => median(subsample(luma(image), NOISE_PIXELS).data) < BLACK_BELOW;
+// Whether half of a photograph or more is so dark that a single view may miss a face. The camera's
+// black is no light.
+export function isNearlyBlack(image) {
+  const light = luma(offBlack(image, readBlack(image)));
+  return median(subsample(light, NOISE_PIXELS).data) < BLACK_BELOW;
+}
 
 // The share of faces that may be expected to stay hidden: 0 in a good photograph.
 export function hiddenShare(image) {

@@ -36,7 +36,8 @@ export async function plan(image, options, networks) {
   if (!isBounded) reading = reading.overFrame();
   const softness = reading.softness(level);
   const gain = reading.shadowGain(level, softness, isBounded);
-  const expected = isBounded ? reading.meanAt(gain, softness) : level;
+  const reached = reading.meanAt(gain, softness);
+  const expected = isBounded ? reached : Math.min(level, reached);
   const overall = reading.overallGain(expected);
   const share = local * reading.needsCurve(overall);
   const curve = reading.curve(gain, softness, { overall, local: share });

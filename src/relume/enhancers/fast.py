@@ -28,6 +28,7 @@ class FastEnhancer(RelumeEnhancer):
         weights=("relume-fast", "relume-exposure"),
         takes_brightness=True,
         takes_local=True,
+        takes_black=True,
     )
     shipped: ClassVar[str] = "relume-fast"
 

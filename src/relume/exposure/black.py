@@ -98,7 +98,7 @@ def read_black(image: Image) -> Black:
     most = float(level.max())
     light = float((cells.mean(axis=(0, 1)) - level).sum()) / max(float(level.sum()), 1e-6)
     share = smoothstep(most, *c.BLACK_LIFTED) * (1 - smoothstep(most, *c.BLACK_MOST))
-    share *= 1 - smoothstep(light, *c.BLACK_LIGHT)
+    share *= smoothstep(light, *c.BLACK_SHOWS) * (1 - smoothstep(light, *c.BLACK_LIGHT))
     if share == 0:
         return NO_BLACK
     agreeing = (

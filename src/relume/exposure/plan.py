@@ -38,7 +38,7 @@ class Plan:
 
     ``black`` is taken off before anything else. ``reading`` and ``curve`` are None where the whole
     frame gets one exposure, which the network finds by itself. ``expected`` is the mean level of
-    what counts before any stops, 0 for none.
+    what counts before any stops, 0 for none: below the aim where there is no light for it.
     ``face_stops`` (h, w) are what faces lack, ``stops`` (any size) the map that was asked for.
     ``protect_lit`` leaves what is hardly lifted to the photo itself, and so much of the
     local contrast of lit places is kept as ``kept`` says, in [0, 1].
@@ -93,7 +93,9 @@ def plan(
     reading = (reading or meter(image)).counted_for(aim)
     softness = reading.softness(aim.level)
     gain = reading.shadow_gain(aim.level, softness, bounded=aim.is_bounded)
-    expected = reading.mean_at(gain, softness) if aim.is_bounded else aim.level
+    expected = reading.mean_at(gain, softness)
+    if not aim.is_bounded:
+        expected = min(aim.level, expected)
     overall = reading.overall_gain(expected)
     share = local * reading.needs_curve(overall)
     curve = Curve(gain, softness, reading.toe, overall, share)

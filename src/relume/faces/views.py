@@ -23,6 +23,7 @@ from relume.engine import Runtime
 from relume.enhancers import enhance
 from relume.enhancers.options import parse_spec
 from relume.errors import ParameterError
+from relume.exposure.black import read_black
 from relume.faces.base import ORIGINAL, Box, Face, Points, is_relit, mirrored_points
 from relume.image.exposure import mean_level, subsample
 from relume.photo import Image, quantise
@@ -197,8 +198,12 @@ def _renamed(method: str, how: str) -> str:
 
 
 def is_nearly_black(image: Image) -> bool:
-    """Whether half of a picture, or more of it, is so dark that a single view may miss a face."""
-    grey = cv2.cvtColor(subsample(image, NOISE_PIXELS), cv2.COLOR_RGB2GRAY)
+    """Whether half of a picture, or more of it, is so dark that a single view may miss a face.
+
+    The camera's black is no light.
+    """
+    light = read_black(image).off(subsample(image, NOISE_PIXELS))
+    grey = cv2.cvtColor(light, cv2.COLOR_RGB2GRAY)
     return float(np.median(grey)) < BLACK_BELOW
 
 
