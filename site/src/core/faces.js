@@ -124,6 +124,6 @@ function fused(cluster) {
     score: sureness(cluster),
     landmarks: lead.landmarks.map((_, p) => [0, 1].map((axis) => mean((face) => face.landmarks[p][axis]))),
     // in one order for all faces: the photograph's own view first, then by name
-    view: [...new Set(cluster.map(({ view }) => view))].sort((a, b) => (b === "original") - (a === "original") || (a < b ? -1 : 1)).join("+"),
+    view: [...new Set(cluster.map(({ view }) => view))].sort((a, b) => Number(b === "original") - Number(a === "original") || (a < b ? -1 : 1)).join("+"),
   };
 }

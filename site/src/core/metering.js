@@ -25,6 +25,7 @@ export class Reading {
   /** @type {number} */ power;
   /** @type {number} */ brightest;
   /** @type {number} */ lamps;
+  /** @type {number} */ peak;
   /** @type {number[]} */ content;
   /** @type {number} */ evidence;
 
@@ -295,7 +296,11 @@ function content({ width, height, data }, least) {
   return [x0 / width, y0 / height, x1 / width, y1 / height];
 }
 
-// The largest of the cells between the bars.
+/**
+ * The largest of the cells between the bars.
+ * @param {Plane} plane
+ * @param {number[]} box
+ */
 function largestInside({ width, height, data }, [x0, y0, x1, y1]) {
   const [left, right, top, bottom] = [x0 * width, x1 * width, y0 * height, y1 * height].map(roundEven);
   let best = 0;
