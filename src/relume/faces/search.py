@@ -87,14 +87,17 @@ def search(
     image: Image,
     *,
     most_iou: float,
-    largest_px: int = LARGEST_PX,
-    largest_face_px: float = OVERLAP_PX,
+    largest_px: int | None = None,
+    largest_face_px: float | None = None,
 ) -> RawDetections:
     """What ``find`` sees at all levels and in all tiles of a picture, suppressed to one each.
 
     ``largest_px`` is the longer side down to which the picture is halved, ``largest_face_px`` that
-    of a face which is not left to the next smaller level.
+    of a face which is not left to the next smaller level; by default :data:`LARGEST_PX` and
+    :data:`OVERLAP_PX`.
     """
+    largest_px = LARGEST_PX if largest_px is None else largest_px
+    largest_face_px = OVERLAP_PX if largest_face_px is None else largest_face_px
     found: list[RawDetections] = []
     for scale, level in _levels(image, largest_px):
         for x, y, tile in _tiles(level):
