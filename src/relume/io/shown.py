@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from relume.image.tonemap import HLG, PEAK_NITS, PQ, ToneMap
-from relume.io.demux import note_once
+from relume.io.demux import library, note_once
 from relume.photo import Array
 
 HDR = {16: PQ, 18: HLG}
@@ -38,7 +38,13 @@ class Shown:
         transfer = HDR.get(frame.color_trc)
         self.is_hdr = transfer is not None
         deep = self.is_hdr or max(c.bits for c in frame.format.components) > 8
-        pixels = np.asarray(frame.to_ndarray(format="rgb48le" if deep else "rgb24"))
+        if deep:
+            pixels = np.asarray(frame.to_ndarray(format="rgb48le"))
+        else:
+            # as it comes, swscale rounds 8 bits down: a level and more is lost in the dark
+            how = library().video.reformatter.Interpolation
+            exactly = how.BILINEAR | how.ACCURATE_RND | how.FULL_CHR_H_INT
+            pixels = np.asarray(frame.to_ndarray(format="rgb24", interpolation=exactly))
         if transfer is not None:
             note_once(self._notes, f"it is HDR ({transfer}): shown as SDR, highlights rolled off")
             key = (transfer, PRIMARIES.get(frame.color_primaries, "bt2020"), _peak_nits(frame))
