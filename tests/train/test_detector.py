@@ -15,10 +15,10 @@ pytest.importorskip("matplotlib")
 from relume.engine import load  # noqa: E402
 from relume.errors import InputError, RecipeError  # noqa: E402
 from relume.faces.cells import decode, levels, padded  # noqa: E402
-from relume.faces.relume import RelumeDetector  # noqa: E402
+from relume.faces.relume import THRESHOLD, RelumeDetector  # noqa: E402
 from relume.faces.search import RawDetections  # noqa: E402
 from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet  # noqa: E402
-from relume.train import faces, run  # noqa: E402
+from relume.train import faces, loop, run, validate_faces  # noqa: E402
 from relume.train.face_sampler import FaceSampler  # noqa: E402
 from relume.train.faces import Labels, centres, strides, targets  # noqa: E402
 from relume.train.phases import DetectorPhase  # noqa: E402
@@ -283,3 +283,36 @@ def test_wrong_labels_and_teachers_are_refused(
     (photographs / "faces.csv").write_text("image,x0\n1.png,7\n", "utf-8")
     with pytest.raises(InputError, match="image,x0,y0,x1,y1"):
         run(recipe, bright=[photographs], out=tmp_path / "out", device="cpu")
+
+
+def test_scores_are_moved_to_a_quarter_false_alarm_and_keep_their_order(photographs: Path) -> None:
+    torch.manual_seed(3)
+    net = FaceNet().eval()
+    with torch.no_grad():
+        for head in net.heads:
+            head.out.bias[0] = 0  # random scores around a half: false alarms everywhere
+    held = validate_faces.read_held([photographs], Data(longest_px=128))
+    moved = validate_faces.calibrated(net, held)
+    shifts = [
+        float(after.out.bias.detach()[0] - before.out.bias.detach()[0])
+        for before, after in zip(net.heads, moved.heads, strict=True)
+    ]
+    assert shifts == pytest.approx([shifts[0]] * 3)
+    assert abs(shifts[0]) > 0.01
+    find = validate_faces.detector_of(moved)
+    scored = [
+        validate_faces._scored(find(validate_faces._darkened(h, k, n)), h.labels)
+        for n, h in enumerate(held)
+        for k in validate_faces.LADDER
+    ]
+    sure = sum(int((picture.false > THRESHOLD + 1e-4).sum()) for picture in scored)
+    assert sure <= 0.25 * len(scored) < sum(len(picture.false) for picture in scored)
+
+
+def test_a_moving_average_is_of_the_statistics_too() -> None:
+    average, net = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    net.running_mean.fill_(1.0)
+    net.num_batches_tracked.fill_(9)
+    loop._update_ema(average, net, 0.75)
+    assert average.running_mean.tolist() == [0.25, 0.25]
+    assert int(average.num_batches_tracked) == 9

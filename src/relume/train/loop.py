@@ -316,5 +316,9 @@ def _check_finite(run: Run) -> None:
 def _update_ema(average: nn.Module, net: nn.Module, keep: float) -> None:
     for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
         slow.lerp_(fast, 1 - keep)
+    # the statistics of batch normalisation are of the weights they were gathered with
     for slow, fast in zip(average.buffers(), net.buffers(), strict=True):
-        slow.copy_(fast)
+        if slow.is_floating_point():
+            slow.lerp_(fast, 1 - keep)
+        else:
+            slow.copy_(fast)

@@ -164,6 +164,10 @@ def _detector(recipe: Recipe, material: Material, note: Note) -> Task:
     data = recipe.data
     faces = read_face_photos(material.bright, data, note=note)
     held = validate_faces.read_held(material.held, data, note=note) if material.held else []
+
+    def export(net: FaceNet, folder: Path) -> list[Path]:
+        return export_detector(validate_faces.calibrated(net, held) if held else net, folder)
+
     return Task(
         FaceNet(),
         [],
@@ -173,7 +177,7 @@ def _detector(recipe: Recipe, material: Material, note: Note) -> Task:
         source=lambda phase: FaceSampler(faces, data, phase, recipe.seed),
         figures=validate_faces.validate_detector,
         panels=validate_faces.write_detector_panels,
-        export=export_detector,
+        export=export,
     )
 
 
