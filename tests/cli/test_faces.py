@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
         height, width = photo.pixels.shape[:2]
         return Detection(faces, width, height, "yunet", 0.6, found.views)
 
+    monkeypatch.setattr(relume.faces, "usual_detector", lambda: ("yunet", ""))
     monkeypatch.setattr(relume.faces, "detect", detect)
     return found
 
@@ -224,3 +226,23 @@ def test_the_threshold_that_counted_is_written(
 ) -> None:
     data = json.loads(relume("detect", night, *options, "--json", "-").out)
     assert data["threshold"] == threshold
+
+
+def test_without_yunet_and_without_a_network_the_shipped_detector_looks(
+    relume: Relume, night: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path / "empty"))
+    for proxy in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+
+    def refuse(*where: object, **options: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    result = relume("detect", night, "--json", "-")
+    assert result.code == 0
+    assert json.loads(result.out)["detector"] == "relume"
+    assert result.err.startswith("note: faces are looked for with relume; not with yunet: ")
+    asked = relume("detect", night, "--detector", "yunet")
+    assert asked.code == 1
+    assert "use --detector relume" in asked.err

@@ -192,7 +192,7 @@ def test_study_counts_failures_in_photographs(relume: Relume, study_run: Recorde
     assert result.err.startswith("2 photographs failed, left out of every comparison")
 
 
-@pytest.mark.parametrize(("there", "detector"), [(True, "yunet"), (False, "haar")])
+@pytest.mark.parametrize(("there", "detector"), [(True, "yunet"), (False, "relume")])
 def test_study_without_options_compares_something(
     relume: Relume, study_run: Recorder, monkeypatch: pytest.MonkeyPatch, there: bool, detector: str
 ) -> None:

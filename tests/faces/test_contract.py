@@ -223,7 +223,9 @@ def test_points_are_given_wherever_the_box_is(
 def test_the_data_beside_the_code_is_complete(info: Info) -> None:
     assert info.summary
     assert info.licence
-    assert info.source.startswith("http")
+    # what is shipped was made here; all else says where it comes from
+    shipped = [weights.entries()[name].shipped for name in info.weights]
+    assert info.source.startswith("relume; " if shipped and all(shipped) else "http")
     assert set(info.weights) <= set(weights.entries())
     for parameter in info.parameters:
         assert parameter.summary

@@ -164,3 +164,19 @@ def test_suppression_keeps_boxes_scores_and_landmarks_together() -> None:
     np.testing.assert_array_equal(both.boxes, [[0, 0, 10, 9], [50, 0, 60, 9]])
     np.testing.assert_allclose(both.scores, [0.8, 0.3])
     np.testing.assert_array_equal(both.landmarks[:, 0, 0], [5, 55])
+
+
+def test_boxes_of_one_face_are_averaged_by_the_square_of_their_scores() -> None:
+    raw = RawDetections(
+        np.array([[0, 0, 10, 10], [2, 0, 12, 10], [8, 0, 18, 10], [50, 50, 60, 60]], np.float32),
+        np.array([0.8, 0.4, 0.3, 0.5], np.float32),
+        np.zeros((4, 0, 2), np.float32),
+    )
+    merged = raw.merged(0.1)
+    # the second overlaps the first by 8 of 12 columns, the third by 2 of 18: only suppressed
+    shift = 2 * 0.4**2 / (0.8**2 + 0.4**2)
+    assert merged.boxes == pytest.approx(
+        np.float32([[shift, 0, 10 + shift, 10], [50, 50, 60, 60]]), abs=1e-5
+    )
+    assert merged.scores.tolist() == raw.scores[[0, 3]].tolist()
+    assert len(raw.where([]).merged(0.3).boxes) == 0

@@ -83,7 +83,7 @@ def test_without_its_weights_it_names_a_way_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
-    with pytest.raises(WeightsError, match="use --detector haar") as caught:
+    with pytest.raises(WeightsError, match="use --detector relume") as caught:
         YuNet()
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)

@@ -146,7 +146,7 @@ def test_without_the_detectors_weights_the_way_out_is_the_services(
         answer = httpx.post(f"{own.url}/v1/detect", files=files, timeout=60)
     assert (answer.status_code, answer.json()["error"]) == (503, "WeightsError")
     told = answer.json()["detail"]
-    assert "; or ask for detector=haar (on the page: Detector, haar)" in told
+    assert "; or ask for detector=relume (on the page: Detector, relume)" in told
     assert "--detector" not in told
     assert (str(tmp_path) in told) is explain
 

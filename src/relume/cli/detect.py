@@ -37,7 +37,7 @@ def detect(
         opt(
             *("--detector", "-d", "NAME[:PARAMS]"),
             help="What finds faces; 'relume methods' lists them.",
-            shown="yunet",
+            shown="yunet, else relume",
             names="detectors",
         ),
     ] = None,
@@ -186,6 +186,11 @@ def _given(
     options.check_range("--threshold", threshold, 0, 1)
     from relume import faces
 
+    if detector is None:
+        usual, why = faces.usual_detector()
+        if why:
+            detector = usual
+            console.say(console.one_line(f"note: faces are looked for with {usual}{why}"))
     for catalogue, spec in ((faces.detectors(), detector), (faces.landmarkers(), landmarker)):
         if spec is not None:
             catalogue.parse(spec)

@@ -166,11 +166,12 @@ def study(
 
 def _fill_in(given: dict[str, Any], *, quiet: bool) -> None:
     """Arms and detectors that were not named: what answers the question most people have."""
-    from relume.study.plan import DEFAULT_ARMS, default_detector
+    from relume.faces import usual_detector
+    from relume.study.plan import DEFAULT_ARMS
 
     if given["arms"] is not None and given["detectors"] is not None:
         return
-    detector, why = default_detector() if given["detectors"] is None else ("", "")
+    detector, why = usual_detector() if given["detectors"] is None else ("", "")
     given["arms"] = given["arms"] or DEFAULT_ARMS
     given["detectors"] = given["detectors"] or (detector,)
     if not quiet:

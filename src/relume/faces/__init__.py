@@ -17,7 +17,7 @@ from relume.faces.api import (
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points, Quality
 from relume.faces.front_door import enhance
 from relume.faces.refit import place_landmarks
-from relume.faces.registry import detectors, landmarkers
+from relume.faces.registry import detectors, landmarkers, usual_detector
 from relume.faces.search import box_around
 from relume.faces.views import (
     View,
@@ -53,4 +53,5 @@ __all__ = [
     "render_full_size",
     "render_views",
     "select_views",
+    "usual_detector",
 ]

@@ -27,6 +27,8 @@ from relume.photo import Image
 LARGEST_PX = 1280
 TILE_PX = 2048
 OVERLAP_PX = 384
+SAME_IOU, VOTES_FROM = 0.5, 0.3
+"""The overlap and the score from which a box is averaged with a better one."""
 
 # Where YuNet's boxes lie in the bounds of the 68 points: medians over 101 photographs of LFPW's
 # training half (benchmarks/peppa_preprocessing.py). The brows are the topmost points, a
@@ -71,6 +73,20 @@ class RawDetections:
         """Those left by non-maximum suppression, best score first."""
         return self.where(non_maximum_suppression(self.boxes, self.scores, most_iou=most_iou))
 
+    def merged(self, most_iou: float) -> RawDetections:
+        """Those that :meth:`suppressed` leaves, each box the mean of those that show its face.
+
+        Weighted by the square of the score. What shows a face has a fixed overlap and a fixed score
+        or more, so that a threshold only cuts the list short.
+        """
+        left, voters = self.suppressed(most_iou), self.where(self.scores >= VOTES_FROM)
+        shows = iou_matrix(left.boxes, voters.boxes) >= SAME_IOU  # (left, voters)
+        shares = (shows * voters.scores**2)[:, :, None]
+        total = shares.sum(axis=1)
+        sums = (shares * voters.boxes).sum(axis=1)
+        means = np.divide(sums, total, out=left.boxes.astype(np.float64), where=total > 0)
+        return RawDetections(means.astype(np.float32), left.scores, left.landmarks)
+
     def faces(self) -> list[Face]:
         """As faces, best score first; boxes without area are left out."""
         found = []
@@ -88,16 +104,14 @@ def search(
     *,
     most_iou: float,
     largest_px: int | None = None,
-    largest_face_px: float | None = None,
+    merge: bool = False,
 ) -> RawDetections:
     """What ``find`` sees at all levels and in all tiles of a picture, suppressed to one each.
 
-    ``largest_px`` is the longer side down to which the picture is halved, ``largest_face_px`` that
-    of a face which is not left to the next smaller level; by default :data:`LARGEST_PX` and
-    :data:`OVERLAP_PX`.
+    ``largest_px`` is the longer side down to which the picture is halved, by default
+    :data:`LARGEST_PX`; ``merge`` averages what shows the same face instead of keeping the best.
     """
     largest_px = LARGEST_PX if largest_px is None else largest_px
-    largest_face_px = OVERLAP_PX if largest_face_px is None else largest_face_px
     found: list[RawDetections] = []
     for scale, level in _levels(image, largest_px):
         for x, y, tile in _tiles(level):
@@ -105,9 +119,10 @@ def search(
             here = here.where(_whole(here.boxes, x, y, tile, level))
             if max(level.shape[:2]) > largest_px:
                 longer_px = (here.boxes[:, 2:] - here.boxes[:, :2]).max(axis=1, initial=0)
-                here = here.where(longer_px <= largest_face_px)
+                here = here.where(longer_px <= OVERLAP_PX)
             found.append(here.moved(scale=scale, x_px=x, y_px=y))
-    return RawDetections.joined(found).suppressed(most_iou)
+    every = RawDetections.joined(found)
+    return every.merged(most_iou) if merge else every.suppressed(most_iou)
 
 
 def _levels(image: Image, largest_px: int) -> Iterator[tuple[float, Image]]:

@@ -51,9 +51,7 @@ class YuNet:
         try:
             file = path("yunet")
         except WeightsError as error:
-            raise WeightsError(
-                f"{error}; or use --detector haar, which needs no weights"
-            ) from error
+            raise WeightsError(f"{error}; or use --detector relume, which is shipped") from error
         # its scores are the measure of everything: never in reduced precision
         self.network = load(file, runtime=runtime or Runtime(precision="f32"))
 

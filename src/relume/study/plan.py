@@ -13,7 +13,7 @@ from pathlib import Path
 
 from relume import settings
 from relume.catalog import split_specs
-from relume.errors import ParameterError, WeightsError
+from relume.errors import ParameterError
 
 ORIGINAL = "original"
 """The arm that changes nothing; every study has it, every comparison is against it."""
@@ -130,17 +130,6 @@ def _beside(spec: str, folder: Path) -> str:
         return f"{name}={folder / rest}"
     # a method's options: only a network's file looks like this
     return re.sub(r"(?<=[:,=])[^:,=]+\.onnx(?=,|$)", lambda path: str(folder / path[0]), spec)
-
-
-def default_detector() -> tuple[str, str]:
-    """``"yunet"``, or ``"haar"`` and why where yunet's weights cannot be had."""
-    from relume import weights
-
-    try:
-        weights.path("yunet")
-    except WeightsError as error:
-        return "haar", f"; not with yunet: {error}"
-    return "yunet", ""
 
 
 def split_arms(text: str) -> tuple[str, ...]:

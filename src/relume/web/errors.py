@@ -20,7 +20,8 @@ UNUSABLE = (
     "the weights or the device that this needs cannot be used on the service's machine; its log "
     "says why"
 )
-IN_SHELL, OVER_HTTP = "use --detector haar", "ask for detector=haar (on the page: Detector, haar)"
+IN_SHELL = "use --detector relume"
+OVER_HTTP = "ask for detector=relume (on the page: Detector, relume)"
 """The way out that YuNet's error names, and what it is called here."""
 
 STATUS = ((TooLarge, 413), (InputError, 422), (ParameterError, 422), (MissingExtra, 501))
