@@ -264,6 +264,15 @@ def test_faces_of_a_folder_of_photos_and_clips(
     assert table.read_bytes() == before or ending == "parquet"
 
 
+def test_a_sheet_holds_no_more_than_a_jpeg_can(
+    relume: Relume, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relume.cli.relit.MOST_ON_SHEET", 2)
+    sheet = tmp_path / "sheet.jpg"
+    result = relume("enhance", album, "-m", "gamma", "-o", tmp_path / "out", "--sheet", sheet)
+    assert f"the first 2 photos before and after -> {sheet}" in result.err
+
+
 def test_a_sheet_of_before_and_after(relume: Relume, album: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jpg"
     result = relume("enhance", album, "-m", "gamma", "-o", tmp_path / "out", "--sheet", sheet)

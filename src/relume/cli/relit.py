@@ -21,6 +21,9 @@ NO_LIGHT = 0.01
 """Mean level, before and after, of a photo that shows nothing."""
 
 
+MOST_ON_SHEET = 600
+"""Photos on one sheet: three beside each other, and a JPEG has 65,500 rows at most."""
+
 NO_MORE = "its black places hold no light"
 """Why a photo stays darker than was asked for."""
 
@@ -199,8 +202,10 @@ class Relit(Run):
         from relume.io import decode, write
         from relume.photo import Photo
 
-        names = [job.name for job in self.jobs if job.name in self.small]
-        pairs = [decode(self.small[name]).pixels for name in dict.fromkeys(names)]
+        names = dict.fromkeys(job.name for job in self.jobs if job.name in self.small)
+        pairs = [decode(self.small[name]).pixels for name in list(names)[:MOST_ON_SHEET]]
         write(Photo(draw.sheet(pairs)), path, overwrite=True)
         if not self.quiet:
-            console.say(f"{console.count(len(pairs), 'photo')} before and after -> {path}")
+            first = "the first " * (len(names) > len(pairs))
+            photos = console.count(len(pairs), "photo")
+            console.say(console.one_line(f"{first}{photos} before and after -> {path}"))
