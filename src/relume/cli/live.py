@@ -71,11 +71,11 @@ def live(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
 ) -> None:
-    """Relight a camera, a stream or a pipe as it comes, in steady light.
+    """Relight a camera, a stream or a pipe.
 
-    Frames that come while one is worked on are left out, so that what is shown is now; of a clip
-    or a pipe all are relit. Raw frames are rgb24: width x height x 3 bytes, nothing between them.
-    Ctrl-C ends it, and a recording is whole.
+    As it comes, in steady light. Frames that come while one is worked on are left out, so that
+    what is shown is now; of a clip or a pipe all are relit. Raw frames are rgb24:
+    width x height x 3 bytes, nothing between them. Ctrl-C ends it, and a recording is whole.
 
     ffmpeg -i dark.mp4 -f rawvideo -pix_fmt rgb24 - | relume live - --size 1280x720 -o bright.mp4
     """
