@@ -37,6 +37,7 @@ async function writeAssets() {
   const engine = (name) => readFile(join(ORT, `ort-wasm-simd-threaded${name}.wasm`));
   const files = {
     picture: inHalves("relume.onnx"),
+    fast: inHalves("relume-fast.onnx"),
     estimator: inHalves("relume-exposure.onnx"),
     plain: await engine(""),
     jspi: await engine(".jspi"),
@@ -102,7 +103,7 @@ async function writePage(assets) {
   await build({ ...common, entryPoints: { worker: join(HERE, "src", "worker.js") } });
   for (const kind of ["", ".jspi"]) await cp(join(ORT, `ort-wasm-simd-threaded${kind}.mjs`), join(OUT, "ort", `ort-wasm-simd-threaded${kind}.mjs`));
   for (const kind of ["wasm", "jspi"]) await cp(join(ORT, `ort.${kind}.min.mjs`), join(OUT, "ort", `ort.${kind}.min.mjs`));
-  for (const file of ["style.css", "clip.css", "theme.js", "icon.svg", "night.svg"]) await cp(join(STATIC, file), join(OUT, file));
+  for (const file of ["style.css", "clip.css", "camera.css", "theme.js", "icon.svg", "night.svg"]) await cp(join(STATIC, file), join(OUT, file));
   await cp(join(HERE, "manifest.webmanifest"), join(OUT, "manifest.webmanifest"));
   await cp(join(HERE, "icon.png"), join(OUT, "icon.png"));
   await writeFile(join(OUT, "licences.txt"), await licences(Boolean(assets.yunet)));

@@ -5,7 +5,8 @@ const KEPT = "relume-weights";
 const TRIES = 3;
 
 // The bytes of assets { name: { file, bytes, sha256 } }, unpacked; progress(done, total) in bytes.
-export async function fetchAssets(assets, progress) {
+// What was kept earlier and is not among `current` is forgotten.
+export async function fetchAssets(assets, progress, current) {
   const entries = Object.entries(assets);
   const total = entries.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   const done = new Map();
@@ -16,7 +17,7 @@ export async function fetchAssets(assets, progress) {
   const cache = await globalThis.caches?.open(KEPT).catch(() => null);
   const loaded = await Promise.all(entries.map(async ([name, asset]) =>
     [name, await unzipped(await fetchAsset(asset, cache, (bytes) => arrived(name, bytes)))]));
-  await forgetOld(cache, entries.map(([, { file }]) => file));
+  await forgetOld(cache, current.map(({ file }) => file));
   return Object.fromEntries(loaded);
 }
 

@@ -154,6 +154,11 @@ class Device extends EventTarget {
     return this.ask({ task: "detect", file: this.known(file), threshold: Number(given.threshold), views, most }, signal);
   }
 
+  // One frame of a camera, relit, as a bitmap; `first` begins anew.
+  async frame(bitmap, { brightness, first, signal }) {
+    return this.ask({ task: "frame", bitmap, brightness, first }, signal);
+  }
+
   // A smaller copy of a photo that is too large, as a file of the same name.
   async smaller(file, megapixels) {
     const blob = await this.ask({ task: "smaller", file, megapixels });

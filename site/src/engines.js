@@ -14,16 +14,23 @@ export async function openEngine(kind, threads, bytes) {
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = new URL("./ort/", self.location.href).href;
   ort.env.logLevel = "error";
-  const open = (model, executionProviders = ["wasm"]) => ort.InferenceSession.create(model, { executionProviders });
+  const picture = await openPicture(ort, kind, bytes.picture);
   const sessions = {
-    picture: await open(bytes.picture),
-    estimator: await open(bytes.estimator),
-    faces: bytes.yunet ? await open(bytes.yunet) : null,
+    picture,
+    estimator: await open(ort, bytes.estimator),
+    faces: bytes.yunet ? await open(ort, bytes.yunet) : null,
   };
-  if (kind !== "webgpu") return { ort, sessions, name: "wasm" };
-  const onGpu = await open(bytes.picture, ["webgpu"]).catch(() => null);
-  if (!onGpu || !(await isBetter(ort, onGpu, sessions.picture))) return { ort, sessions, name: "wasm" };
-  return { ort, sessions: { ...sessions, picture: withFallback(onGpu, sessions.picture) }, name: "webgpu" };
+  return { ort, sessions, name: picture.isOnGpu ? "webgpu" : "wasm" };
+}
+
+const open = (ort, model, executionProviders = ["wasm"]) => ort.InferenceSession.create(model, { executionProviders });
+
+// A picture network, on the GPU where that is better.
+export async function openPicture(ort, kind, model) {
+  const onCpu = await open(ort, model);
+  if (kind !== "webgpu") return onCpu;
+  const onGpu = await open(ort, model, ["webgpu"]).catch(() => null);
+  return onGpu && (await isBetter(ort, onGpu, onCpu)) ? withFallback(onGpu, onCpu) : onCpu;
 }
 
 // "webgpu" where there is a real GPU and the means to wait for it, else "wasm"; or what is asked for.
@@ -73,6 +80,7 @@ function testInputs(ort, side) {
 function withFallback(onGpu, onCpu) {
   let lost = false;
   return {
+    isOnGpu: true,
     async run(inputs) {
       if (!lost) {
         try {

@@ -3,25 +3,30 @@
 import { fetchAssets } from "./assets.js";
 import { detect } from "./core/faces.js";
 import { enhance } from "./core/enhance.js";
-import { meanLevelOf } from "./core/image.js";
+import { meanLevelOf, toImage } from "./core/image.js";
+import { LiveRelighter } from "./core/live.js";
 import { Networks } from "./core/networks.js";
 import { decode, encode, Refused } from "./picture.js";
-import { openEngine } from "./engines.js";
+import { openEngine, openPicture } from "./engines.js";
 
 /* global ASSETS -- file names, sizes and hashes, put in by the build */
 const STOPPED = "AbortError";
 
 let networks; // a promise of them, once start() was called
+let kind; // of the engine, once they are there
+let live = null; // a promise of what relights a camera's frames, once there was one
 const cancelled = new Set();
 /** @type {{ file: number | null, photo: any }} */
 let decoded = { file: null, photo: null }; // the last one: settings are tried on the same photo
 
 async function start({ engine, threads }) {
-  const kind = await openEngine.choose(engine);
-  const { plain, jspi, yunet, ...weights } = ASSETS;
-  const wanted = { ...weights, engine: kind === "webgpu" ? jspi : plain, ...(yunet && { yunet }) };
-  const bytes = await fetchAssets(wanted, (done, total) => postMessage({ loading: { done, total } }));
-  const { ort, sessions, name } = await openEngine(kind, threads, bytes);
+  const able = await openEngine.choose(engine);
+  const { plain, jspi, yunet, fast, ...weights } = ASSETS;
+  const wanted = { ...weights, engine: able === "webgpu" ? jspi : plain, ...(yunet && { yunet }) };
+  const progress = (done, total) => postMessage({ loading: { done, total } });
+  const bytes = await fetchAssets(wanted, progress, [...Object.values(wanted), fast]);
+  const { ort, sessions, name } = await openEngine(able, threads, bytes);
+  kind = name;
   postMessage({ ready: { engine: name, threads } });
   return new Networks(ort, sessions);
 }
@@ -42,6 +47,24 @@ const TASKS = {
     return { width, height, ...(await detect(photo, { threshold, views }, await networks)) };
   },
 
+  // A frame of a camera, whose sides are multiples of 16.
+  async frame({ bitmap, brightness, first }) {
+    live ??= openLive();
+    const relighter = await live.catch((error) => {
+      live = null; // with the next frame it is tried again
+      throw error;
+    });
+    if (first) relighter.forget();
+    const { width, height } = bitmap;
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true }));
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    const rgba = context.getImageData(0, 0, width, height).data;
+    const relit = await relighter.frame(toImage({ width, height, rgba }), brightness);
+    return createImageBitmap(toPicture(relit));
+  },
+
   // A copy of a photo that is too large for this device.
   async smaller({ file, megapixels }) {
     const bitmap = await createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
@@ -55,6 +78,23 @@ const TASKS = {
     return board.convertToBlob({ type: "image/jpeg", quality: 0.95 });
   },
 };
+
+// The fast network arrives with the first frame.
+async function openLive() {
+  const { ort, sessions } = await networks;
+  const progress = (done, total) => postMessage({ loading: { done, total } });
+  const { fast } = await fetchAssets({ fast: ASSETS.fast }, progress, Object.values(ASSETS));
+  const picture = await openPicture(ort, kind, fast);
+  postMessage({ ready: { engine: kind, threads: ort.env.wasm.numThreads } });
+  return new LiveRelighter(new Networks(ort, { ...sessions, picture }));
+}
+
+// An image of floats in [0, 1] as bytes.
+function toPicture({ width, height, channels }) {
+  const rgba = new Uint8ClampedArray(4 * width * height).fill(255);
+  channels.forEach((data, n) => { for (let i = 0, at = n; i < data.length; i += 1, at += 4) rgba[at] = 255 * data[i]; });
+  return new ImageData(rgba, width, height);
+}
 
 async function photoOf(file, most) {
   if (decoded.file !== file.key) decoded = { file: file.key, photo: await decode(file.blob, most) };
@@ -70,7 +110,7 @@ async function work({ id, task, ...asked }) {
     if (cancelled.has(id)) throw new DOMException("stopped", STOPPED);
   };
   try {
-    if (task !== "smaller") {
+    if (task !== "smaller" && task !== "frame") {
       (await networks).onTile = goOn;
       await goOn();
     }

@@ -37,9 +37,10 @@ export function makeFixtures() {
   return { folder, cases: JSON.parse(readFileSync(join(folder, "cases.json"))), remove: () => rmSync(folder, { recursive: true }) };
 }
 
-// The same by relume serve --on-device.
-export async function servePython() {
-  const process = spawn(PYTHON, ["-m", "relume", "serve", "--on-device", DIST, "--no-browser", "--port", "0"]);
+// The same by relume serve --on-device; or the service's own page.
+export async function servePython({ onDevice = true } = {}) {
+  const page = onDevice ? ["--on-device", DIST] : [];
+  const process = spawn(PYTHON, ["-m", "relume", "serve", ...page, "--no-browser", "--port", "0"]);
   const address = await new Promise((resolve, reject) => {
     process.stdout.once("data", (line) => resolve(String(line).trim()));
     process.once("exit", () => reject(new Error("relume serve did not start")));
@@ -53,7 +54,7 @@ export function serveSite({ folder, change = async (_, bytes) => bytes, ...optio
 }
 
 // A page of the site. What leaves the origin, and what the page complains of, is told.
-export async function openPage(browser, url, { viewport = DESKTOP, query = "", patience = TIMEOUT_MS, ...options } = {}) {
+export async function openPage(browser, url, { viewport = DESKTOP, query = "", patience = TIMEOUT_MS, ready = "html[data-network]", ...options } = {}) {
   const context = await browser.newContext({ viewport, acceptDownloads: true, ...options });
   context.setDefaultTimeout(patience);
   const page = await context.newPage();
@@ -64,7 +65,7 @@ export async function openPage(browser, url, { viewport = DESKTOP, query = "", p
   page.on("pageerror", (error) => told.complaints.push(error.message));
   page.on("console", (message) => { if (message.type() === "error") told.complaints.push(message.text()); });
   await page.goto(url + query);
-  await page.waitForSelector("html[data-network]"); // the page may have turned itself into its second visit
+  await page.waitForSelector(ready); // the page may have turned itself into its second visit
   return { page, context, told };
 }
 

@@ -1,6 +1,7 @@
 // The page: a photo, its relit version, and the views of both.
 
 import { Album } from "./album.js";
+import { listenForCamera } from "./camera.js";
 import { Clip } from "./clip.js";
 import { Compare } from "./compare.js";
 import { byId, capital, make } from "./dom.js";
@@ -367,6 +368,7 @@ function showSave(isSaving = false) {
 
 function listen() {
   takePictures((files, intoAlbum) => take(files, intoAlbum).catch(fail));
+  listenForCamera((file) => take([{ file, path: file.name }]).catch(fail));
   listenToTabs(show);
   settings.addEventListener("change", refresh);
   settings.addEventListener("update", () => paint.allow(settings.entry.takes_local));

@@ -59,7 +59,6 @@ export function takePictures(take) {
     if (files.length) take(files);
   });
   listenForDrops(take);
-  listenForCamera((file) => take([{ file, path: file.name }]));
 }
 
 function listenForDrops(take) {
@@ -103,33 +102,6 @@ async function walk(entry) {
     if (some.length === 0) return found;
     for (const one of some) found.push(...await walk(one));
   }
-}
-
-function listenForCamera(take) {
-  const dialog = byId("camera", HTMLDialogElement);
-  const video = byId("camera-video", HTMLVideoElement);
-  byId("use-camera").addEventListener("click", async () => {
-    try {
-      const wanted = { video: { facingMode: "user", width: { ideal: 1920 } } };
-      video.srcObject = await navigator.mediaDevices.getUserMedia(wanted);
-    } catch {
-      byId("snapshot").click(); // no camera for pages here: the phone's own camera app
-      return;
-    }
-    dialog.showModal();
-    await video.play();
-  });
-  byId("camera-close").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => {
-    if (video.srcObject instanceof MediaStream) video.srcObject.getTracks().forEach((track) => track.stop());
-    video.srcObject = null;
-  });
-  byId("camera-shoot").addEventListener("click", async () => {
-    const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
-    const file = await packed(drawn(video, video.videoWidth, video.videoHeight), `camera ${stamp}.png`, "image/png");
-    dialog.close();
-    if (file) take(file);
-  });
 }
 
 export async function sameBytes(one, other) {

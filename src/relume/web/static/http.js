@@ -13,6 +13,8 @@ if (given) {
   history.replaceState(null, "", location.pathname);
 }
 
+const [CHOOSE_EVERY, FOLLOW] = [10, 0.3]; // frames of a camera, and the share of a new level that is followed
+const frames = { asked: /** @type {number | null} */ (null), level: /** @type {number | null} */ (null), count: 0 };
 let megapixels = 0; // the most of a photo, once the service has said so
 
 class Refused extends Error {
@@ -129,6 +131,21 @@ export const engine = {
   // { width, height, faces: [{ box, score, view, landmarks }], warning }
   async detect(file, query, signal) {
     return (await call("v1/detect", { query, body: form(file), signal })).json();
+  },
+
+  // One frame of a camera, relit, as a bitmap; `first` begins anew. Only some frames choose how bright
+  // they become, and what they choose is followed slowly: else light would flicker.
+  async frame(bitmap, { brightness, first, signal }) {
+    if (first || brightness !== frames.asked) Object.assign(frames, { asked: brightness, level: brightness, count: 0 });
+    const chooses = brightness === null && frames.count % CHOOSE_EVERY === 0;
+    frames.count += 1;
+    const file = await packed(drawn(bitmap, bitmap.width, bitmap.height), "frame.jpg", "image/jpeg", 0.92);
+    if (!file) throw new Error("This browser cannot pack a frame of the camera.");
+    const query = /** @type {[string, string][]} */ ([["method", "relume-fast"], ["format", "jpeg"], ["quality", "90"]]);
+    if (!chooses && frames.level !== null) query.push(["brightness", frames.level.toFixed(4)]);
+    const { blob, after } = await this.enhance(file, query, { signal });
+    if (chooses && after > 0) frames.level = frames.level === null ? after : frames.level + FOLLOW * (after - frames.level);
+    return createImageBitmap(blob);
   },
 
   // A copy of a photo that is too large, as a JPEG of the same name.
