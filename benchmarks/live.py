@@ -14,8 +14,9 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -69,9 +70,9 @@ def parts(clip: Path, *, fast: bool) -> dict[str, float]:
     """Milliseconds of CPU time that a frame takes, by part, the first of them left out."""
     taken: dict[str, list[float]] = {}
 
-    def timed(name: str, call: object, *args: object, **more: object) -> object:
+    def timed(name: str, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
         began = time.process_time()
-        result = call(*args, **more)  # type: ignore[operator]
+        result = call(*args, **more)
         taken.setdefault(name, []).append(1000 * (time.process_time() - began))
         return result
 
