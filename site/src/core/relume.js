@@ -24,13 +24,13 @@ export async function relight(image, options, networks) {
 // What every place gets: { level, isBounded, reading, curve, local, overall, expected, faceStops,
 // stops, protectLit, kept }; without a reading the whole frame gets one exposure, the network's own.
 // options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
-// to expose for, or null), reading (where it is known) }.
+// to expose for, or null) }.
 export async function plan(image, options, networks) {
   const { brightness, local, stops, protectLit, find } = options;
   const isBounded = local > 0 && brightness === null;
   const aim = async (of) => brightness ?? networks.estimate(thumbnail(of));
   if (local === 0 && !stops) return { level: await aim(image), reading: null, protectLit };
-  let reading = options.reading ?? meter(image);
+  let reading = meter(image);
   let level = await aim(isBounded && !reading.isWhole ? reading.crop(image) : image);
   if (isBounded && protectLit) level = reading.sceneBrightness(level);
   if (!isBounded) reading = reading.overFrame();
