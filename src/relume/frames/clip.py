@@ -134,6 +134,7 @@ def enhance_video(
             if not number and fast is None and _takes_long(frames.total, frame, options):
                 relighter = ClipRelighter(fast=True, **asked)
                 how = f"{relighter.method}, as it is long"
+            frames.hurry = relighter.method == FAST_METHOD
             result = from_image(relighter(to_image(frame)), like=frame)
             yield np.hstack([frame, result]) if compare else result
 
