@@ -111,4 +111,4 @@ def test_faces_come_first_in_single_photos_only() -> None:
 def test_a_catalogue_shows_its_names() -> None:
     methods = relume.methods()
     assert len(methods) == len(methods.names())
-    assert repr(methods).startswith("<Catalog of methods: relume, machine, ")
+    assert repr(methods).startswith("<Catalog of methods: relume, relume-fast, machine, ")

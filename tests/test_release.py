@@ -15,8 +15,8 @@ import pytest
 import relume
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_BYTES = 18_000_000
-"""Of the wheel: what fifteen million bytes of weights come to, and the code."""
+MOST_BYTES = 20_000_000
+"""Of the wheel: nineteen million are weights, for the CPU and for GPUs."""
 
 
 def test_the_version_is_said_once_and_the_rest_follows() -> None:

@@ -118,7 +118,7 @@ def test_an_album_becomes_an_archive(page: Any, tmp_path: Path) -> None:
     assert page.locator("#album-progress").evaluate("e => e.value / e.max") == 1
     assert page.locator("#alert").is_hidden()
     broken = page.locator("#album-list li.failed")
-    assert broken.locator(".state").inner_text() == "Truncated JPEG: the end is missing"
+    assert broken.locator(".state").inner_text() == "Truncated JPEG: it ends before its picture"
     assert page.locator("#download").is_hidden()  # in its row, or all together
     keep(page, "album")
     with page.expect_download() as coming:

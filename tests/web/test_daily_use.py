@@ -271,7 +271,7 @@ def test_one_file_alone_calls_the_service() -> None:
     assert callers == ["http.js"]
     assert re.findall(r"^  async (\w+)\(", (STATIC / "http.js").read_text(), re.M) == [
         "methods", "enhance", "detect",
-        "smaller", "burst", "sendClip", "clipState", "clipFile", "deleteClip",
+        "frame", "smaller", "burst", "sendClip", "clipState", "clipFile", "deleteClip",
     ]  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_local_is_offered(client: httpx.Client) -> None:
     menu = client.get("/v1/methods").json()
     assert LOCAL.as_json() in menu["options"]
     takers = {entry["name"] for entry in menu["enhancers"] if entry["takes_local"]}
-    assert takers == {"relume", "machine"}
+    assert takers == {"relume", "relume-fast", "machine"}
 
 
 @pytest.mark.parametrize("as_file", [False, True])

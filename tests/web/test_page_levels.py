@@ -88,6 +88,7 @@ def test_each_photo_of_an_album_has_its_own_level(page: Any, tmp_path: Path) -> 
     page.wait_for_function("() => document.getElementById('title').textContent === 'p2.jpg'")
     wait_for_result(page, CHEAP)
     assert level(page) == "0.30", "and it is found again"
+    page.wait_for_load_state("networkidle")  # its levels to choose from
     page.click("#tab-album")
     assert [box.input_value() for box in rows.locator("input").all()] == ["", "0.3", ""]
     assert page.locator("#album-settings").inner_text() == (
