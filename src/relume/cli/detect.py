@@ -157,7 +157,12 @@ def detect(
         raise ParameterError("--every is for a clip")
     remote = all_remote(path for job in todo for path in (job.source, job.target) if path)
     run = Searched(
-        Worker(Search(given, draw_on, every), None, overwrite, max_megapixels=max_megapixels),
+        Worker(
+            Search(options.with_detector(given), draw_on, every),
+            None,
+            overwrite,
+            max_megapixels=max_megapixels,
+        ),
         todo,
         found,
         rows=rows,
@@ -186,11 +191,6 @@ def _given(
     options.check_range("--threshold", threshold, 0, 1)
     from relume import faces
 
-    if detector is None:
-        usual, why = faces.usual_detector()
-        if why:
-            detector = usual
-            console.say(console.one_line(f"note: faces are looked for with {usual}{why}"))
     for catalogue, spec in ((faces.detectors(), detector), (faces.landmarkers(), landmarker)):
         if spec is not None:
             catalogue.parse(spec)

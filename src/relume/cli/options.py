@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relume.cli import console
 from relume.cli.console import PIPE
 from relume.enhancers.options import (
     BLACK,
@@ -262,6 +263,19 @@ def parse_method(
 
     info, given, asked = parse_spec(method or DEFAULT_METHOD, params or ())
     return info.name, info.check_parameters(given), asked
+
+
+def with_detector(given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given``, with the detector that is shipped where none is named and YuNet cannot be had."""
+    from relume.faces import usual_detector
+
+    if "detector" in given:
+        return dict(given)
+    usual, why = usual_detector()
+    if not why:
+        return dict(given)
+    console.say(console.one_line(f"note: faces are looked for with {usual}{why}"))
+    return {**given, "detector": usual}
 
 
 def read_exposure(path: Path) -> Image:

@@ -15,7 +15,7 @@ import typer
 
 from relume.cli import console
 from relume.cli.console import PIPE
-from relume.cli.options import local_path
+from relume.cli.options import local_path, with_detector
 from relume.errors import OutputError, ParameterError
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def track(
     target = None if drawing is None else local_path(drawing)
     if output is not None and is_same(source, local_path(output)):
         raise OutputError(f"the result would replace the input {source}; name another output")
+    given = with_detector(given)
     with ExitStack() as opened:
         opened.enter_context(console.ending_in_order())
         file: IO[str] | None = None
