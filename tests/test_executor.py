@@ -138,7 +138,7 @@ def test_processes_that_die_whatever_they_do_are_said() -> None:
 
 
 CRASHING = """
-import os, signal
+import os, signal, time
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
@@ -148,6 +148,12 @@ class Attempt:
 
     def once_more(self):
         return Attempt(self.number, again=True)
+
+def crash_late_at(bad, number):
+    if number in bad:
+        time.sleep(0.4)  # the other processes are done with the next items
+    return crash_at(bad, number)
+
 
 def crash_at(bad, item):
     if item in bad:
@@ -185,6 +191,17 @@ def test_what_ends_its_process_ends_nothing_else(
     assert len(outcomes) == 10
     if ordered:
         assert [o.item for o in outcomes] == list(range(10))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills itself by a signal")
+@pytest.mark.parametrize("bad", [(0,), (1, 5)])
+def test_what_others_did_before_a_process_ended_waits_for_its_turn(
+    crashing: ModuleType, bad: tuple[int, ...]
+) -> None:
+    start = partial(partial, crashing.crash_late_at, bad)
+    outcomes = list(executor.run(start, range(8), workers=3, ordered=True))
+    assert [o.item for o in outcomes] == list(range(8))
+    assert [o.item for o in outcomes if o.error is not None] == list(bad)
 
 
 def test_what_an_earlier_process_may_have_begun_is_done_as_such(crashing: ModuleType) -> None:

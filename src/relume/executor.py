@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -57,6 +57,10 @@ class Outcome(Generic[Item, Result]):
         if self.error is not None:
             raise self.error
         return self.result  # type: ignore[return-value]
+
+
+Rest = tuple[Item, Outcome[Item, Result] | None]
+"""An item that is not told of yet, and its outcome, if it is done."""
 
 
 class Executor(Protocol):
@@ -193,13 +197,19 @@ def _spread(
     """A few items ahead of the processes, so that ``items`` may be endless."""
     left, lost_in_a_row = iter(items), 0
     while True:
-        suspects, done = yield from _pooled(start, left, workers, ordered=ordered)
-        if not suspects:
+        rest, done = yield from _pooled(start, left, workers, ordered=ordered)
+        if not rest:
             return
         lost_in_a_row = 0 if done else lost_in_a_row
-        while suspects:
+        while rest:
+            outcome = rest[0][1]
+            if outcome is not None:  # done while an earlier one ended its process
+                yield outcome
+                del rest[0]
+                continue
             # one process does them in turn: the first that is not done is what it died of
-            alone = iter(suspects)
+            suspects = list(takewhile(lambda one: one[1] is None, rest))
+            alone = iter([item for item, _ in suspects])
             lost, done = yield from _pooled(start, alone, 1, ordered=True, again=True)
             lost_in_a_row = 1 if done else lost_in_a_row + 1
             if lost and lost_in_a_row == MOST_LOST:
@@ -208,8 +218,8 @@ def _spread(
                     "kept: run it again, with fewer processes"
                 )
             if lost:
-                yield Outcome(lost[0], error=WorkerLost(LOST))
-            suspects = [*lost[1:], *alone]
+                yield Outcome(lost[0][0], error=WorkerLost(LOST))
+            rest = [*lost[1:], *((item, None) for item in alone), *rest[len(suspects) :]]
 
 
 def _pooled(
@@ -219,8 +229,11 @@ def _pooled(
     *,
     ordered: bool,
     again: bool = False,
-) -> Generator[Outcome[Item, Result], None, tuple[list[Item], int]]:
-    """The outcomes until a process dies; what it may have died of, and how many were done."""
+) -> Generator[Outcome[Item, Result], None, tuple[list[Rest[Item, Result]], int]]:
+    """The outcomes until a process dies; what it may have died of, and how many were done.
+
+    With ``ordered``, what was done after an item that was not is given back with its outcome.
+    """
     held, pool = _pool(start, workers)
     waiting: dict[Future[Outcome[Item, Result]], Item] = {}
     done = 0
@@ -240,10 +253,11 @@ def _pooled(
                 yield outcome
     except BrokenProcessPool:
         wait(waiting)
-        whole = [future for future in waiting if future.exception() is None]
-        for future in whole:
-            yield future.result()
-        return [waiting[future] for future in waiting if future not in whole], done + len(whole)
+        whole = {f: f.result() for f in waiting if f.exception() is None}
+        if ordered:
+            return [(item, whole.get(f)) for f, item in waiting.items()], done + len(whole)
+        yield from whole.values()
+        return [(item, None) for f, item in waiting.items() if f not in whole], done + len(whole)
     finally:
         held.close()  # processes that still work end here
         pool.shutdown(cancel_futures=True)
