@@ -1,4 +1,4 @@
-// Builds the site into dist/: node build.js [--yunet FILE] [--without-faces]
+// Builds the site into dist/: node build.js [--yunet FILE] [--without-yunet]
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -20,7 +20,7 @@ const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker
   + "form-action 'none'; base-uri 'none'";
 const MOST_MB = 10; // that one visitor fetches, compressed
 
-const { values: options } = parseArgs({ options: { yunet: { type: "string" }, "without-faces": { type: "boolean" } } });
+const { values: options } = parseArgs({ options: { yunet: { type: "string" }, "without-yunet": { type: "boolean" } } });
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 async function main() {
@@ -39,6 +39,7 @@ async function writeAssets() {
     picture: inHalves("relume.onnx"),
     fast: inHalves("relume-fast.onnx"),
     estimator: inHalves("relume-exposure.onnx"),
+    faces: inHalves("relume-faces.onnx"),
     plain: await engine(""),
     jspi: await engine(".jspi"),
   };
@@ -61,9 +62,9 @@ function inHalves(name) {
   return execFileSync(python, [join(HERE, "halves.py"), join(WEIGHTS, name)], { maxBuffer: 1e8, stdio: ["ignore", "pipe", "inherit"] });
 }
 
-// YuNet is not ours to ship in the repository: from a path, relume's cache, or its own address.
+// YuNet, a second detector, is not ours to ship in the repository: from a path, relume's cache, or its own address.
 async function findYunet() {
-  if (options["without-faces"]) return null;
+  if (options["without-yunet"]) return null;
   const manifest = await readFile(join(WEIGHTS, "manifest.toml"), "utf8");
   const section = manifest.split(/^\[/m).find((part) => part.startsWith("yunet]"));
   const value = (name) => new RegExp(`^${name} = \\[?"([^"]+)"`, "m").exec(section)[1];
@@ -80,7 +81,7 @@ async function findYunet() {
     if (!response.ok) throw new Error(`the server says ${response.status}`);
     return checked(Buffer.from(await response.arrayBuffer()), value("urls"));
   } catch (error) {
-    console.warn(`YuNet could not be fetched (${error.message}); the site will have no faces. Give it with --yunet FILE`);
+    console.warn(`YuNet could not be fetched (${error.message}); the site will have relume's own detector alone. Give it with --yunet FILE`);
     return null;
   }
 }
@@ -111,14 +112,14 @@ async function writePage(assets) {
   await writeFile(join(OUT, "index.html"), onDevice(html));
 }
 
-async function licences(hasFaces) {
+async function licences(hasYunet) {
   const own = await readFile(join(HERE, "..", "LICENSE"), "utf8");
   const { version } = JSON.parse(await readFile(join(HERE, "node_modules", "onnxruntime-web", "package.json"), "utf8"));
   const parts = [`relume, its page and its weights:\n\n${own}`,
     `ONNX Runtime Web ${version}, in ort/ and plain-*.bin, jspi-*.bin: MIT, Copyright (c) Microsoft Corporation.\n`
     + "https://github.com/microsoft/onnxruntime/blob/main/LICENSE and ThirdPartyNotices.txt beside it\n"];
   const yunet = "YuNet (Shiqi Yu et al., libfacedetection.train), in yunet-*.bin: Apache-2.0,\nhttps://github.com/ShiqiYu/libfacedetection.train\n";
-  return [...parts, ...(hasFaces ? [yunet] : [])].join(`\n${"-".repeat(72)}\n\n`);
+  return [...parts, ...(hasYunet ? [yunet] : [])].join(`\n${"-".repeat(72)}\n\n`);
 }
 
 function onDevice(html) {

@@ -28,6 +28,8 @@ MODULES = {
     "fusion": "relume.faces.fusion",
     "quality": "relume.faces.quality",
     "faces": "relume.faces.front_door",
+    "detector": "relume.faces.relume",
+    "opening": "relume.image.opening",
     "search": "relume.faces.search",
 }
 

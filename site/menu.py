@@ -26,7 +26,7 @@ OPTIONS = (
     "format",
     "quality",
 )
-DETECTORS = ("yunet",)
+DETECTORS = ("yunet", "relume")  # the first that is there is the default
 WRITTEN = ("jpeg", "png", "webp")
 READ = ("jpeg", "png", "webp", "gif", "bmp", "avif", "heif")
 
@@ -43,7 +43,7 @@ def site_menu() -> dict[str, Any]:
         "detectors": [_named(whole["detectors"], name) for name in DETECTORS],
         "options": [_named(whole["options"], name) for name in OPTIONS],
         "landmarkers": [],
-        "exposes_for_faces": True,  # where it was built with YuNet: device.js
+        "exposes_for_faces": True,
         "formats": [format for format in whole["formats"] if format["name"] in WRITTEN],
         "readable_suffixes": sorted(suffix for name in READ for suffix in FORMATS[name].suffixes),
         "limits": {"workers": 0, "megapixels": whole["limits"]["megapixels"]},

@@ -130,9 +130,9 @@ class Device extends EventTarget {
 
   async methods() {
     const own = { megapixels: mostMegapixels(), workers: 0 };
-    const detectors = MENU.detectors.map((entry) => ({ ...entry, available: YUNET }));
+    const detectors = MENU.detectors.filter(({ name }) => YUNET || name !== "yunet");
     const formats = await writable(MENU.formats);
-    this.menu = { ...MENU, exposes_for_faces: YUNET, detectors, formats, limits: { ...MENU.limits, ...own } };
+    this.menu = { ...MENU, default_detector: detectors[0].name, detectors, formats, limits: { ...MENU.limits, ...own } };
     return this.menu;
   }
 
@@ -151,7 +151,8 @@ class Device extends EventTarget {
     const given = Object.fromEntries(query);
     const views = given.views === "original" ? ["original"] : this.menu.default_views;
     const most = this.menu.limits.megapixels;
-    return this.ask({ task: "detect", file: this.known(file), threshold: Number(given.threshold), views, most }, signal);
+    const { detector, threshold } = given;
+    return this.ask({ task: "detect", file: this.known(file), detector, threshold: Number(threshold), views, most }, signal);
   }
 
   // One frame of a camera, relit, as a bitmap; `first` begins anew.

@@ -15,11 +15,8 @@ export async function openEngine(kind, threads, bytes) {
   ort.env.wasm.wasmPaths = new URL("./ort/", self.location.href).href;
   ort.env.logLevel = "error";
   const picture = await openPicture(ort, kind, bytes.picture);
-  const sessions = {
-    picture,
-    estimator: await open(ort, bytes.estimator),
-    faces: bytes.yunet ? await open(ort, bytes.yunet) : null,
-  };
+  const detectors = { relume: await open(ort, bytes.faces), ...(bytes.yunet && { yunet: await open(ort, bytes.yunet) }) };
+  const sessions = { picture, estimator: await open(ort, bytes.estimator), detectors };
   return { ort, sessions, name: picture.isOnGpu ? "webgpu" : "wasm" };
 }
 

@@ -21,8 +21,8 @@ let decoded = { file: null, photo: null }; // the last one: settings are tried o
 
 async function start({ engine, threads }) {
   const able = await openEngine.choose(engine);
-  const { plain, jspi, yunet, fast, ...weights } = ASSETS;
-  const wanted = { ...weights, engine: able === "webgpu" ? jspi : plain, ...(yunet && { yunet }) };
+  const { plain, jspi, fast, ...weights } = ASSETS;
+  const wanted = { ...weights, engine: able === "webgpu" ? jspi : plain };
   const progress = (done, total) => postMessage({ loading: { done, total } });
   const bytes = await fetchAssets(wanted, progress, [...Object.values(wanted), fast]);
   const { ort, sessions, name } = await openEngine(able, threads, bytes);
@@ -41,10 +41,10 @@ const TASKS = {
     return { blob, seconds: (performance.now() - began) / 1000, before: meanLevelOf(photo), after, note: photo.note };
   },
 
-  async detect({ file, threshold, views, most }) {
+  async detect({ file, detector, threshold, views, most }) {
     const photo = await photoOf(file, most);
     const { width, height } = photo;
-    return { width, height, ...(await detect(photo, { threshold, views }, await networks)) };
+    return { width, height, ...(await detect(photo, { detector, threshold, views }, await networks)) };
   },
 
   // A frame of a camera, whose sides are multiples of 16.

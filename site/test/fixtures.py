@@ -207,10 +207,14 @@ def main(folder: Path) -> None:
         cases.append({"name": name, "width": width, "height": height, "options": options})
     (folder / "cases.json").write_text(json.dumps(cases))
     found = []
-    for name, data in portraits() if weights.is_here("yunet") else ():
+    with_yunet = ("dark.png", "two.png") if weights.is_here("yunet") else ()
+    for name, data in portraits():
         (folder / name).write_bytes(data)
-        seen = detect(decode(data, name=name), runtime=Runtime(precision="f32"))
-        found.append(seen.as_json(name))
+        for detector in ("relume", "yunet") if name in with_yunet else ("relume",):
+            seen = detect(
+                decode(data, name=name), detector=detector, runtime=Runtime(precision="f32")
+            )
+            found.append(seen.as_json(name))
     (folder / "faces.json").write_text(json.dumps(found))
     (folder / "dark.json").write_text(json.dumps([*map(visibility, in_the_dark())]))
 

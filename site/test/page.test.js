@@ -54,13 +54,9 @@ for (const [name, viewport] of Object.entries({ desktop: DESKTOP, phone: PHONE }
     await isRelit(page);
     await page.click("#paint");
 
-    if (await page.isEnabled("#faces")) {
-      await page.check("#faces");
-      await page.waitForFunction(() => /1 face/.test(document.getElementById("faces-summary").textContent)
-        && document.querySelectorAll("#boxes-after .face").length === 1);
-    } else {
-      assert.match(await page.textContent("#no-faces"), /built without a face detector/);
-    }
+    await page.check("#faces");
+    await page.waitForFunction(() => /1 face/.test(document.getElementById("faces-summary").textContent)
+      && document.querySelectorAll("#boxes-after .face").length === 1);
 
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#download")]);
     assert.equal(download.suggestedFilename(), "our night.relume.jpg");
@@ -118,13 +114,9 @@ const levels = (page) => page.evaluate(async () => {
   return { src: image.src, face: mean(195, 85, 60, 80), window: mean(20, 20, 100, 400) };
 });
 
-test("a face against the light comes first, or not", { skip }, async (context) => {
+test("a face against the light comes first, or not", { skip }, async () => {
   const opened = await openPage(browser, site.url);
   const { page } = opened;
-  if (await page.isDisabled("#faces")) {
-    context.skip("the site was built without YuNet");
-    return;
-  }
   await give(page, "window.png", Buffer.from(await againstTheLight(page)), "image/png");
   await isRelit(page);
   const first = await levels(page);
@@ -140,13 +132,9 @@ test("a face against the light comes first, or not", { skip }, async (context) =
   await isQuiet(opened);
 });
 
-test("where it is too dark to be sure, the count of faces says so", { skip }, async (context) => {
+test("where it is too dark to be sure, the count of faces says so", { skip }, async () => {
   const opened = await openPage(browser, site.url);
   const { page } = opened;
-  if (await page.isDisabled("#faces")) {
-    context.skip("the site was built without YuNet");
-    return;
-  }
   const black = await page.evaluate(async () => {
     const board = new OffscreenCanvas(300, 200);
     const context2d = board.getContext("2d");

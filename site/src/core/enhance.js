@@ -8,7 +8,7 @@ import { isGrey, LUMA, luma, lumaOf, toImage } from "./image.js";
 import { litProtection } from "./lit.js";
 import { clamp } from "./planes.js";
 import { relight } from "./relume.js";
-import { findRegions } from "./yunet.js";
+import { findRegions } from "./detectors.js";
 
 const { MACHINE_LEVEL } = constants.machine;
 const { HALF_ABOVE } = constants.relume;
@@ -27,7 +27,7 @@ export async function enhance(photo, options, networks) {
     return finisher.photo;
   }
   const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
-  const find = options.exposeFor !== "scene" && networks.sessions.faces ? (image) => findRegions(image, networks) : null;
+  const find = options.exposeFor !== "scene" ? (image) => findRegions(image, networks) : null;
   const work = (image) => relight(offBlack(image, options.black ?? readBlack(image)), { brightness, local, stops: options.stops, protectLit, find }, own);
   if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));

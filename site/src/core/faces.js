@@ -1,12 +1,12 @@
-// Faces: YuNet on the photo as it is and on the machine view, and of a nearly black photo on more
+// Faces: a detector on the photo as it is and on the machine view, and of a nearly black photo on more
 // machine views, as the package's faces/ has it (views, fusion).
 
 import constants from "./constants.json" with { type: "json" };
+import { iou, scaled, search } from "./detectors.js";
 import { machineView } from "./enhance.js";
 import { areaResizeImage, toImage } from "./image.js";
 import { clamp, roundEven } from "./planes.js";
 import { hiddenShare, isDark, isNearlyBlack, warning } from "./quality.js";
-import { iou, scaled, search } from "./yunet.js";
 
 const { LEAST_SCALE, LOOK_AGAIN, VIEW_PIXELS } = constants.views;
 const {
@@ -22,12 +22,11 @@ const FURTHER = LOOK_AGAIN.map((how) => ({
 
 // { views, faces: [{ box: { x0, y0, x1, y1 }, score, view, landmarks }] }, best score first; and a
 // `warning` where it is too dark to be sure that there are no others.
-export async function detect(photo, { threshold, views }, networks) {
-  if (!networks.sessions.faces) throw new Error("Faces cannot be searched here: this site was built without YuNet.");
+export async function detect(photo, { detector, threshold, views }, networks) {
   const image = toImage(photo);
   const again = views.length > 1 && isDark(image) && isNearlyBlack(image);
   const least = again ? Math.max(0, threshold - AGREES) : threshold; // a second view may be less sure
-  const found = [(await search(image, least, networks)).map((face) => ({ ...face, view: "original" }))];
+  const found = [(await search(image, detector, least, networks)).map((face) => ({ ...face, view: "original" }))];
   const names = ["original"];
   if (views.length > 1 && isDark(image)) {
     const usual = clamp(Math.sqrt(VIEW_PIXELS / (image.width * image.height)), LEAST_SCALE, 1);
@@ -38,7 +37,7 @@ export async function detect(photo, { threshold, views }, networks) {
       const key = `${scale} ${brightness}`; // mirrored, it is searched again, but not relit
       if (!relit.has(key)) relit.set(key, await machineView(resized(image, scale), networks, brightness));
       const view = relit.get(key);
-      const faces = await search(mirrored ? flipped(view) : view, least, networks);
+      const faces = await search(mirrored ? flipped(view) : view, detector, least, networks);
       const upright = mirrored ? faces.map((face) => turned(face, view.width)) : faces;
       found.push(upright.map((face) => ({ ...scaled(face, 1 / scale), view: name })));
       names.push(name);

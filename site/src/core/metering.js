@@ -154,7 +154,7 @@ function weightedMean({ data }, f) {
 }
 
 // The gain in [1 / bound, bound] with which a rising mean reaches `level`, or the nearest.
-function gainFor(meanAt, level, bound) {
+export function gainFor(meanAt, level, bound) {
   let [low, high] = [1 / bound, bound];
   while (high / low > 1 + GAIN_STEP) {
     const gain = Math.sqrt(low * high);

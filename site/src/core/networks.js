@@ -12,12 +12,15 @@ const batch = ({ width, height, channels }) => {
 };
 
 export class Networks {
-  // sessions: { picture, estimator, faces (or null) }; onTile(number, of) may throw to stop.
+  // sessions: { picture, estimator, detectors (by name) }; onTile(number, of) may throw to stop.
   constructor(ort, sessions, onTile = async () => {}) {
     this.ort = ort;
     this.sessions = sessions;
     this.onTile = onTile;
   }
+
+  // YuNet where it is there, as in Python.
+  get usualDetector() { return this.sessions.detectors.yunet ? "yunet" : "relume"; }
 
   tensor(data, ...dims) { return new this.ort.Tensor("float32", data, dims); }
 

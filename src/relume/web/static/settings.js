@@ -31,10 +31,10 @@ export class Settings extends EventTarget {
   get usualExposure() { return this.menu.exposes_for_faces ? "faces" : "scene"; }
   get otherExposure() { return this.exposeFor === "faces" ? "scene" : "faces"; }
 
-  // Whether the method can let faces come first: it follows the light, and faces can be found.
+  // Whether the method can let faces come first: it follows the light.
   canExposeForFaces(entry = this.entry) {
     const local = this.local ?? Number(entry.name === this.menu.default); // by itself, only that method does
-    return entry.takes_local && local > 0 && usable(this.menu.detectors).some(({ name }) => name === "yunet");
+    return entry.takes_local && local > 0;
   }
 
   // What enhance is asked, without strength: the page blends that itself while one looks.
@@ -202,7 +202,7 @@ export class Settings extends EventTarget {
   option(name) { return this.menu.options.find((one) => one.name === name); }
 
   get threshold() {
-    return this.menu.detectors.find((entry) => entry.name === this.menu.default_detector)
+    return this.menu.detectors.find((entry) => entry.name === byId("detector").value)
       .parameters.find((parameter) => parameter.name === "threshold");
   }
 
@@ -216,9 +216,6 @@ export class Settings extends EventTarget {
     byId("threshold").value = this.threshold.default;
     byId("quality").min = this.option("quality").low;
     byId("quality").max = this.option("quality").high;
-    const searchable = usable(menu.detectors).length > 0;
-    byId("faces").disabled = !searchable;
-    byId("no-faces").hidden = searchable;
     byId("detector-part").hidden = menu.detectors.length < 2;
     byId("second-look-part").hidden = menu.default_views.length < 2;
     byId("strength").value = this.option("strength").default;
@@ -268,6 +265,10 @@ export class Settings extends EventTarget {
       const beside = getComputedStyle(byId("main")).flexDirection === "row"; // else it would leave the photo
       if (beside) byId("faces-part").scrollIntoView({ block: "nearest" });
       say("faces");
+    });
+    byId("detector").addEventListener("change", () => { // each has its own measure
+      byId("threshold").value = this.threshold.default;
+      this.update();
     });
     for (const id of ["detector", "landmarks", "threshold", "second-look"]) {
       byId(id).addEventListener("change", () => say("faces"));
