@@ -3,18 +3,20 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relume import enhancers, exposure
 from relume.catalog import Info
 from relume.engine import Runtime
 from relume.enhancers import api, describe, enhance, methods, settle
 from relume.enhancers.relume import RelumeEnhancer
 from relume.errors import InputError, ParameterError, RelumeError
+from relume.exposure.meter import Reading, meter
 from relume.photo import Image, Photo
 
 
@@ -152,3 +154,28 @@ def test_where_there_is_no_light_none_is_made_up(method: str) -> None:
     asked = {"brightness": 0.4} if methods().info(method).takes_brightness else {}
     for options in ({}, asked):
         assert not enhance(black, method=method, **options).any()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "metered"),
+    [({}, 1), ({"parameters": {"half_above_mp": 0.1}}, 1), ({"local": 0}, 0)],
+)
+def test_several_brightnesses_are_metered_once(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], metered: int
+) -> None:
+    """And come out as each by itself."""
+    image = np.random.default_rng(0).random((300, 400, 3)).astype(np.float32) ** 6
+    levels = (0.3, "auto", 0.5)
+    single = [enhance(image, brightness=level, **options) for level in levels]
+    calls: list[Image] = []
+
+    def counted(image: Image) -> Reading:
+        calls.append(image)
+        return meter(image)
+
+    for module in (enhancers.relume, exposure.plan):
+        monkeypatch.setattr(module, "meter", counted)
+    each = api.enhance_each(image, levels, **options)
+    assert len(calls) == metered
+    for one, other in zip(single, each, strict=True):
+        np.testing.assert_array_equal(one, other)

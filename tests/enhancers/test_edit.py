@@ -14,6 +14,8 @@ from relume.enhancers import enhance
 from relume.enhancers.edit import Edit
 from relume.errors import InputError
 from relume.exposure.faces import Region
+from relume.exposure.meter import meter
+from relume.image.detail import halve
 from relume.image.filters import downscale
 from relume.photo import Image
 
@@ -84,6 +86,17 @@ def test_another_photo_of_a_series_is_lifted_alike() -> None:
     assert edit(other).mean() == pytest.approx(edit(image).mean(), rel=0.03)
     # automatic exposure would bring both to about the same; as this one, the brighter stays so
     assert edit(brighter).mean() > 1.1 * edit(other).mean()
+
+
+def test_a_large_photo_is_planned_at_the_size_that_it_is_worked_on() -> None:
+    """Which is half of its own: so the pixels are those of a run without an edit."""
+    parameters = {"half_above_mp": 0.1}
+    image = night(side=384)
+    edit = again(Edit.of(image, "relume", parameters=parameters))
+    assert edit.plan is not None
+    assert edit.plan.reading is not None
+    assert np.array_equal(edit(image), enhance(image, parameters=parameters))
+    assert edit.plan.reading.base.shape == meter(halve(image)).base.shape
 
 
 @pytest.mark.parametrize(("method", "options"), CASES)

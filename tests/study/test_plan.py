@@ -90,10 +90,10 @@ def test_networks_lie_beside_the_recipe(tmp_path: Path, arm: str, read: str) -> 
     [
         ('pictres = "in"', "unknown key 'pictres'; did you mean 'pictures'"),
         ('pictures = "in"', "the key 'report' is missing"),
-        ('pictures = "in"\nreport = "out"\nseed = "one"', "seed: expected int"),
+        ('pictures = "in"\nreport = "out"\nseed = "one"', "seed: expected a whole number"),
         ('pictures = "in"\nreport = "out"\narms = "gamma"', "arms: expected a list"),
-        ('pictures = "in"\nreport = "out"\ndarken = ["dark"]', r"darken\[0\]: expected float"),
-        ('pictures = "in"\nreport = "out"\nseed = true', "seed: expected int"),
+        ('pictures = "in"\nreport = "out"\ndarken = ["dark"]', r"darken\[0\]: expected a number"),
+        ('pictures = "in"\nreport = "out"\nseed = true', "seed: expected a whole number"),
         ("pictures = ", "not a TOML file"),
     ],
 )

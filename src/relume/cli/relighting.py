@@ -292,9 +292,21 @@ class Strip(Relighting):
 
     def __call__(self, photo: Photo) -> Photo:
         """The panels side by side, the original first."""
-        choices = [replace(self, options={**self.options, "brightness": b}) for b in self.levels]
-        relit = [Relighting.__call__(choice, photo).pixels for choice in choices]
-        return _side_by_side(photo, [photo.pixels, *relit], ["original", *map(str, self.levels)])
+        from relume.enhancers.api import enhance_each
+        from relume.faces.front_door import face_finder
+
+        relit = enhance_each(
+            photo,
+            self.levels,
+            method=self.method,
+            parameters=self.parameters,
+            runtime=self.runtime,
+            exposure=self.exposure and self.exposure[0],
+            finder=face_finder,
+            **self.options,
+        )
+        panels = [photo.pixels, *(one.pixels for one in relit)]
+        return _side_by_side(photo, panels, ["original", *map(str, self.levels)])
 
     def check_clips(self) -> None:
         """Raise ParameterError: this is for photos only."""

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -49,16 +49,8 @@ def enhance(
     picture: Picture,
     *,
     method: str = DEFAULT_METHOD,
-    strength: float = 1.0,
-    brightness: Brightness | None = None,
-    local: float | None = None,
-    expose_for: ExposeFor | None = None,
-    exposure: Array | None = None,
-    black: BlackLevel | None = None,
-    protect_lit: bool = True,
-    parameters: Mapping[str, Value] | None = None,
-    runtime: Runtime | None = None,
     finder: Finder | None = None,
+    **options: Any,
 ) -> Picture:
     """The picture enhanced, as :func:`relume.enhance` says, whose options these are.
 
@@ -67,22 +59,41 @@ def enhance(
     Raises:
         RelumeError: as :func:`relume.enhance`.
     """
-    work = prepare(
-        method,
-        strength=strength,
-        brightness=brightness,
-        local=local,
-        expose_for=expose_for,
-        exposure=exposure,
-        black=black,
-        protect_lit=protect_lit,
-        parameters=parameters,
-        runtime=runtime,
-        finder=finder,
-    )
+    work = prepare(method, finder=finder, **options)
     image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
-    result = work(image)
-    if result is image:  # an array as a copy, so that writing to the result is always safe
+    return _like(picture, image, work(image))
+
+
+def enhance_each(
+    picture: Picture,
+    brightness: Iterable[Brightness],
+    *,
+    method: str = DEFAULT_METHOD,
+    finder: Finder | None = None,
+    **options: Any,
+) -> list[Picture]:
+    """What :func:`enhance` makes of the picture at each brightness; it is metered once.
+
+    Raises:
+        RelumeError: as :func:`relume.enhance`.
+    """
+    works = [prepare(method, finder=finder, brightness=level, **options) for level in brightness]
+    image = check_image(picture.pixels) if isinstance(picture, Photo) else to_image(picture)
+    planners = [work.enhancer for work in works if isinstance(work.enhancer, PlansExposure)]
+    plans: list[Plan | None] = [None] * len(works)
+    if planners and image.any():
+        copy = planners[0].working_copy(image)
+        black, reading = planners[0].black_of(copy), planners[0].read(copy)
+        known = [cast(PlansExposure, planner.with_black(black)) for planner in planners]
+        plans = [planner.plan(copy, reading=reading) for planner in known]
+    return [
+        _like(picture, image, work(image, plan)) for work, plan in zip(works, plans, strict=True)
+    ]
+
+
+def _like(picture: Picture, image: Image, result: Image) -> Picture:
+    """The result as the picture came; an array as a copy, so that writing to it is always safe."""
+    if result is image:
         return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
     if isinstance(picture, Photo):
         return cast(Picture, picture.with_pixels(result))

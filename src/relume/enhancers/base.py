@@ -66,6 +66,9 @@ class TakesLocal(Protocol):
 class PlansExposure(Protocol):
     """An enhancer that plans a photo's exposure (:mod:`relume.exposure`)."""
 
+    def working_copy(self, image: Image) -> Image:
+        """The photo at the size that it is worked on, and therefore planned at."""
+
     def black_of(self, image: Image) -> Black:
         """The camera's black in this photo: what is known of it, or what is read."""
 

@@ -106,7 +106,9 @@ class Edit:
         )
         enhancer = work.enhancer
         precision = enhancer.precision if isinstance(enhancer, ChoosesPrecision) else ""
-        plan = enhancer.plan(image) if isinstance(enhancer, PlansExposure) else None
+        plan = None
+        if isinstance(enhancer, PlansExposure):
+            plan = enhancer.plan(enhancer.working_copy(image))
         return cls(
             VERSION, __version__, name, given, kept, _hashes(name, given), precision,
             Look.of(image), plan,
@@ -122,11 +124,10 @@ class Edit:
             RelumeError: as :func:`relume.enhance`.
         """
         work = self.prepare(finder=finder, runtime=runtime)
-        if self.plan is None:
-            return work(image)
-        plan = self.plan
-        if not self.look.is_of(image):
-            plan = carried_over(plan, image, find=getattr(work.enhancer, "find", None))
+        plan, enhancer = self.plan, work.enhancer
+        if plan is not None and isinstance(enhancer, PlansExposure) and not self.look.is_of(image):
+            find = getattr(enhancer, "find", None)
+            plan = carried_over(plan, enhancer.working_copy(image), find=find)
         return work(image, plan)
 
     def prepare(

@@ -24,7 +24,7 @@ from relume.exposure.black import Black, read_black
 from relume.exposure.faces import Find
 from relume.exposure.meter import WHOLE, Reading, meter
 from relume.exposure.plan import Factor, Plan, apply, plan
-from relume.image.detail import relight_halved
+from relume.image.detail import halve, relight_halved
 from relume.image.exposure import mean_level
 from relume.image.filters import downscale
 from relume.image.grain import put_back_grain
@@ -138,6 +138,13 @@ class RelumeEnhancer:
         """The same method, the camera's black known or (None) to be read."""
         return replace(self, black=black)
 
+    def working_copy(self, image: Image) -> Image:
+        """The photo, or if it is large a copy of half its size: what is planned for."""
+        return halve(image) if self._is_large(image) else image
+
+    def _is_large(self, image: Image) -> bool:
+        return image.shape[0] * image.shape[1] > self.half_above_mp * 1e6
+
     def black_of(self, image: Image) -> Black:
         """The camera's black in this photo."""
         return read_black(image) if self.black is None else self.black
@@ -161,8 +168,8 @@ class RelumeEnhancer:
 
     def __call__(self, image: Image) -> Image:
         """The relit photo, not clamped; its mean grey level is the target brightness."""
-        whole = image.shape[0] * image.shape[1] <= self.half_above_mp * 1e6
-        relit = self._relight(image) if whole else relight_halved(image, self._relight)
+        large = self._is_large(image)
+        relit = relight_halved(image, self._relight) if large else self._relight(image)
         return relit if self.denoise == 1 else put_back_grain(image, relit, 1 - self.denoise)
 
     def _relight(self, image: Image) -> Image:
