@@ -134,7 +134,7 @@ def changed(edit: Edit, *place: str, to: object) -> str:
             "plan: reading: slope: expected an array",
         ),
         (("plan", "curve", "gain"), "much", "plan: curve: gain: expected a number, got 'much'"),
-        (("plan", "curve", "gian"), 1.0, "unknown key 'gian'; known: gain"),
+        (("plan", "curve", "gian"), 1.0, "unknown key 'gian'; did you mean 'gain'"),
         (("plan", "aim", "over"), "all", "expected one of content, frame"),
         (("look",), 7, "look: expected a table"),
         (("method",), True, "method: expected text"),
