@@ -85,15 +85,73 @@ class Block(nn.Module):
         return x + self.second(F.gelu(self.first(x) * (1 + scale) + shift))
 
 
-class PictureNet(nn.Module):
+class UNet(nn.Module):
+    """What relume's networks share: a context, a stem, and blocks at falling and rising sizes.
+
+    At the stem's size, half of it, and so on, it has ``widths`` channels; ``down`` and ``up`` count
+    the residual blocks on the way there and back. The stem is a convolution of ``channels``, of
+    ``kernel`` x ``kernel`` positions.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: int,
+        *,
+        widths: tuple[int, ...],
+        down: tuple[int, ...],
+        up: tuple[int, ...],
+        context: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.context = Context(context, dropout)
+        self.stem = nn.Conv2d(channels, widths[0], kernel, padding=kernel // 2)
+
+        def blocks(counts: tuple[int, ...]) -> nn.ModuleList:
+            return nn.ModuleList(
+                nn.ModuleList(Block(w, context) for _ in range(n))
+                for w, n in zip(widths, counts, strict=True)
+            )
+
+        self.down = blocks(down)
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
+        self.up = blocks(up)
+
+    def look(self, thumbnail: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor]:
+        """The context, and what brings the whole photo to the brightness, (B, 1, 1, 1)."""
+        level = grey_level(thumbnail).clamp_min(DARKEST)  # (B, 1)
+        overall = (brightness / level)[:, :, None, None]  # (B, 1, 1, 1)
+        seen = torch.cat(views(thumbnail, overall), dim=1)  # (B, 12, 96, 96)
+        return self.context(seen, brightness.log(), level.log()), overall
+
+    def through(self, x: Tensor, context: Tensor) -> Tensor:
+        """What the blocks make of the stem's features, (B, widths[0], h, w)."""
+        skips = []
+        for number, blocks in enumerate(self.down):
+            if number:
+                skips.append(x)
+                x = self.shrink[number - 1](x)  # (B, widths[number], h / 2 ** number, ...)
+            for block in blocks:
+                x = block(x, context)
+        for number in reversed(range(len(self.up))):
+            for block in self.up[number]:
+                x = block(x, context)
+            if number:
+                # four times the channels, then twice the height and width
+                x = F.pixel_shuffle(self.grow[number - 1](x), 2) + skips.pop()
+        return x
+
+
+class PictureNet(UNet):
     """Photo ``(B, 3, H, W)``, thumbnail ``(B, 3, 96, 96)``, brightness ``(B, 1)`` to a photo.
 
     The exposure of every place is an input, too: ``gain`` ``(B, 1, H, W)`` multiplies encoded
     values beside what the brightness asks for; 1 everywhere is one exposure for the whole photo.
 
-    H and W are multiples of 16. A U-Net on the pixel-unshuffled views: at 1/2, 1/4, 1/8 and 1/16
-    of the size it has ``widths`` channels; ``down`` and ``up`` count its residual blocks on the
-    way there and back. The result is predicted outright and not clamped.
+    H and W are multiples of 16: a U-Net on the pixel-unshuffled views, at 1/2, 1/4, 1/8 and 1/16
+    of the size. The result is predicted outright and not clamped.
     """
 
     def __init__(
@@ -105,45 +163,15 @@ class PictureNet(nn.Module):
         context: int = 96,
         dropout: float = 0.2,
     ) -> None:
-        super().__init__()
-        self.context = Context(context, dropout)
-        self.stem = nn.Conv2d(48, widths[0], 3, padding=1)
-        self.down = nn.ModuleList(
-            nn.ModuleList(Block(w, context) for _ in range(n))
-            for w, n in zip(widths, down, strict=True)
-        )
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(
-            nn.ModuleList(Block(w, context) for _ in range(n))
-            for w, n in zip(widths, up, strict=True)
-        )
+        super().__init__(48, 3, widths=widths, down=down, up=up, context=context, dropout=dropout)
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
 
     def forward(self, image: Tensor, thumbnail: Tensor, brightness: Tensor, gain: Tensor) -> Tensor:
         """The photo as it would look at the wanted mean grey level, times the gain."""
-        level = grey_level(thumbnail).clamp_min(DARKEST)  # (B, 1)
-        overall = (brightness / level)[:, :, None, None]  # (B, 1, 1, 1)
-        context = self.context(
-            torch.cat(views(thumbnail, overall), dim=1), brightness.log(), level.log()
-        )
+        context, overall = self.look(thumbnail, brightness)
         # (B, 1, H, W) -> (B, 4, H / 2, W / 2), the same for red, green and blue
         local = F.pixel_unshuffle(overall * gain, 2).repeat(1, 3, 1, 1)
-        x = self._begin(F.pixel_unshuffle(image, 2), local)
-        skips = []
-        for number, blocks in enumerate(self.down):
-            if number:
-                skips.append(x)
-                # (B, 48, H/4, W/4), (B, 96, H/8, W/8), (B, 128, H/16, W/16)
-                x = self.shrink[number - 1](x)
-            for block in blocks:
-                x = block(x, context)
-        for number in reversed(range(len(self.up))):
-            for block in self.up[number]:
-                x = block(x, context)
-            if number:
-                # four times the channels, then twice the height and width
-                x = F.pixel_shuffle(self.grow[number - 1](x), 2) + skips.pop()
+        x = self.through(self._begin(F.pixel_unshuffle(image, 2), local), context)
         return F.pixel_shuffle(self.head(x), 2)  # (B, 12, H/2, W/2) -> (B, 3, H, W)
 
     def _begin(self, image: Tensor, gain: Tensor) -> Tensor:
