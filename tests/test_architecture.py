@@ -82,7 +82,7 @@ BESIDE_THE_PATH = (
 LEFT_OUT = (
     *(f"io/{name}" for name in ("ahead", "demux", "encoding", "remux", "shown", "video")),
     *("io/shards", "io/places"),
-    *(f"enhancers/{name}" for name in ("clahe", "curves", "fusion", "lime", "onnx", "retinexnet")),
+    *(f"enhancers/{name}" for name in ("baselines", "curves", "onnx", "retinexnet")),
     *("enhancers/edit", "exposure/record", "exposure/cube"),
 )
 

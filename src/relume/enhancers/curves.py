@@ -11,14 +11,14 @@ import numpy.typing as npt
 from relume.catalog import Info, Parameter
 from relume.enhancers.base import Brightness
 from relume.image.color import REC601, luma
-from relume.image.exposure import expose, subsample
+from relume.image.exposure import expose, gain_for, subsample
 from relume.photo import Image
 
 AUTO_LEVEL = 0.42
 """The mean grey level that "auto" aims at: about that of LOL's normal-light photographs."""
 
 LEVELS = 4096
-"""Steps of value that :func:`gain_for` tells apart."""
+"""Steps of value that :func:`exposure_gain` tells apart."""
 
 WIDEST_GAIN = 1024.0
 """The bracket of the search for a gain: ten stops to either side."""
@@ -117,26 +117,19 @@ class AutoExposure:
     def __call__(self, image: Image) -> Image:
         """The photo, exposed anew."""
         if isinstance(self.brightness, str):
-            gain = float(np.clip(gain_for(image, AUTO_LEVEL), 1.0, self.max_gain))
+            gain = float(np.clip(exposure_gain(image, AUTO_LEVEL), 1.0, self.max_gain))
         else:
-            gain = gain_for(image, self.brightness)
+            gain = exposure_gain(image, self.brightness)
         return image if gain == 1 else expose(image, gain)
 
 
-def gain_for(image: Image, level: float) -> float:
+def exposure_gain(image: Image, level: float) -> float:
     """The gain on linear light that brings the mean grey level of ``image`` to ``level``.
 
-    Found by bisection of its logarithm; at the end of ten stops where the level is out of reach.
+    At the end of ten stops where the level is out of reach.
     """
     values, shares = _weighed_values(image)
-    low, high = -np.log2(WIDEST_GAIN), np.log2(WIDEST_GAIN)
-    for _ in range(18):
-        middle = (low + high) / 2
-        if float(shares @ expose(values, float(2**middle))) < level:
-            low = middle
-        else:
-            high = middle
-    return float(2 ** ((low + high) / 2))
+    return gain_for(lambda gain: float(shares @ expose(values, gain)), level, most=WIDEST_GAIN)
 
 
 def _weighed_values(image: Image) -> tuple[Image, npt.NDArray[np.float64]]:

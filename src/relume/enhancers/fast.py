@@ -19,16 +19,13 @@ class FastEnhancer(RelumeEnhancer):
 
     half_above_mp: float = 1.0
 
-    info: ClassVar[Info] = Info(
+    info: ClassVar[Info] = replace(
+        RelumeEnhancer.info,
         name="relume-fast",
         summary="the same by a network for clips and cameras: six times as fast, a little softer",
-        licence="MIT",
         source="relume; taught by its own network",
         parameters=(HALF_ABOVE_FAST, TILE, ENSEMBLE, WEIGHTS),
         weights=("relume-fast", "relume-exposure"),
-        takes_brightness=True,
-        takes_local=True,
-        takes_black=True,
     )
     shipped: ClassVar[str] = "relume-fast"
 

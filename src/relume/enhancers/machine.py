@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from relume.catalog import Info
-from relume.enhancers.base import WEIGHTS
-from relume.enhancers.relume import DENOISE, ENSEMBLE, HALF_ABOVE, TILE, RelumeEnhancer
+from relume.enhancers.relume import RelumeEnhancer
 from relume.photo import Image
 
 MACHINE_LEVEL = 0.25
@@ -24,16 +23,12 @@ class MachineEnhancer(RelumeEnhancer):
 
     local: float = 0.0
 
-    info: ClassVar[Info] = Info(
+    info: ClassVar[Info] = replace(
+        RelumeEnhancer.info,
         name="machine",
         summary="the view for face detectors: relume's network at a mean level of 0.25",
-        licence="MIT",
         source="relume; the same weights as the method relume",
-        parameters=(HALF_ABOVE, TILE, ENSEMBLE, DENOISE, WEIGHTS),
         weights=("relume",),
-        takes_brightness=True,
-        takes_local=True,
-        takes_black=True,
     )
 
     def estimate_brightness(self, context: Image) -> float:

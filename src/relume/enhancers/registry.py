@@ -6,11 +6,9 @@ import functools
 
 from relume.catalog import Catalog
 from relume.enhancers.base import Enhancer
-from relume.enhancers.clahe import Clahe
+from relume.enhancers.baselines import Clahe, Fusion, Lime
 from relume.enhancers.curves import AutoExposure, AutoGamma, Gamma, Original
 from relume.enhancers.fast import FastEnhancer
-from relume.enhancers.fusion import Fusion
-from relume.enhancers.lime import Lime
 from relume.enhancers.machine import MachineEnhancer
 from relume.enhancers.onnx import OnnxEnhancer
 from relume.enhancers.relume import RelumeEnhancer
