@@ -26,7 +26,7 @@ import numpy as np
 
 from relume.exposure import constants as c
 from relume.image.exposure import smoothstep
-from relume.image.filters import downscale
+from relume.image.filters import fit_within
 from relume.image.parallel import map_row_blocks
 from relume.photo import Image
 
@@ -87,10 +87,7 @@ def black_text(given: BlackLevel) -> str:
 
 def read_black(image: Image) -> Black:
     """The black level of a photo (H, W, 3), as far as there is evidence that it has one."""
-    height, width = image.shape[:2]
-    scale = min(1.0, c.BLACK_SIDE_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    cells = _without_bars(downscale(image, *size))
+    cells = _without_bars(fit_within(image, c.BLACK_SIDE_PX))
     if min(cells.shape[:2]) < c.BLACK_PARTS:
         return NO_BLACK
     darkest = np.stack([_darkest(part) for part in _parts(cells)])

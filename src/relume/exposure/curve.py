@@ -24,6 +24,7 @@ import numpy as np
 
 from relume.exposure import constants as c
 from relume.image.color import largest, times
+from relume.image.filters import enlarged
 from relume.image.parallel import for_row_blocks
 from relume.photo import Image
 
@@ -58,12 +59,8 @@ class Curve:
         height, width = image.shape[:2]
         brightest = largest(image)
         root = np.sqrt(brightest)
-        slope, offset = (
-            cv2.resize(x, (width, height), interpolation=cv2.INTER_LINEAR) for x in (slope, offset)
-        )
-        root *= slope
-        root += offset
-        del slope, offset  # planes of many megabytes
+        root *= enlarged(slope, width, height)
+        root += enlarged(offset, width, height)
         np.maximum(root, 0, out=root)
         factor = np.multiply(root, root, out=root)  # the base light, and then its factor
         texture = np.ones((c.TEXTURE_PX, c.TEXTURE_PX), np.uint8)

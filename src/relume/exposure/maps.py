@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from relume.errors import ParameterError
 from relume.exposure import constants as c
 from relume.image.color import luma
-from relume.image.filters import downscale, guided_filter
+from relume.image.filters import downscale, enlarged, guided_filter
 from relume.photo import Array, Image
 
 
@@ -36,10 +35,10 @@ def fit_stops(stops: Image, image: Image) -> Image:
         return stops
     if stops.shape[0] > height and stops.shape[1] > width:
         return downscale(stops, width, height)
-    large = cv2.resize(stops, (width, height), interpolation=cv2.INTER_LINEAR)
+    large = enlarged(stops, width, height)
     radius = round(max(height / stops.shape[0], width / stops.shape[1]))
     if radius < 2 or min(height, width) < 8:
-        return np.asarray(large, np.float32)
+        return large
     root = np.sqrt(luma(image))
     return guided_filter(
         root, large, radius_px=radius, eps=c.EDGE_EPS, subsample=max(1, radius // 4)

@@ -18,8 +18,16 @@ from relume.exposure import constants as c
 from relume.exposure.aim import Aim
 from relume.exposure.curve import ratio, ratios
 from relume.image.color import largest, luma
-from relume.image.exposure import bend, bend_to, gain_for, scale_to, smoothstep, smoothsteps
-from relume.image.filters import box_filter, downscale
+from relume.image.exposure import (
+    bend,
+    bend_to,
+    gain_for,
+    scale_to,
+    smoothstep,
+    smoothsteps,
+    subsample_step,
+)
+from relume.image.filters import Guide, box_filter, downscale, fitted
 from relume.photo import Image
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -170,9 +178,7 @@ class Reading:
 
 def meter(image: Image) -> Reading:
     """What the meter sees of a photo (H, W, 3)."""
-    height, width = image.shape[:2]
-    scale = min(1.0, c.METER_SIDE_PX / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = fitted(image, c.METER_SIDE_PX)
     small = downscale(image, *size)
     most, grey = largest(small), luma(small)
     root = np.sqrt(np.maximum(most, 0))
@@ -180,10 +186,7 @@ def meter(image: Image) -> Reading:
     # half of a cell at the border of a frame may be the frame
     inner = np.asarray(cv2.erode(weight, np.ones((3, 3), np.uint8)), np.float32)
     weight = inner if inner.sum() > c.INNER_SHARE * weight.sum() else weight
-    mean = box_filter(root, c.METER_RADIUS_PX)
-    variance = np.maximum(box_filter(root * root, c.METER_RADIUS_PX) - mean * mean, 0)
-    steep = np.asarray(variance / (variance + np.float32(c.EDGE_EPS)), np.float32)
-    slope, offset = (box_filter(x, c.METER_RADIUS_PX) for x in (steep, mean - steep * mean))
+    slope, offset = Guide.of(root, c.METER_RADIUS_PX, c.EDGE_EPS).coefficients(root)
     root = np.asarray(np.maximum(slope * root + offset, 0), np.float32)
     base, total = root * root, float(weight.sum())
     if total <= 0:
@@ -209,7 +212,7 @@ def meter(image: Image) -> Reading:
 
 def _flat_share(image: Image, size: tuple[int, int]) -> Image:
     """The share of pixels (h, w) that equal their right and lower neighbours: no photograph."""
-    step = max(1, int((image.shape[0] * image.shape[1] / c.FLAT_SAMPLES) ** 0.5))
+    step = subsample_step(image, c.FLAT_SAMPLES)
     rows, columns = ((side - 1) // step for side in image.shape[:2])
     if rows < 1 or columns < 1:
         return np.zeros((size[1], size[0]), np.float32)

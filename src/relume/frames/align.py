@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from relume.image.color import luma
-from relume.image.filters import downscale
+from relume.image.filters import fit_within
 from relume.photo import Array, Image
 
 ECC_SIDE_PX = 480
@@ -56,9 +56,7 @@ class Motion:
 
 def reduced(image: Image, side_px: int) -> Image:
     """The luma (h, w) of a copy whose longer side is ``side_px`` at most."""
-    height, width = image.shape[:2]
-    scale = min(1.0, side_px / max(height, width))
-    return downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
+    return fit_within(luma(image), side_px)
 
 
 def align_globally(reference: Image, frame: Image) -> Motion:
@@ -137,13 +135,10 @@ def fit(reference: Image, moved: Image, overlap: Image) -> float:
 
 def _correlation(reference: Image, moved: Image, overlap: Image) -> float:
     """:func:`fit` of lumas (h, w)."""
-    height, width = reference.shape
-    scale = min(1.0, FIT_SIDE_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    inner = downscale(overlap, *size) > 0.9
+    inner = fit_within(overlap, FIT_SIDE_PX) > 0.9
     if inner.mean() < 0.3:
         return 0.0
-    a, b = (_band(downscale(x, *size))[inner] for x in (reference, moved))
+    a, b = (_band(fit_within(x, FIT_SIDE_PX))[inner] for x in (reference, moved))
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1e-9 else 1.0

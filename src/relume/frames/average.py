@@ -16,7 +16,7 @@ import numpy as np
 
 from relume.image.darken import render, scene_light
 from relume.image.exposure import smoothstep
-from relume.image.filters import downscale
+from relume.image.filters import fit_within
 from relume.photo import Image
 
 SIDE_PX, BLUR_PX = 320, 9
@@ -60,10 +60,7 @@ class DarkMean:
         """The mean, as a single frame of so little noise would be; ``merged`` is what was relit."""
         mean = np.clip(self._total / weight[:, :, None], 0, 1).astype(np.float32)
         several = np.clip(weight - 1, 0, 1)
-        height, width = mean.shape[:2]
-        scale = min(1.0, SIDE_PX / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small, light = (cv2.blur(downscale(x, *size), (BLUR_PX,) * 2) for x in (mean, merged))
+        small, light = (cv2.blur(fit_within(x, SIDE_PX), (BLUR_PX,) * 2) for x in (mean, merged))
         light = scene_light(np.asarray(light, np.float32))
         top = light >= np.quantile(light, BRIGHTEST)
         exposure = float(scene_light(small)[top].sum()) / max(float(light[top].sum()), 1e-6)

@@ -30,8 +30,8 @@ from relume.frames.cuts import Cuts
 from relume.frames.merge import disagreement
 from relume.image.color import luma
 from relume.image.detail import relight_halved
-from relume.image.exposure import NEARLY, left_as_lit, mean_level, subsample
-from relume.image.filters import downscale
+from relume.image.exposure import NEARLY, left_as_lit, mean_level, smoothsteps, subsample
+from relume.image.filters import fit_within
 from relume.image.parallel import for_row_blocks
 from relume.io.video import ClipFrames, ClipReport, Progress, convert_clip
 from relume.photo import Array, Image, check_several, from_image, to_image
@@ -292,7 +292,7 @@ class ClipRelighter:
     def _merged(self, relit: Image) -> tuple[Image, Image]:
         """The relit frame with what the last result knows of it, and frames held (h, w)."""
         height, width = relit.shape[:2]
-        small = _small(relit, self._side_px)
+        small = fit_within(relit, self._side_px)
         if self._last is None or self._small is None or self._held is None:
             self._small = small
             return relit, np.ones(small.shape[:2], np.float32)
@@ -329,12 +329,6 @@ class ClipRelighter:
         return np.asarray(factors * np.exp(LEAK * self._lasting), np.float32)
 
 
-def _small(image: Image, side_px: int) -> Image:
-    height, width = image.shape[:2]
-    scale = min(1.0, side_px / max(height, width))
-    return downscale(image, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
 def _warped(image: Image, positions: Image, how: int = cv2.INTER_LINEAR) -> Image:
     moved = cv2.remap(image, positions, None, how, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, np.float32).reshape(image.shape)
@@ -350,8 +344,8 @@ def _steady_flow(now: Image, before: Image) -> Image:
     stays, moves = (
         cv2.blur(np.square(other - now), (STILL_PX, STILL_PX)) for other in (before, moved)
     )
-    t = np.clip((stays / (moves + np.float32(1e-7)) - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
-    return np.asarray(flow * (t * t * (3 - 2 * t))[:, :, None], np.float32)
+    share = smoothsteps(stays / (moves + np.float32(1e-7)), *STILL)
+    return np.asarray(flow * share[:, :, None], np.float32)
 
 
 def _flicker(frame: Image, last: Image) -> Image:

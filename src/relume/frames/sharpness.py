@@ -15,7 +15,7 @@ import numpy as np
 
 from relume.frames.align import global_motion, inside, pixel_grid
 from relume.image.color import luma
-from relume.image.filters import downscale
+from relume.image.filters import fit_within
 from relume.photo import Array, Image
 
 SHARPER = 1.3
@@ -39,7 +39,7 @@ def sharpness(images: Sequence[Image]) -> list[float]:
     Images (H, W, 3) of one size that show one scene. Two alone have no third to be compared with:
     there the noise of the first makes the other look less sharp than it is, never sharper.
     """
-    first, *others = (_small(image) for image in images)
+    first, *others = (fit_within(image, SIDE_PX) for image in images)
     height, width = first.shape[:2]
     overlap = np.ones((height, width), bool)
     bands = [(_bands(first))]
@@ -75,9 +75,3 @@ def _bands(image: Image) -> list[Image]:
         )
         for low, high in (FINE_PX, COARSE_PX)
     ]
-
-
-def _small(image: Image) -> Image:
-    height, width = image.shape[:2]
-    scale = min(1.0, SIDE_PX / max(height, width))
-    return downscale(image, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -18,6 +18,7 @@ import numpy as np
 
 from relume.errors import InputError, MissingExtra, ParameterError, RelumeError
 from relume.image.exposure import subsample
+from relume.image.filters import Guide
 from relume.photo import Image, check_image
 
 METHODS = ("guided", "nlm", "bm3d", "none")
@@ -97,10 +98,11 @@ def _guided(reflectance: Image, light: Image, strength: float) -> Image:
     luma = _shrink_luma(noisy, light, LUMA_K * strength)
     eps = CHROMA_EPS**2 * strength**2 * noise_variance(noisy - luma, light) + np.float32(1e-6)
     channels[:, :, 0] = luma
-    moments = _guide_moments(luma, eps)
+    guide = Guide.of(luma, CHROMA_RADIUS_PX, eps)
     for c in (1, 2):
         chroma = np.ascontiguousarray(channels[:, :, c])
-        smooth = _follow(luma, chroma, moments)
+        slope, offset = guide.coefficients(chroma)
+        smooth = np.asarray(slope * luma + offset)
         channels[:, :, c] = _keep_signal(chroma, smooth, light, CHROMA_K * strength)
     return np.asarray(cv2.cvtColor(channels, cv2.COLOR_YCrCb2RGB), np.float32)
 
@@ -153,26 +155,6 @@ def noise_variance(detail: Image, light: Image) -> Image:
 
 def _local_mean(values: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), WINDOW_PX), np.float32)
-
-
-def _box(values: Image) -> Image:
-    side = 2 * CHROMA_RADIUS_PX + 1
-    return np.asarray(cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101))
-
-
-def _guide_moments(guide: Image, eps: Image) -> tuple[Image, Image]:
-    """The guide's local mean, and its local variance plus the regularisation of every pixel."""
-    mean = _box(guide)
-    return mean, np.maximum(np.asarray(_box(guide * guide) - mean * mean, np.float32), 0) + eps
-
-
-def _follow(guide: Image, source: Image, moments: tuple[Image, Image]) -> Image:
-    """The guided filter (He et al. 2013, eq. 5, 6 and 8), its eps differing by pixel."""
-    guide_mean, spread = moments
-    mean = _box(source)
-    slope = np.asarray((_box(guide * source) - guide_mean * mean) / spread, np.float32)
-    offset = np.asarray(mean - slope * guide_mean, np.float32)
-    return np.asarray(_box(slope) * guide + _box(offset))
 
 
 def _whole(reflectance: Image, light: Image, strength: float, method: str) -> Image:

@@ -19,7 +19,7 @@ import numpy as np
 
 from relume.image.color import largest, luma, times
 from relume.image.exposure import smoothsteps, subsample_step
-from relume.image.filters import box_filter, gaussian_blur
+from relume.image.filters import Guide, box_filter, enlarged, gaussian_blur
 from relume.image.parallel import for_row_blocks, free_memory, row_blocks
 from relume.photo import Image
 
@@ -168,10 +168,7 @@ def _gain(before: Image, after: Image) -> Image:
 
 
 def _slope(before: Image, after: Image) -> Image:
-    mean, mean_after = (box_filter(x, GAIN_RADIUS_PX) for x in (before, after))
-    covariance = box_filter(before * after, GAIN_RADIUS_PX) - mean * mean_after
-    variance = box_filter(before * before, GAIN_RADIUS_PX) - mean * mean
-    slope = covariance / (np.maximum(variance, 0) + np.float32(FLAT))
+    slope = Guide.of(before, GAIN_RADIUS_PX, FLAT).slope(after)
     return box_filter(np.clip(slope, 0, np.float32(MOST_GAIN)), GAIN_RADIUS_PX)
 
 
@@ -215,7 +212,7 @@ def _detail_ratio(old: Image, after: Image, strength: float) -> Image | None:
     What is smooth (means, contrasts, the share) is found at half the size.
     """
     height, width = old.shape
-    half, full = (-(-width // 2), -(-height // 2)), (width, height)
+    half = (-(-width // 2), -(-height // 2))
     small_old = np.asarray(cv2.resize(old, half, interpolation=cv2.INTER_AREA), np.float32)
     mean, contrast = _contrast(small_old)
     if mean.max() <= LIT[0]:
@@ -227,7 +224,7 @@ def _detail_ratio(old: Image, after: Image, strength: float) -> Image | None:
     lost = (contrast - _contrast(small_new)[1]) / np.maximum(contrast, np.float32(1e-3))
     share *= np.clip(lost / np.float32(LOST), 0, 1)
     base = box_filter(small_new - small_old, BASE_PX // 4)
-    share, base = (cv2.resize(x, full, interpolation=cv2.INTER_LINEAR) for x in (share, base))
+    share, base = (enlarged(x, width, height) for x in (share, base))
     wanted = np.maximum(new + share * (base + old - new), cv2.min(old, new))
     ratio = cv2.min(wanted, 1) / np.maximum(new, np.float32(1e-3))
     room = 1 / np.maximum(largest(after), np.float32(1e-3))

@@ -11,7 +11,7 @@ import numpy as np
 
 from relume.errors import ParameterError
 from relume.image.color import REC601, largest, linear_to_srgb, luma, srgb_to_linear, times
-from relume.image.filters import downscale
+from relume.image.filters import fit_within
 from relume.image.parallel import for_row_blocks, map_row_blocks
 from relume.photo import Image
 
@@ -203,9 +203,7 @@ def _bend(ratio: float) -> float:
 
 def _headroom(image: Image) -> float:
     """0.12 for a picture whose brightest part has a luma above 0.7, 0 (no ceiling) below 0.4."""
-    height, width = image.shape[:2]
-    scale = min(1.0, CELLS / max(height, width))
-    cells = downscale(luma(image), max(1, round(width * scale)), max(1, round(height * scale)))
+    cells = fit_within(luma(image), CELLS)
     return HEADROOM * smoothstep(float(cells.max()), NO_LAMP, LAMP)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -50,16 +52,64 @@ def downscale(image: Image, width: int, height: int) -> Image:
     return np.asarray(small, np.float32)
 
 
+def fitted(image: Image, side_px: int) -> tuple[int, int]:
+    """Width and height of a copy whose longer side is ``side_px`` at most, its shape kept."""
+    height, width = image.shape[:2]
+    scale = min(1.0, side_px / max(height, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def fit_within(image: Image, side_px: int) -> Image:
+    """The image, area-averaged down to a longer side of ``side_px`` at most."""
+    return downscale(image, *fitted(image, side_px))
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A plane (H, W) along whose edges others are smoothed, and what its windows hold.
+
+    He, Sun, Tang, *Guided Image Filtering* (TPAMI 2013): in each window the output is linear in
+    the guide, q = a I + b, by eq. 5, 6 and 8.
+    """
+
+    plane: Image
+    radius_px: int
+    mean: Image
+    variance: Image
+    eps: Image
+
+    @classmethod
+    def of(cls, plane: Image, radius_px: int, eps: Image | float) -> Guide:
+        """``eps``, everywhere or (H, W), is the variance below which the guide counts as flat."""
+        mean = box_filter(plane, radius_px)
+        variance = np.maximum(box_filter(plane * plane, radius_px) - mean * mean, 0)
+        return cls(plane, radius_px, mean, variance, np.asarray(eps, np.float32))
+
+    def slope(self, source: Image) -> Image:
+        """a = cov(I, p) / (var(I) + eps), not averaged over the windows that a pixel is in."""
+        return self._slope(source, box_filter(source, self.radius_px))
+
+    def _slope(self, source: Image, mean: Image) -> Image:
+        covariance = self.variance
+        if source is not self.plane:
+            covariance = box_filter(self.plane * source, self.radius_px) - self.mean * mean
+        return np.asarray(covariance / (self.variance + self.eps), np.float32)
+
+    def coefficients(self, source: Image) -> tuple[Image, Image]:
+        """a and b = mean(p) - a mean(I), averaged: ``source`` is smoothed to a I + b."""
+        mean = self.mean if source is self.plane else box_filter(source, self.radius_px)
+        slope = self._slope(source, mean)
+        offset = np.asarray(mean - slope * self.mean, np.float32)
+        return box_filter(slope, self.radius_px), box_filter(offset, self.radius_px)
+
+
 def guided_filter(
     guide: Image, source: Image, *, radius_px: int, eps: float, subsample: int = 1
 ) -> Image:
-    """``source`` (H, W) smoothed along the edges of ``guide`` (H, W).
+    """``source`` (H, W) smoothed along the edges of ``guide`` (H, W); see :class:`Guide`.
 
-    He, Sun, Tang, *Guided Image Filtering* (TPAMI 2013): in each window the output is linear in
-    the guide, q = a I + b, by eq. 5, 6 and 8. With ``subsample`` the coefficients are computed at
-    1 / subsample of the size (He, Sun, *Fast Guided Filter*, 2015) and only they are enlarged:
-    details come from the guide at full size. ``eps`` is the variance below which the guide counts
-    as flat.
+    With ``subsample`` the coefficients are computed at 1 / subsample of the size (He, Sun, *Fast
+    Guided Filter*, 2015) and only they are enlarged: details come from the guide at full size.
 
     Raises:
         ParameterError: sizes that do not fit, or a radius, eps or subsample that is not positive.
@@ -76,23 +126,15 @@ def guided_filter(
     height, width = source.shape
     step = max(1, min(subsample, radius_px, min(height, width) // 4))
     small = (-(-width // step), -(-height // step))
-    radius = max(1, radius_px // step)
     coarse_guide, coarse = (downscale(x, *small) for x in (guide, source))
-    slope, offset = _coefficients(coarse_guide, coarse, radius, eps)
-    slope, offset = (_grown(box_filter(x, radius), (width, height)) for x in (slope, offset))
+    coefficients = Guide.of(coarse_guide, max(1, radius_px // step), eps).coefficients(coarse)
+    slope, offset = (enlarged(x, width, height) for x in coefficients)
     return np.asarray(slope * guide + offset, np.float32)
 
 
-def _coefficients(guide: Image, source: Image, radius: int, eps: float) -> tuple[Image, Image]:
-    """a = cov(I, p) / (var(I) + eps), b = mean(p) - a mean(I): eq. 5 and 6."""
-    guide_mean, mean = box_filter(guide, radius), box_filter(source, radius)
-    variance = box_filter(guide * guide, radius) - guide_mean * guide_mean
-    covariance = box_filter(guide * source, radius) - guide_mean * mean
-    slope = covariance / (np.maximum(variance, 0) + np.float32(eps))
-    return np.asarray(slope, np.float32), np.asarray(mean - slope * guide_mean, np.float32)
-
-
-def _grown(image: Image, size: tuple[int, int]) -> Image:
-    if size == (image.shape[1], image.shape[0]):
+def enlarged(image: Image, width: int, height: int) -> Image:
+    """``image`` at ``width`` x ``height``, bilinearly; itself where it has that size."""
+    if (height, width) == image.shape[:2]:
         return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    large = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.float32)

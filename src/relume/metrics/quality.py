@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from relume.errors import InputError
 from relume.image.color import largest, luma
+from relume.image.exposure import mean_level
 from relume.image.filters import gaussian_blur
 from relume.photo import Image, check_image
 
@@ -59,9 +60,8 @@ def with_mean_of(image: Image, reference: Image) -> Image:
         InputError: different sizes.
     """
     _check_pair(image, reference)
-    mean = float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean())
-    target = float(cv2.cvtColor(reference, cv2.COLOR_RGB2GRAY).mean())
-    gain = target / mean if mean > 0 else 1.0
+    mean = mean_level(image)
+    gain = mean_level(reference) / mean if mean > 0 else 1.0
     scaled: Image = np.clip(image * np.float32(gain), 0.0, 1.0)
     return scaled
 

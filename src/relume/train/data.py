@@ -16,6 +16,7 @@ import numpy.typing as npt
 from relume.errors import InputError
 from relume.executor import cores
 from relume.image.darken import darken
+from relume.image.filters import fitted
 from relume.io import READABLE_SUFFIXES, read
 from relume.photo import as_float, quantise
 from relume.train.recipe import Data
@@ -282,8 +283,7 @@ def _pixels(path: Path) -> Pixels:
 
 
 def _shrunk(photo: Pixels, longest_px: int) -> Pixels:
-    scale = longest_px / max(photo.shape[:2])
-    if scale >= 1:
+    size = fitted(photo, longest_px)
+    if size == photo.shape[1::-1]:
         return photo
-    size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))

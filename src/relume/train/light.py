@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from relume.image.color import luma
-from relume.image.filters import box_filter, downscale
+from relume.image.exposure import smoothsteps
+from relume.image.filters import Guide, downscale, enlarged
 from relume.photo import Image
 
 MOST_STOPS = 5.7
@@ -79,8 +80,7 @@ def merge_exposures(under: Image, over: Image) -> Image | None:
     ratio = np.float32(np.median(over_luma[shared] / under_luma[shared]))
     if ratio > MOST_RATIO:
         return None
-    t = np.clip((brightest - 0.65) / 0.3, 0, 1)[:, :, None]
-    share = t * t * (3 - 2 * t)
+    share = smoothsteps(brightest, 0.65, 0.95)[:, :, None]
     return np.asarray(over * (1 - share) + np.maximum(under * ratio, over) * share, np.float32)
 
 
@@ -90,11 +90,8 @@ def _own_light(low: Image, rng: np.random.Generator) -> Image:
     height, width = logs.shape
     small = downscale(logs, max(1, width // 4), max(1, height // 4))
     radius = max(2, max(small.shape) // 24)
-    centre = box_filter(small, radius)
-    variance = np.maximum(box_filter(small * small, radius) - centre * centre, 0)
-    steep = np.asarray(variance / (variance + np.float32(0.15)), np.float32)
-    parts = (box_filter(steep, radius), box_filter(centre - steep * centre, radius))
-    slope, offset = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in parts)
+    parts = Guide.of(small, radius, 0.15).coefficients(small)
+    slope, offset = (enlarged(part, width, height) for part in parts)
     base = slope * logs + offset
     stops = np.float32(-2.2 * rng.uniform(0.15, 0.85)) * (base - np.median(base))
     if rng.random() < 0.5:

@@ -22,8 +22,9 @@ import numpy.typing as npt
 from relume.enhancers.relume import thumbnail
 from relume.errors import InputError
 from relume.executor import cores
-from relume.image.color import GAMMA, REC601
+from relume.image.color import GAMMA
 from relume.image.darken import Camera, record, render, scene_light
+from relume.image.exposure import mean_level
 from relume.photo import as_float, quantise
 from relume.train.data import BrightPhotos, Floats, Pair, Pixels
 from relume.train.light import MOST_STOPS, add_lamps, exposure_map, merge_exposures, uneven_stops
@@ -326,7 +327,7 @@ def _random_window(
 
 def _mean_grey(photo: Floats) -> float:
     """The mean grey level of a photo in [0, 1], at least one step of 8 bit."""
-    return max(float(np.dot(REC601, photo.mean(axis=(0, 1), dtype=np.float64))), 1 / 255)
+    return max(mean_level(photo), 1 / 255)
 
 
 def _jitter(rng: np.random.Generator) -> np.float32:
