@@ -16,16 +16,6 @@ from relume.web.settings import Settings
 
 METHODS = ("relume", "machine", "original", "gamma", "auto-gamma", "auto-exposure")
 PARAMETERS = ("half_above_mp", "exponent", "normalise", "target", "max_gain")
-OPTIONS = (
-    "strength",
-    "brightness",
-    "local",
-    "expose_for",
-    "black",
-    "protect_lit",
-    "format",
-    "quality",
-)
 DETECTORS = ("yunet", "relume")  # the first that is there is the default
 WRITTEN = ("jpeg", "png", "webp")
 READ = ("jpeg", "png", "webp", "gif", "bmp", "avif", "heif")
@@ -41,7 +31,6 @@ def site_menu() -> dict[str, Any]:
             for entry in methods
         ],
         "detectors": [_named(whole["detectors"], name) for name in DETECTORS],
-        "options": [_named(whole["options"], name) for name in OPTIONS],
         "landmarkers": [],
         "exposes_for_faces": True,
         "formats": [format for format in whole["formats"] if format["name"] in WRITTEN],

@@ -1,7 +1,7 @@
 // The engine behind the page on the visitor's own device: what http.js is for a service, by a
 // worker. It says "loading" ({ done, total } bytes), "ready" and "failed" as events.
 
-import { parseBlack } from "./core/black.js";
+import { readQuery } from "./query.js";
 
 /* global YUNET, MENU -- put in by the build */
 
@@ -142,9 +142,8 @@ class Device extends EventTarget {
    * @param {{ signal?: AbortSignal, exposure?: any }} [options]
    */
   async enhance(file, query, { signal, exposure } = {}) {
-    const { options, format, quality } = this.options(query, exposure);
     const most = this.menu.limits.megapixels;
-    return this.ask({ task: "enhance", file: this.known(file), options, format, quality, most }, signal);
+    return this.ask({ task: "enhance", file: this.known(file), most, ...readQuery(this.menu, query, exposure) }, signal);
   }
 
   async detect(file, query, signal) {
@@ -164,25 +163,6 @@ class Device extends EventTarget {
   async smaller(file, megapixels) {
     const blob = await this.ask({ task: "smaller", file, megapixels });
     return new File([blob], `${file.name.replace(/\.[^.]+$/, "")}.jpg`, { type: "image/jpeg" });
-  }
-
-  options(query, exposure) {
-    const given = Object.fromEntries(query.filter(([name]) => name !== "param"));
-    const entry = this.menu.enhancers.find(({ name }) => name === given.method);
-    const parameters = Object.fromEntries(entry.parameters.map((one) => [one.name, one.default]));
-    for (const [, text] of query.filter(([name]) => name === "param")) {
-      const [name, value] = text.split("=");
-      parameters[name] = typeof parameters[name] === "boolean" ? value === "true" : Number(value);
-    }
-    const number = (name, otherwise = /** @type {number | null} */ (null)) => (given[name] === undefined ? otherwise : Number(given[name]));
-    const options = {
-      method: entry.name, parameters, strength: number("strength", 1), brightness: number("brightness"),
-      local: number("local"), protectLit: given.protect_lit !== "false",
-      black: parseBlack(given.black),
-      exposeFor: given.expose_for ?? "auto",
-      stops: exposure && { width: exposure.width, height: exposure.height, data: Float32Array.from(exposure.stops) },
-    };
-    return { options, format: given.format ?? "", quality: number("quality") };
   }
 }
 

@@ -52,13 +52,6 @@ export function offBlack(image, black) {
   return { ...image, channels };
 }
 
-// "auto" (null), or numbers of 255: one, or red, green and blue.
-export function parseBlack(text) {
-  if (text === undefined || text === "auto") return null;
-  const levels = text.split(/[,/]/).map((level) => Number(level) / 255);
-  return levels.length === 1 ? [levels[0], levels[0], levels[0]] : levels;
-}
-
 function withoutBars({ width, height, channels: [red, green, blue] }) {
   const most = red.map((value, i) => Math.max(value, green[i], blue[i]));
   const held = (length, at) => {

@@ -9,7 +9,7 @@ from typing import Any
 from relume import __version__, weights
 from relume.catalog import Info
 from relume.enhancers import DEFAULT_METHOD, methods
-from relume.enhancers.options import OPTIONS
+from relume.enhancers.options import OPTIONS, takes
 from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers, yunet
 from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
@@ -28,7 +28,11 @@ def menu(settings: Settings) -> dict[str, Any]:
         "default_views": list(DEFAULT_VIEWS),
         # what expose_for=auto comes to here
         "exposes_for_faces": weights.is_here(*yunet.INFO.weights),
-        "enhancers": [_entry(info) for info in methods() if not info.needs_file],
+        "enhancers": [
+            _entry(info) | {"options": [o.name for o in OPTIONS if takes(info, o)]}
+            for info in methods()
+            if not info.needs_file
+        ],
         "detectors": [_entry(info) for info in detectors()],
         "landmarkers": [_entry(info) for info in landmarkers()],
         "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, QUALITY)],

@@ -163,7 +163,7 @@ export class Album extends EventTarget {
     const alone = this.engine.sendClip && this.skipped.some((name) => isClip({ type: "", name }));
     byId("album-skipped").textContent = `Not photos, left out: ${named}${rest > 0 ? ` and ${rest} more` : ""}`
       + `${alone ? ". A clip is relit by itself: open it alone." : ""}`;
-    byId("album-list").classList.toggle("level", Boolean(this.settings.entry?.takes_brightness));
+    byId("album-list").classList.toggle("level", this.settings.takes("brightness"));
     byId("album-settings").textContent = count ? `With ${this.settings.words()}` : "";
     const finished = count > 0 && !this.stop && this.items.every((item) => item.failed || this.isDone(item)) && done > 0;
     byId("album-start").classList.toggle("primary", !finished);

@@ -371,7 +371,7 @@ function listen() {
   listenForCamera((file) => take([{ file, path: file.name }]).catch(fail));
   listenToTabs(show);
   settings.addEventListener("change", refresh);
-  settings.addEventListener("update", () => paint.allow(settings.entry.takes_local));
+  settings.addEventListener("update", () => paint.allow(settings.takes("local")));
   paint.addEventListener("change", refresh);
   settings.addEventListener("strength", () => viewer.blend(settings.strength));
   settings.addEventListener("faces", () => { if (photo) showFaces().catch(fail); });
@@ -405,7 +405,7 @@ try {
   levels = new Levels(settings);
   compare = new Compare(settings);
   paint = new Paint(viewer);
-  paint.allow(settings.entry.takes_local);
+  paint.allow(settings.takes("local"));
   listen();
   document.documentElement.dataset.ready = "true";
 } catch (error) {

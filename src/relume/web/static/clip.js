@@ -243,7 +243,7 @@ export class Clip {
     this.again.hidden = working;
     this.download.disabled = !this.result || working;
     this.progress.hidden = !working;
-    this.options.hidden = !this.settings.entry.takes_brightness;
+    this.options.hidden = !this.settings.takes("brightness");
     if (this.asked !== null) this.brightness.value = String(this.asked);
     this.level.textContent = this.asked === null ? "automatic" : this.asked.toFixed(2);
     fillTrack(this.brightness);

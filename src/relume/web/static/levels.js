@@ -37,7 +37,7 @@ export class Levels {
   // relit(query) gives { url, after }; known is the automatic level, NaN if it is not known yet.
   // Nothing is done if the key is that of the last time.
   async fill(key, known, relit) {
-    if (!this.settings.entry.takes_brightness || key === this.key) return;
+    if (!this.settings.takes("brightness") || key === this.key) return;
     this.forget();
     byId("levels").ariaBusy = "true";
     try {
@@ -68,8 +68,8 @@ export class Levels {
   }
 
   mark() {
-    const { brightness, entry } = this.settings;
-    byId("levels").hidden = !entry?.takes_brightness;
+    const { brightness } = this.settings;
+    byId("levels").hidden = !this.settings.takes("brightness");
     for (const [index, { button, level }] of this.parts.entries()) {
       const chosen = index === AUTOMATIC ? brightness === null : level !== null && brightness === level;
       button.setAttribute("aria-pressed", String(chosen));

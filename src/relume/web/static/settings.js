@@ -28,13 +28,16 @@ export class Settings extends EventTarget {
   get strength() { return Number(byId("strength").value); }
   get format() { return byId("format").value; }
 
+  // Whether a method takes an option of the menu.
+  takes(name, entry = this.entry) { return Boolean(entry?.options.includes(name)); }
+
   get usualExposure() { return this.menu.exposes_for_faces ? "faces" : "scene"; }
   get otherExposure() { return this.exposeFor === "faces" ? "scene" : "faces"; }
 
   // Whether the method can let faces come first: it follows the light.
   canExposeForFaces(entry = this.entry) {
     const local = this.local ?? Number(entry.name === this.menu.default); // by itself, only that method does
-    return entry.takes_local && local > 0;
+    return this.takes("expose_for", entry) && local > 0;
   }
 
   // What enhance is asked, without strength: the page blends that itself while one looks.
@@ -47,10 +50,10 @@ export class Settings extends EventTarget {
         query.push(["param", `${parameter.name}=${value}`]);
       }
     }
-    if (entry.takes_brightness && brightness !== null) query.push(["brightness", String(brightness)]);
-    if (entry.takes_local && this.local !== null) query.push(["local", String(this.local)]);
+    if (this.takes("brightness", entry) && brightness !== null) query.push(["brightness", String(brightness)]);
+    if (this.takes("local", entry) && this.local !== null) query.push(["local", String(this.local)]);
     const black = byId("black").value.trim();
-    if (entry.takes_black && black) query.push(["black", black]);
+    if (this.takes("black", entry) && black) query.push(["black", black]);
     const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces; // the service looks by itself
     if (this.canExposeForFaces(entry) && !isUsual) query.push(["expose_for", exposeFor]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
@@ -79,10 +82,10 @@ export class Settings extends EventTarget {
     byId("method").value = method;
     const entry = this.entry;
     byId("method-summary").textContent = capital(entry.summary);
-    byId("brightness").disabled = !entry.takes_brightness;
-    byId("brightness-part").classList.toggle("off", !entry.takes_brightness);
-    byId("local-part").hidden = !entry.takes_local;
-    byId("black-part").hidden = !entry.takes_black;
+    byId("brightness").disabled = !this.takes("brightness");
+    byId("brightness-part").classList.toggle("off", !this.takes("brightness"));
+    byId("local-part").hidden = !this.takes("local");
+    byId("black-part").hidden = !this.takes("black");
     this.showParameters(entry);
   }
 
@@ -172,9 +175,9 @@ export class Settings extends EventTarget {
   words() {
     const { method, entry } = this;
     const words = [method];
-    if (entry.takes_local && this.local !== null) words.push(`local light ${this.local.toFixed(2)}`);
+    if (this.takes("local") && this.local !== null) words.push(`local light ${this.local.toFixed(2)}`);
     if (this.canExposeForFaces() && this.exposeFor !== this.usualExposure) words.push(this.exposeFor === "scene" ? "the whole scene" : "faces first");
-    if (entry.takes_black && byId("black").value.trim()) words.push(`black ${byId("black").value.trim()}`);
+    if (this.takes("black") && byId("black").value.trim()) words.push(`black ${byId("black").value.trim()}`);
     if (!byId("protect_lit").checked) words.push("what is lit, too");
     for (const { name, default: usual } of entry.parameters) {
       const value = this.values[method]?.[name];
@@ -278,7 +281,7 @@ export class Settings extends EventTarget {
   update() {
     byId("strength-value").textContent = `${Math.round(this.strength * 100)} %`;
     const level = Number(byId("brightness").value).toFixed(2);
-    byId("brightness-value").textContent = !this.entry?.takes_brightness
+    byId("brightness-value").textContent = !this.takes("brightness")
       ? "not with this method" : this.brightness !== null ? level
         : this.level >= 0 ? `${level} · automatic` : "automatic";
     const own = this.local === null && this.method !== this.menu.default;
@@ -286,9 +289,9 @@ export class Settings extends EventTarget {
     for (const radio of radios()) radio.checked = radio.value === this.exposeFor;
     if (this.entry) {
       byId("expose-part").hidden = !this.canExposeForFaces();
-      byId("tuning").hidden = byId("expose-part").hidden && this.entry.parameters.length === 0;
+      byId("tuning").hidden = byId("expose-part").hidden && byId("black-part").hidden && this.entry.parameters.length === 0;
     }
-    byId("brightness-auto").hidden = this.brightness === null || !this.entry?.takes_brightness;
+    byId("brightness-auto").hidden = this.brightness === null || !this.takes("brightness");
     byId("undo").disabled = this.past.length === 0;
     byId("reset").disabled = !this.standard || JSON.stringify(this.state) === JSON.stringify(this.standard);
     byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
