@@ -297,3 +297,25 @@ def test_a_network_that_is_prepared_keeps_no_other_waiting(
         may_end.set()
         assert first.result(60) is second.result(60)
     assert times == [slow], "two that ask for one network have it opened once"
+
+
+def test_an_input_whose_first_layer_falls_away_keeps_its_name(tmp_path: Path) -> None:
+    """Compiled, x + 0 is gone and its name is the input's second: Self-DACE is of this kind."""
+    from onnx import TensorProto, helper
+
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "h", "w"])
+        for name in ("image", "picture")
+    ]
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])
+    nodes = [
+        helper.make_node("Add", ["image", "zero"], ["/a"]),
+        helper.make_node("Sigmoid", ["/a"], ["picture"]),
+    ]
+    graph = helper.make_graph(nodes, "added", ends[:1], ends[1:], [zero])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    file = tmp_path / "added.onnx"
+    file.write_bytes(model.SerializeToString())
+    network = engine.load(file, runtime=Runtime(precision="f32"))
+    black = np.zeros((1, 3, 4, 5), np.float32)
+    np.testing.assert_allclose(network({"image": black})["picture"], 0.5)

@@ -88,7 +88,8 @@ class OpenVinoNetwork:
         limit = runtime.threads or thread_limit() or most
         self.threads = limit or cores()
         compiled, (self.inputs, self.outputs) = _compiled(model, self.precision, limit)
-        self._shapes = {port.any_name: port.partial_shape for port in compiled.inputs}
+        # compiled, a port may have names beside the one it had: of layers that fell away before it
+        self._shapes = {name: port.partial_shape for port in compiled.inputs for name in port.names}
         self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
 
