@@ -32,6 +32,7 @@ def site_menu() -> dict[str, Any]:
         ],
         "detectors": [_named(whole["detectors"], name) for name in DETECTORS],
         "landmarkers": [],
+        "default_detector": DETECTORS[0],
         "exposes_for_faces": True,
         "formats": [format for format in whole["formats"] if format["name"] in WRITTEN],
         "readable_suffixes": sorted(suffix for name in READ for suffix in FORMATS[name].suffixes),

@@ -13,7 +13,7 @@ import pytest
 
 from relume import engine
 from relume.engine import Runtime, cpu
-from relume.engine.openvino import OpenVinoNetwork
+from relume.engine.openvino import OpenVinoNetwork, open_network
 from relume.errors import DeviceError, InputError, MissingExtra, ParameterError, WeightsError
 
 onnx = pytest.importorskip("onnx", reason="the tests build small networks with onnx")
@@ -58,6 +58,21 @@ def test_names_values_and_any_size(scaler: Path, size: tuple[int, int]) -> None:
     results = network({"image": image})
     np.testing.assert_allclose(results["doubled"], 2 * image, rtol=1e-6)
     np.testing.assert_allclose(results["mean"], image.mean(1, keepdims=True), rtol=1e-5)
+
+
+def test_a_network_of_one_size_can_be_freed(scaler: Path) -> None:
+    import onnx
+
+    model = onnx.load(scaler)
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        dims[0].dim_value, dims[2].dim_value, dims[3].dim_value = 10, 8, 8
+    onnx.save(model, scaler)
+    with pytest.raises(InputError, match="takes image of shape"):
+        open_network(scaler, Runtime())({"image": picture(5, 9)})
+    freed = open_network(scaler, Runtime(), any_size=True)
+    given = picture(5, 9)
+    np.testing.assert_allclose(freed({"image": given})["doubled"], 2 * given, rtol=1e-6)
 
 
 def test_outputs_belong_to_the_caller(scaler: Path) -> None:

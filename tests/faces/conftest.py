@@ -16,6 +16,7 @@ from skimage import data
 
 from relume import weights
 from relume.errors import RelumeError, WeightsError
+from relume.faces import usual_detector
 from relume.faces.base import Box
 from relume.photo import Image, to_image
 
@@ -74,6 +75,17 @@ def head(astronaut: Image) -> Image:
 def yunet(cache: Path) -> None:
     """Skips where YuNet's weights are not at hand."""
     _need("yunet")
+
+
+@pytest.fixture(params=["yunet", "relume"])
+def usual(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The detector that is taken where none is named: YuNet where it is at hand, or the shipped."""
+    if request.param == "yunet":
+        request.getfixturevalue("yunet")
+    else:
+        monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
+    assert usual_detector() == request.param
+    return str(request.param)
 
 
 @pytest.fixture

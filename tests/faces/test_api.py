@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 import relume
+from relume import weights
 from relume.engine import Runtime
-from relume.errors import InputError, ParameterError, UnknownName
-from relume.faces import Box, Face, View, detect_on_views
+from relume.errors import InputError, ParameterError, UnknownName, WeightsError
+from relume.faces import Box, Face, View, detect, detect_on_views, detectors
 from relume.faces.search import iou
 from relume.image.darken import darken
 from relume.photo import Image, Photo, quantise
@@ -123,10 +125,10 @@ def test_no_faces_is_an_empty_list() -> None:
     assert relume.detect_faces(GREY // 8, detector="haar") == [], "two views of it too"
 
 
-def test_the_default_sees_the_portrait(yunet: None, astronaut: Image) -> None:
+def test_the_default_sees_the_portrait(usual: str, astronaut: Image) -> None:
     (face,) = relume.detect_faces(astronaut)
-    assert iou(face.box, FACE) > 0.8
-    assert face.score > 0.9
+    assert iou(face.box, FACE) > 0.7
+    assert face.score > 0.8
     assert face.landmarks is not None
     assert face.landmarks.shape == (5, 2)
 
@@ -164,12 +166,12 @@ def test_a_scaled_view_answers_in_the_photographs_pixels(
     yunet: None, astronaut: Image, scale: float
 ) -> None:
     (face,) = relume.detect_faces(astronaut, views=(f"original@{scale}",))
-    assert iou(face.box, FACE) > 0.8
+    assert iou(face.box, FACE) > 0.7
     assert face.landmarks is not None
     assert FACE[0] < face.landmarks[:, 0].min() < face.landmarks[:, 0].max() < FACE[2]
 
 
-def test_a_face_cut_by_the_border(yunet: None, astronaut: Image) -> None:
+def test_a_face_cut_by_the_border(usual: str, astronaut: Image) -> None:
     """A fifth of it is missing on the left: the box may reach past the picture."""
     (face,) = relume.detect_faces(astronaut[:, 196:])
     x0, y0, x1, y1 = FACE
@@ -178,7 +180,7 @@ def test_a_face_cut_by_the_border(yunet: None, astronaut: Image) -> None:
 
 
 @pytest.mark.parametrize("size_px", [210, 64])
-def test_a_crowd_is_found_whole(yunet: None, head: Image, size_px: int) -> None:
+def test_a_crowd_is_found_whole(usual: str, head: Image, size_px: int) -> None:
     one = cv2.resize(head, (size_px, size_px), interpolation=cv2.INTER_AREA)
     faces = relume.detect_faces(np.tile(one, (5, 5, 1)))
     in_head = np.subtract(FACE, (120, 20, 120, 20)) * size_px / 210
@@ -273,3 +275,24 @@ def test_views_stand_in_one_order_in_json() -> None:
         for views in permutations(("original", "machine@mirrored", "machine:brightness=0.45"))
     }
     assert found == {"original+machine:brightness=0.45+machine@mirrored"}
+
+
+def test_the_shipped_detector_looks_once_at_a_dark_photograph(astronaut: Image) -> None:
+    dark = darken(astronaut, K, np.random.default_rng(1))
+    found = detect(dark, detector="relume")
+    assert found.views == ("original",)
+    assert iou(best(found.faces).box, FACE) > 0.5
+    assert detect(dark, detector="haar").views[:2] == ("original", "machine")
+    assert "machine" in detect(dark, detector="relume", views=("original", "machine")).views
+
+
+def test_nothing_is_fetched_that_is_not_named(
+    astronaut: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
+    monkeypatch.setattr("relume.weights.store._fetch", lambda *_: pytest.fail("it was fetched"))
+    assert detect(astronaut).detector == "relume"
+    (tmp_path / weights.entries()["yunet"].file).write_bytes(b"damaged")
+    assert detect(astronaut).detector == "relume"
+    with pytest.raises(WeightsError, match="truncated"):
+        detectors().create("yunet")

@@ -9,8 +9,7 @@ import pytest
 
 import relume
 from relume import enhancers
-from relume.errors import ParameterError, WeightsError
-from relume.faces.front_door import _detector
+from relume.errors import ParameterError
 from relume.image.color import linear_to_srgb, luma, srgb_to_linear
 from relume.photo import Image
 
@@ -34,43 +33,30 @@ def face_level(picture: Image) -> float:
     return float(luma(picture)[y0 + 10 : y1 - 5, x0 + 10 : x1 - 10].mean())
 
 
-def test_a_face_against_the_light_is_exposed_like_a_face(yunet: None, astronaut: Image) -> None:
+def test_a_face_against_the_light_is_exposed_like_a_face(usual: str, astronaut: Image) -> None:
     dark = against_the_light(astronaut)
     scene, face = (relume.enhance(dark, expose_for=mode) for mode in ("scene", "faces"))
     short = [2.2 * np.log2(face_level(x) / face_level(astronaut)) for x in (scene, face)]
     assert short[0] < -1.5
     assert short[0] + 1.4 < short[1] < 0.3
-    np.testing.assert_array_equal(relume.enhance(dark), face)  # YuNet is here: auto does it, too
+    np.testing.assert_array_equal(relume.enhance(dark), face)  # auto does it, too
     window = np.s_[20:120, 400:500]  # bright before, and as far from the face as can be
     assert np.abs(face[window] - scene[window]).mean() < 4 / 255
 
 
-def test_a_well_lit_face_is_left(yunet: None, astronaut: Image) -> None:
+def test_a_well_lit_face_is_left(usual: str, astronaut: Image) -> None:
     scene, face = (relume.enhance(astronaut, expose_for=mode) for mode in ("scene", "faces"))
     np.testing.assert_array_equal(face, scene)
-
-
-def test_without_weights_auto_is_for_the_scene_and_faces_says_so(
-    astronaut: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
-    _detector.cache_clear()
-    dark = against_the_light(astronaut)
-    np.testing.assert_array_equal(relume.enhance(dark), relume.enhance(dark, expose_for="scene"))
-    with pytest.raises(WeightsError, match="yunet"):
-        relume.enhance(dark, expose_for="faces")
 
 
 def test_damaged_weights_do_not_stop_a_photo(
     astronaut: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "yunet_n_dynamic.onnx").write_bytes(b"half a file")
     monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
-    _detector.cache_clear()
     dark = against_the_light(astronaut)
-    np.testing.assert_array_equal(relume.enhance(dark), relume.enhance(dark, expose_for="scene"))
-    with pytest.raises(WeightsError, match="truncated"):
-        relume.enhance(dark, expose_for="faces")
+    shipped = relume.enhance(dark)
+    (tmp_path / "yunet_n_dynamic.onnx").write_bytes(b"half a file")
+    np.testing.assert_array_equal(relume.enhance(dark), shipped)
 
 
 def test_methods_without_local_exposure_take_no_faces(astronaut: Image) -> None:

@@ -135,7 +135,7 @@ def test_otherwise_one_view_is_asked(level: float, views: tuple[str, ...], box: 
     assert len(asked.images) == 1
 
 
-def test_landmarks_in_the_dark_are_nearer(yunet: None, peppa: None, astronaut: Image) -> None:
+def test_landmarks_in_the_dark_are_nearer(peppa: None, astronaut: Image) -> None:
     """Against the bright photograph's, over three seeds: nearer than one view's in the mean."""
     place = landmarkers().create("peppa")
     truth = place(astronaut, FACE)

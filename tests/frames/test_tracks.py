@@ -84,17 +84,50 @@ def test_in_the_dark_the_merged_relit_frames_are_searched() -> None:
     faces(bright)
     assert faces.relit is None
     assert marks.asked == 1
-    faces, marks = tracker(every=2)
+    faces, marks = tracker(every=1)
     frames = [night(bright, n, 0.03) for n in range(5)]
     relit = []
     for frame in frames:
         faces(frame)
         assert faces.relit is not None
         relit.append(faces.relit.copy())
-    assert marks.asked == 6  # two views, three times
+    assert marks.asked == 10  # two views, five times
     assert relit[0].mean() == pytest.approx(0.25, abs=0.03)
     quiet = np.var(relit[4] - relit[3]) / np.var(relit[1] - relit[0])
     assert quiet < 0.6  # merged: frames differ by less and less
+
+
+def test_what_need_not_be_relit_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [night(with_mark(20), n, 0.03) for n in range(5)]
+    relit: list[Image] = []
+
+    def relight(frame: Image) -> Image:
+        relit.append(frame)
+        return frame
+
+    for detector, full_size, wanted in (
+        ("haar", False, 2),  # the two that are searched
+        ("relume", False, 0),  # it sees the dark itself
+        ("relume", True, 5),  # all are drawn on
+    ):
+        faces = FaceTracker(detector=detector, every=4, full_size=full_size)
+        monkeypatch.setattr(relight, "restart", lambda: None, raising=False)
+        monkeypatch.setattr(faces, "_relighter", relight)
+        relit.clear()
+        for frame in frames:
+            faces(frame)
+        assert len(relit) == wanted
+
+
+@pytest.mark.parametrize("k", [0.03, 0.01])
+def test_a_face_is_followed_in_the_dark(k: float) -> None:
+    """The mark is found once; 3 px a frame and noise of its own in each."""
+    faces, marks = tracker(every=9)
+    faces._find = lambda _: marks(with_mark(20))
+    for n in range(6):
+        x = 20 + 3 * n
+        (face,) = faces(night(with_mark(x), n, k))
+        assert face.face.box[0] == pytest.approx(x, abs=6)
 
 
 def test_a_clips_faces_come_frame_by_frame_and_are_drawn(tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def test_a_recipe_gives_paths_beside_itself_and_options_win(tmp_path: Path) -> N
 def test_networks_lie_beside_the_recipe(tmp_path: Path, arm: str, read: str) -> None:
     path = write(tmp_path, f'pictures = "in"\nreport = "out"\narms = ["{arm}"]\n')
     assert Plan.load(path).arms[-1] == read.format(here=tmp_path)
+    path = write(tmp_path, 'pictures = "in"\nreport = "out"\ndetectors = ["centerface:c.onnx"]\n')
+    assert Plan.load(path).detectors == (f"centerface:{tmp_path / 'c.onnx'}",)
+    path = write(tmp_path, f'pictures = "in"\nreport = "out"\narms = ["{arm}"]\n')
     given = Plan.load(path, overrides={"arms": ("onnx:net.onnx",)})
     assert given.arms[-1] == "onnx:net.onnx", "a command line's are beside whoever types it"
 

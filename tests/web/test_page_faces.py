@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from PIL import Image as Pil
 
 from relume import weights
 from relume.enhancers import DEFAULT_METHOD
-from relume.faces.front_door import _detector
 from relume.image.color import linear_to_srgb, srgb_to_linear
 from relume.photo import Image, quantise, to_image
 
@@ -35,7 +33,7 @@ ANOTHER = """src => document.getElementById('after').src !== src
 
 
 @pytest.fixture
-def yunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def yunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """YuNet in a cache folder of the test's own, from where it is at hand; else a skip."""
     file = weights.entries()["yunet"].file
     places = (weights.cache_folder() / file, SHARED / "weights" / "yunet" / file)
@@ -44,18 +42,12 @@ def yunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.skip("needs YuNet's weights")
     shutil.copy(at_hand, tmp_path)
     monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
-    _detector.cache_clear()
-    yield
-    _detector.cache_clear()
 
 
 @pytest.fixture
-def no_yunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_yunet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty cache folder."""
     monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
-    _detector.cache_clear()
-    yield
-    _detector.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -130,18 +122,15 @@ def test_a_face_against_the_light_comes_first_or_not(
     assert page.locator("#expose-part").is_hidden()
 
 
-def test_without_yunet_the_scene_comes_first_until_faces_are_asked_for(
+def test_faces_come_first_without_yunet_too(
     no_yunet: None, page: Any, against_the_light: bytes
 ) -> None:
     relit(page, against_the_light)
-    assert page.get_by_role("radio", name="The whole scene").is_checked()
-    src, _ = shown(page)
-    # the weights would be fetched
-    answer = {"body": against_the_light, "content_type": "image/png"}
-    page.route("**/v1/enhance*", lambda route: route.fulfill(**answer))
-    with page.expect_request(lambda r: "expose_for=faces" in r.url):
-        page.get_by_role("radio", name="Faces first").check(force=True)
-    shown(page, src)
+    assert page.get_by_role("radio", name="Faces").is_checked()
+    src, first = shown(page)
+    page.get_by_role("radio", name="The whole scene").check(force=True)
+    _, whole = shown(page, src)
+    assert first[FACE].mean() > whole[FACE].mean() + 0.1
 
 
 def test_where_it_is_too_dark_to_be_sure_the_page_says_so(

@@ -37,7 +37,7 @@ def detect(
         opt(
             *("--detector", "-d", "NAME[:PARAMS]"),
             help="What finds faces; 'relume methods' lists them.",
-            shown="yunet, else relume",
+            shown="yunet if it is here, else relume",
             names="detectors",
         ),
     ] = None,
@@ -63,7 +63,7 @@ def detect(
         opt(
             *("--views", "NAME,..."),
             help="What is searched: the photo as it is (original), relit by a method, or both.",
-            shown="original,machine; more where it is nearly black",
+            shown="original, with yunet machine too; more where it is nearly black",
             names="methods,",
         ),
     ] = None,

@@ -100,14 +100,13 @@ class Tools:
         Boxes are (x0, y0, x1, y1) in pixels, half open; scores lie in [0, 1].
         """
         from relume.faces import detect_faces
-        from relume.faces.api import DEFAULT_DETECTOR
         from relume.image.draw import draw_faces
         from relume.io import read, write
         from relume.photo import Photo
 
         target = self._target(drawing) if drawing else None
         picture = read(self._path(photo))
-        faces = detect_faces(picture, detector=detector or DEFAULT_DETECTOR)
+        faces = detect_faces(picture, detector=detector)
         if target is not None:
             write(Photo(draw_faces(picture.pixels, faces)), target)
         boxes = [{"box": list(face.box), "score": face.score} for face in faces]

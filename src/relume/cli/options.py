@@ -266,16 +266,13 @@ def parse_method(
 
 
 def with_detector(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given``, with the detector that is shipped where none is named and YuNet cannot be had."""
+    """``given``, with the shipped detector where none is named and YuNet is not here."""
     from relume.faces import usual_detector
 
-    if "detector" in given:
+    if "detector" in given or (usual := usual_detector()) == "yunet":
         return dict(given)
-    usual, why = usual_detector()
-    if not why:
-        return dict(given)
-    console.say(console.one_line(f"note: faces are looked for with {usual}{why}"))
-    return {**given, "detector": usual}
+    console.say(f"note: faces are looked for with {usual}; --detector yunet fetches YuNet")
+    return {"detector": usual, **given}
 
 
 def read_exposure(path: Path) -> Image:

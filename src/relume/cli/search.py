@@ -47,9 +47,9 @@ class Search:
     def settled(self, *, elsewhere: bool) -> Search:
         """With views in one precision, for several processes, here or ``elsewhere``."""
         from relume.enhancers import settle
-        from relume.faces import DEFAULT_VIEWS
+        from relume.faces import RELIT
 
-        runtime = settle(DEFAULT_VIEWS[1], elsewhere=elsewhere)
+        runtime = settle(RELIT, elsewhere=elsewhere)
         return replace(self, given={**self.given, "runtime": runtime})
 
     def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
@@ -95,11 +95,13 @@ class Search:
 
     def _drawn(self, photo: Photo, found: Detection) -> Photo:
         """The photo with its faces drawn in, relit where it is too dark to show them."""
-        from relume.faces import DEFAULT_VIEWS, render_full_size
+        from relume.faces import RELIT, render_full_size
+        from relume.faces.views import is_dark
         from relume.image import draw
 
-        relit = self.draw_on is DrawOn.relit or (self.draw_on is None and found.relit_views)
-        view = (found.relit_views or DEFAULT_VIEWS[1:])[0]
+        shown = found.relit_views or ("views" not in self.given and is_dark(photo.pixels))
+        relit = self.draw_on is DrawOn.relit or (self.draw_on is None and shown)
+        view = (found.relit_views or [RELIT])[0]
         pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
         colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
         return photo.with_pixels(draw.draw_faces(pixels, found.faces, colours))

@@ -51,7 +51,12 @@ def study(
     ] = None,
     detectors: Annotated[
         str | None,
-        opt("A,B,...", help="Face detectors.", shown="yunet, else haar", names="detectors,"),
+        opt(
+            "A,B,...",
+            help="Face detectors.",
+            shown="yunet if it is here, else relume",
+            names="detectors,",
+        ),
     ] = None,
     landmarks: Annotated[
         str | None, opt("NAME", help="Measure landmarks too ('peppa').", names="landmarkers")
@@ -171,12 +176,11 @@ def _fill_in(given: dict[str, Any], *, quiet: bool) -> None:
 
     if given["arms"] is not None and given["detectors"] is not None:
         return
-    detector, why = usual_detector() if given["detectors"] is None else ("", "")
     given["arms"] = given["arms"] or DEFAULT_ARMS
-    given["detectors"] = given["detectors"] or (detector,)
+    given["detectors"] = given["detectors"] or (usual_detector(),)
     if not quiet:
         arms, detectors = (", ".join(given[name]) for name in ("arms", "detectors"))
-        console.say(console.one_line(f"comparing {arms} with {detectors}{why}"))
+        console.say(console.one_line(f"comparing {arms} with {detectors}"))
 
 
 def _write_inputs(plan: Plan, folder: Path) -> None:

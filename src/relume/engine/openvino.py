@@ -60,18 +60,22 @@ LAYERS_KEPT = 256
 """
 
 
-def open_network(model: Path, runtime: Runtime, sample: Sample | None = None) -> OpenVinoNetwork:
+def open_network(
+    model: Path, runtime: Runtime, sample: Sample | None = None, *, any_size: bool = False
+) -> OpenVinoNetwork:
     """The network of a file, in the precision asked for, or in the one that suits this CPU.
 
     Only a network with a ``sample`` of its inputs can be timed; another runs in f32, but for CPUs
-    whose flags tell (AMX).
+    whose flags tell (AMX). ``any_size`` frees one that was exported for pictures of one size:
+    it takes (1, C, H, W).
 
     Raises:
         WeightsError: not a network.
         DeviceError: the precision is not there.
     """
     verdict = _verdict(model, runtime, sample)
-    return OpenVinoNetwork(model, replace(runtime, precision=verdict.precision), verdict.why)
+    runtime = replace(runtime, precision=verdict.precision)
+    return OpenVinoNetwork(model, runtime, verdict.why, any_size=any_size)
 
 
 class OpenVinoNetwork:
@@ -80,14 +84,16 @@ class OpenVinoNetwork:
     ``why`` tells in a few words why the runtime's precision was chosen.
     """
 
-    def __init__(self, model: Path, runtime: Runtime, why: str = "") -> None:
+    def __init__(
+        self, model: Path, runtime: Runtime, why: str = "", *, any_size: bool = False
+    ) -> None:
         self.name = model.name
         self.precision, self.why = runtime.precision, why
         # left to itself OpenVINO counts the machine's cores, whatever part of it this process has
         most = cores() if cores() < (os.cpu_count() or 1) else 0
         limit = runtime.threads or thread_limit() or most
         self.threads = limit or cores()
-        compiled, (self.inputs, self.outputs) = _compiled(model, self.precision, limit)
+        compiled, (self.inputs, self.outputs) = _compiled(model, self.precision, limit, any_size)
         # compiled, a port may have names beside the one it had: of layers that fell away before it
         self._shapes = {name: port.partial_shape for port in compiled.inputs for name in port.names}
         self._request = compiled.create_infer_request()
@@ -154,7 +160,9 @@ def core() -> openvino.Core:
     return openvino.Core()
 
 
-def _compiled(model: Path, precision: str, threads: int) -> tuple[openvino.CompiledModel, Names]:
+def _compiled(
+    model: Path, precision: str, threads: int, any_size: bool
+) -> tuple[openvino.CompiledModel, Names]:
     """The network of a file, compiled, and its names; kept, so that the next start is fast.
 
     Not by OpenVINO's own cache: processes that start together map each other's half-written files.
@@ -173,12 +181,16 @@ def _compiled(model: Path, precision: str, threads: int) -> tuple[openvino.Compi
     }
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads
-    place = _place(model, precision, threads)
+    place = _place(model, precision, threads, any_size)
     blob, known = _unpacked(kept(place))
     if known is not None:
         with suppress(RuntimeError):
             return core().import_model(io.BytesIO(blob), "CPU", config), known
     graph = read_graph(model)
+    if any_size:
+        if len(graph.inputs) != 1:
+            raise WeightsError(f"{model} takes {len(graph.inputs)} inputs; expected one picture")
+        graph.reshape(openvino.PartialShape([1, graph.inputs[0].partial_shape[1], -1, -1]))
     try:
         compiled = core().compile_model(graph, "CPU", config)
         blob = compiled.export_model().getvalue()
@@ -188,10 +200,11 @@ def _compiled(model: Path, precision: str, threads: int) -> tuple[openvino.Compi
     return compiled, names(graph)
 
 
-def _place(model: Path, precision: str, threads: int) -> str:
+def _place(model: Path, precision: str, threads: int, any_size: bool) -> str:
     """Where the compiled network is kept, by all that it depends on: it is code for one CPU."""
     try:
         parts = [sha256_of(model), str(openvino.__version__), *cpu_flags(), precision, str(threads)]
+        parts += ["any size"] * any_size
     except OSError as error:
         raise WeightsError(f"the network {model} cannot be read: {error.strerror}") from error
     return f"compiled/{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:32]}"

@@ -35,7 +35,7 @@ LOCAL = Parameter(
 )
 EXPOSE_FOR = Parameter(
     "expose_for",
-    "faces that would stay dark are lifted (auto: where YuNet's weights are here), or not (scene)",
+    "faces that would stay dark are lifted (auto, faces), or not (scene)",
     "auto",
     choices=("auto", "scene", "faces"),
 )

@@ -7,8 +7,6 @@ runs one of each on one or several views of a photograph and gives one answer.
 from __future__ import annotations
 
 from relume.faces.api import (
-    DEFAULT_DETECTOR,
-    DEFAULT_VIEWS,
     Detection,
     detect,
     detect_faces,
@@ -17,7 +15,7 @@ from relume.faces.api import (
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points, Quality
 from relume.faces.front_door import enhance
 from relume.faces.refit import place_landmarks
-from relume.faces.registry import detectors, landmarkers, usual_detector
+from relume.faces.registry import RELIT, detectors, landmarkers, usual_detector, usual_views
 from relume.faces.search import box_around
 from relume.faces.views import (
     View,
@@ -29,9 +27,8 @@ from relume.faces.views import (
 )
 
 __all__ = [
-    "DEFAULT_DETECTOR",
-    "DEFAULT_VIEWS",
     "ORIGINAL",
+    "RELIT",
     "Box",
     "Detection",
     "Detector",
@@ -54,4 +51,5 @@ __all__ = [
     "render_views",
     "select_views",
     "usual_detector",
+    "usual_views",
 ]

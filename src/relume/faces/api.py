@@ -10,16 +10,13 @@ from typing import Any
 from relume import __version__
 from relume.catalog import Catalog, Value
 from relume.engine import Runtime
-from relume.faces.base import ORIGINAL, Detector, Face, Landmarker, by_score, is_relit
+from relume.faces.base import Detector, Face, Landmarker, by_score, is_relit
 from relume.faces.fusion import AGREES, clusters
 from relume.faces.quality import hidden_share, quality, warning
 from relume.faces.refit import place_landmarks
-from relume.faces.registry import detectors, landmarkers
+from relume.faces.registry import detectors, landmarkers, usual_detector, usual_views
 from relume.faces.views import View, is_nearly_black, parse_views, render_views, select_views
 from relume.photo import Array, Photo, check_image, to_image
-
-DEFAULT_DETECTOR = "yunet"
-DEFAULT_VIEWS = (ORIGINAL, "machine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +65,10 @@ class Detection:
 def detect_faces(
     photo: Photo | Array,
     *,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | None = None,
     landmarks: str | None = None,
     threshold: float | None = None,
-    views: Sequence[str] = DEFAULT_VIEWS,
+    views: Sequence[str] | None = None,
     runtime: Runtime | None = None,
 ) -> list[Face]:
     """Find the faces in a photograph, best score first; [] if there are none.
@@ -79,14 +76,16 @@ def detect_faces(
     An array is RGB, as for :func:`relume.enhance`; boxes and points are in its pixels.
 
     ``detector`` and ``landmarks`` are names of the catalogues, with parameters if wanted
-    (``"haar:cascade=default"``); without ``landmarks`` a face has the points its detector gives,
-    if any. ``threshold`` in [0, 1] is the lowest score of a face; without it, that of the
-    detector's spec (``"yunet:0.9"``) or its default. ``views`` are looked at together and their
-    faces merged: ``original``, any enhancer (``machine``, ``gamma:0.4``), scaled or not
-    (``original@2``); ``runtime`` is where and how the enhancers run. What the first view finds at
-    ``threshold`` stays found. A bright photograph costs one view only, if ``original`` is among
-    them. Large pictures are searched at full size and smaller, never smaller only. The last eight
-    detectors and landmarkers are kept loaded.
+    (``"haar:cascade=default"``). Without ``detector`` it is YuNet if its weights are here, else
+    relume's own, which is shipped: nothing is fetched that is not asked for by name. Without
+    ``landmarks`` a face has the points its detector gives, if any. ``threshold`` in [0, 1] is the
+    lowest score of a face; without it, that of the detector's spec (``"yunet:0.9"``) or its
+    default. ``views`` are looked at together and their faces merged: ``original``, any enhancer
+    (``machine``, ``gamma:0.4``), scaled or not (``original@2``). Without it they are the original,
+    and for detectors that did not learn the dark ``machine``, too. ``runtime`` is where and how the
+    enhancers run. What the first view finds at ``threshold`` stays found. A bright photograph costs
+    one view only, if ``original`` is among them. Large pictures are searched at full size and
+    smaller, never smaller only. The last eight detectors and landmarkers are kept loaded.
 
     Raises:
         InputError: an array that is not an image.
@@ -109,10 +108,10 @@ def detect_faces(
 def detect(
     photo: Photo | Array,
     *,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | None = None,
     landmarks: str | None = None,
     threshold: float | None = None,
-    views: Sequence[str] = DEFAULT_VIEWS,
+    views: Sequence[str] | None = None,
     runtime: Runtime | None = None,
 ) -> Detection:
     """:func:`detect_faces`, with how the faces were found.
@@ -121,8 +120,10 @@ def detect(
         RelumeError: as :func:`detect_faces`.
     """
     image = check_image(photo.pixels) if isinstance(photo, Photo) else to_image(photo)
-    specs = parse_views((views,) if isinstance(views, str) else views)
+    detector = detector or usual_detector()
     name, given = detectors().parse(detector)
+    views = usual_views(name, landmarks) if views is None else views
+    specs = parse_views((views,) if isinstance(views, str) else views)
     if threshold is not None:
         given["threshold"] = threshold
     parameters = detectors().info(name).check_parameters(given)

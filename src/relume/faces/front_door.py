@@ -10,22 +10,22 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
-from relume import enhancers, weights
+from relume import enhancers
 from relume.catalog import Value
 from relume.engine import Runtime
 from relume.enhancers import Brightness
 from relume.enhancers.options import DEFAULT_METHOD
-from relume.errors import WeightsError
 from relume.exposure.black import BlackLevel
 from relume.exposure.faces import ExposeFor, Find, Region
-from relume.faces.yunet import INFO, YuNet
+from relume.faces.base import Detector
+from relume.faces.registry import detectors, usual_detector
 from relume.image.exposure import smoothstep
 from relume.photo import Array, Image, Photo
 
 Picture = TypeVar("Picture", bound=Photo | Array)
 
 SURE = (0.6, 0.8)
-"""YuNet's score from which a face counts, and from which it counts in full."""
+"""A detector's score from which a face counts, and from which it counts in full."""
 
 
 def enhance(
@@ -57,8 +57,9 @@ def enhance(
     the light from place to place: 0 is one exposure for the whole photo, 1 (the method relume's
     default) lifts the dark and leaves the lit. ``exposure`` adds a map of stops, an array (h, w) of
     any size that is fitted to the photo and its edges: +1 is twice the light there. ``expose_for``
-    "faces" lifts faces that would stay dark, as in a picture taken against the light; "auto" (the
-    default) does so where YuNet's weights are here already, "scene" never.
+    "faces" and "auto" (the default) lift faces that would stay dark, as in a picture taken against
+    the light, "scene" does not. They are found by YuNet where its weights are here already, else by
+    relume's own detector, which is shipped.
 
     ``black``, for methods whose ``Info.takes_black``, is what the camera recorded where there is no
     light, of 255: one number, or red, green and blue (``(14, 3, 14)`` or ``"14,3,14"``). It is
@@ -72,7 +73,7 @@ def enhance(
         ParameterError: an option outside its range or that the method cannot take, or an exposure
             that is not a map of stops.
         UnknownName: no such method; the nearest is named.
-        WeightsError: the method's weights are missing or damaged; to expose for faces, YuNet's.
+        WeightsError: the method's weights are missing or damaged.
         DeviceError: the runtime's device or precision is not there.
     """
     return enhancers.enhance(
@@ -92,19 +93,10 @@ def enhance(
 
 
 def face_finder(expose_for: ExposeFor) -> Find | None:
-    """What finds the faces to expose for, or None if none are to be found.
-
-    Raises:
-        WeightsError: faces were asked for, and YuNet's weights cannot be had.
-    """
-    if expose_for == "scene" or (expose_for == "auto" and not weights.is_here(*INFO.weights)):
+    """What finds the faces to expose for, or None if none are to be found."""
+    if expose_for == "scene":
         return None
-    try:
-        detector = _detector()
-    except WeightsError:
-        if expose_for == "faces":
-            raise
-        return None
+    detector = _detector(usual_detector())
 
     def find(image: Image) -> Sequence[Region]:
         height, width = image.shape[:2]
@@ -118,6 +110,6 @@ def face_finder(expose_for: ExposeFor) -> Find | None:
     return find
 
 
-@lru_cache(maxsize=1)
-def _detector() -> YuNet:
-    return YuNet()
+@lru_cache(maxsize=2)
+def _detector(name: str) -> Detector:
+    return detectors().create(name)

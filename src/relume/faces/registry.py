@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 
 from relume import weights
 from relume.catalog import Catalog
 from relume.errors import WeightsError
-from relume.faces import fan, haar, peppa, relume, yunet
-from relume.faces.base import Detector, Landmarker
+from relume.faces import centerface, fan, haar, peppa, relume, yunet
+from relume.faces.base import ORIGINAL, Detector, Landmarker
+
+RELIT = "machine"
+"""The view that shows a frozen detector what is in the dark."""
 
 
 @cache
@@ -16,11 +20,12 @@ def detectors() -> Catalog[Detector]:
     """All face detectors by name; each has a parameter ``threshold``.
 
     >>> detectors().names()
-    ['yunet', 'relume', 'haar', 's3fd']
+    ['yunet', 'relume', 'centerface', 'haar', 's3fd']
     """
     catalog: Catalog[Detector] = Catalog("detector")
     catalog.add(yunet.INFO, yunet.YuNet)
     catalog.add(relume.INFO, relume.RelumeDetector)
+    catalog.add(centerface.INFO, centerface.CenterFace)
     catalog.add(haar.INFO, haar.Haar)
     catalog.add(fan.DETECTOR_INFO, fan.S3FD)
     catalog.add_installed("relume.detectors")
@@ -41,10 +46,23 @@ def landmarkers() -> Catalog[Landmarker]:
     return catalog
 
 
-def usual_detector() -> tuple[str, str]:
-    """``"yunet"``, or ``"relume"``, which is shipped, and why YuNet's weights cannot be had."""
-    try:
-        weights.path(*yunet.INFO.weights)
-    except WeightsError as error:
-        return relume.INFO.name, f"; not with yunet: {error.args[0]}"
-    return yunet.INFO.name, ""
+def usual_detector() -> str:
+    """The detector where none is named: YuNet if its weights are here, else the shipped one.
+
+    Nothing is fetched for it: ``detector="yunet"`` does that, once.
+    """
+    if weights.is_here(*yunet.INFO.weights):
+        with suppress(WeightsError):  # damaged: asking for yunet says so
+            weights.path(*yunet.INFO.weights)
+            return yunet.INFO.name
+    return relume.INFO.name
+
+
+def usual_views(detector: str, landmarks: str | None = None) -> tuple[str, ...]:
+    """The views where none are named: the shipped detector sees the dark in the photograph itself.
+
+    ``detector`` is its name; ``landmarks`` are placed on a view that shows them.
+    """
+    if detector == relume.INFO.name and landmarks is None:
+        return (ORIGINAL,)
+    return (ORIGINAL, RELIT)

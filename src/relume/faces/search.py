@@ -77,15 +77,18 @@ class RawDetections:
         """Those that :meth:`suppressed` leaves, each box the mean of those that show its face.
 
         Weighted by the square of the score. What shows a face has a fixed overlap and a fixed score
-        or more, so that a threshold only cuts the list short.
+        or more, so that a threshold only cuts the list short; weaker boxes stay as they are.
         """
         left, voters = self.suppressed(most_iou), self.where(self.scores >= VOTES_FROM)
-        shows = iou_matrix(left.boxes, voters.boxes) >= SAME_IOU  # (left, voters)
-        shares = (shows * voters.scores**2)[:, :, None]
-        total = shares.sum(axis=1)
-        sums = (shares * voters.boxes).sum(axis=1)
-        means = np.divide(sums, total, out=left.boxes.astype(np.float64), where=total > 0)
-        return RawDetections(means.astype(np.float32), left.scores, left.landmarks)
+        boxes = left.boxes.copy()
+        sure = left.scores >= VOTES_FROM
+        shows = iou_matrix(boxes[sure], voters.boxes) >= SAME_IOU  # (sure, voters)
+        shares = shows * voters.scores**2
+        total = shares.sum(axis=1, keepdims=True)  # 0 for a box without area
+        means = boxes[sure]
+        np.divide(shares @ voters.boxes, total, out=means, where=total > 0, casting="unsafe")
+        boxes[sure] = means
+        return RawDetections(boxes, left.scores, left.landmarks)
 
     def faces(self) -> list[Face]:
         """As faces, best score first; boxes without area are left out."""
@@ -210,13 +213,15 @@ def non_maximum_suppression(
 ) -> list[int]:
     """The indices that stay, best score first: none overlaps a better one by over ``most_iou``."""
     corners = np.asarray(boxes, np.float64).reshape(-1, 4)
+    if not len(corners):
+        return []
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0)
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    kept: list[int] = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        order = rest[iou_matrix(corners[best : best + 1], corners[rest])[0] <= most_iou]
-    return kept
+    rank = np.empty(len(order), np.float32)  # OpenCV takes no score of 0, and rounds the others
+    rank[order] = np.arange(len(order), 0, -1)
+    rectangles = np.concatenate([corners[:, :2], sides], axis=1)
+    kept = cv2.dnn.NMSBoxes(rectangles, rank, 0.0, most_iou)  # type: ignore[arg-type]
+    return [int(i) for i in kept]
 
 
 def weighted_box(boxes: Sequence[Box], weights: Sequence[float]) -> Box:

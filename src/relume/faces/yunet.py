@@ -22,7 +22,7 @@ from relume.weights import path
 
 INFO = Info(
     name="yunet",
-    summary="YuNet (2023): small, fast, five landmarks; the default",
+    summary="YuNet (2023): small, fast, five landmarks; fetched when it is asked for",
     licence="Apache-2.0",
     source="https://github.com/ShiqiYu/libfacedetection.train",
     parameters=(

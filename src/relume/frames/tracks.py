@@ -1,10 +1,10 @@
 """Faces in clips: looked for on every few frames, followed between them, numbered by track.
 
-In the dark the frames are relit and merged as a clip (:mod:`relume.frames.clip`) at the machine
-view's brightness, and faces are looked for on the frame and on that. Between two searches a face
-moves with the median flow of points in its box (Kalal et al., *Forward-Backward Error*, ICPR 2010);
-at a search it keeps its number if a found box overlaps it. Only what was seen at the last search
-is reported.
+In the dark a frozen detector is shown the frame, and the searched frames relit and merged as a clip
+(:mod:`relume.frames.clip`) at the machine view's brightness; relume's own sees the frame alone.
+Between two searches a face moves with the median flow of points in its box (Kalal et al.,
+*Forward-Backward Error*, ICPR 2010) on a small copy, which in the dark is brightened; at a search
+it keeps its number if a found box overlaps it. Only what was seen at the last search is reported.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ import numpy as np
 from relume.engine import Runtime
 from relume.errors import ParameterError
 from relume.faces import (
-    DEFAULT_DETECTOR,
-    DEFAULT_VIEWS,
     ORIGINAL,
+    RELIT,
     Box,
     Face,
     View,
     detect_on_views,
     detectors,
     landmarkers,
+    usual_detector,
+    usual_views,
 )
 from relume.faces.search import iou
 from relume.faces.views import is_dark, usual_scale
@@ -45,9 +46,11 @@ EVERY = 5
 """Frames from one search to the next."""
 FLOW_SIDE_PX = 480
 """Longer side of the copies on which faces are followed."""
+DARK_LEVEL, DARK_BLUR_PX = 0.3, 1.5
+"""What the mean of a dark copy is brought to, and the sigma of the blur against its noise."""
 POINTS = 8
 """Rows and columns of points in a box that are followed."""
-WINDOW_PX = (13, 13)
+WINDOW_PX = (21, 21)
 MOST_ERROR_PX = 1.0
 """How far a point that is followed there and back may end from where it began."""
 SAME_FACE = 0.3
@@ -95,13 +98,13 @@ class _Track:
 class FaceTracker:
     """Called with each frame (H, W, 3) of a clip in order; what is kept does not grow.
 
-    ``relit`` is the last frame as it was relit for the search, None if it was bright enough.
+    ``relit`` is the last frame that was relit, None if there was no need to.
     """
 
     def __init__(
         self,
         *,
-        detector: str = DEFAULT_DETECTOR,
+        detector: str | None = None,
         landmarks: str | None = None,
         threshold: float | None = None,
         every: int = EVERY,
@@ -110,7 +113,8 @@ class FaceTracker:
     ) -> None:
         """As :func:`relume.detect_faces`; ``every`` so many frames are searched.
 
-        ``full_size`` relights whole frames, not copies of half a megapixel: for drawing.
+        ``full_size`` relights every frame of a dark shot, whole: for drawing. Else what is searched
+        is relit, in copies of half a megapixel, if the detector needs it.
 
         Raises:
             ParameterError: ``every`` below 1, or a wrong threshold or parameter.
@@ -118,7 +122,7 @@ class FaceTracker:
         """
         if every < 1:
             raise ParameterError(f"every must be at least 1 frame, got {every}")
-        name, given = detectors().parse(detector)
+        name, given = detectors().parse(detector or usual_detector())
         if threshold is not None:
             given["threshold"] = threshold
         self._find = detectors().create(name, given)
@@ -126,7 +130,8 @@ class FaceTracker:
         if landmarks is not None:
             self._landmarker = landmarkers().create(*landmarkers().parse(landmarks))
         self._every, self._full_size = every, full_size
-        self._relighter = ClipRelighter(method=DEFAULT_VIEWS[1], runtime=runtime)
+        self._looks_relit = RELIT in usual_views(name, landmarks)
+        self._relighter = ClipRelighter(method=RELIT, runtime=runtime)
         self._cuts = Cuts()
         self._last_number = 0
         self._restart()
@@ -148,14 +153,14 @@ class FaceTracker:
             self._dark, self._before = True, None
             self._relighter.restart()
         scale = 1.0 if self._full_size else usual_scale(frame)
-        if self._dark:
+        if self._dark and (self._full_size or (search and self._looks_relit)):
             self.relit = self._relighter(_resized(frame, scale))
-        shown = frame if self.relit is None else self.relit
-        self._follow(reduced(shown, FLOW_SIDE_PX), frame.shape[1])
+        grey = reduced(frame, FLOW_SIDE_PX)
+        self._follow(_brightened(grey) if self._dark else grey, frame.shape[1])
         if search:
             views = [View(ORIGINAL, frame, 1.0)]
-            if self.relit is not None:
-                views.append(View(DEFAULT_VIEWS[1], self.relit, scale))
+            if self._looks_relit and self.relit is not None:
+                views.append(View(RELIT, self.relit, scale))
             self._assign(detect_on_views(views, self._find, landmarker=self._landmarker))
         return [TrackedFace(t.face, t.number, search) for t in self._tracks if not t.misses]
 
@@ -248,6 +253,12 @@ def _drawn(image: Image, faces: list[TrackedFace]) -> Image:
     colours = [draw.ORANGE if face.face.only_relit else draw.SKY for face in faces]
     words = [f"{face.track}" for face in faces]
     return draw.draw_faces(image, [face.face for face in faces], colours, words=words)
+
+
+def _brightened(grey: Image) -> Image:
+    """A dark copy (h, w) as it can be followed."""
+    quiet = cv2.GaussianBlur(grey, (0, 0), DARK_BLUR_PX)
+    return np.asarray(quiet * np.float32(DARK_LEVEL / max(float(quiet.mean()), 1e-4)), np.float32)
 
 
 def _shift(before: Array, now: Array, box: Box, scale: float) -> tuple[float, float]:

@@ -85,7 +85,7 @@ class Plan:
         """Read a plan from a TOML file whose keys are this class's fields.
 
         Paths in the file are relative to the file's folder, those of networks in arms
-        (``onnx:net.onnx``) too. ``overrides`` (a command line's
+        and detectors (``onnx:net.onnx``) too. ``overrides`` (a command line's
         options) win over the file; None values among them are passed over.
 
         Raises:
@@ -94,8 +94,11 @@ class Plan:
         """
         given = dict(overrides or {})
         plan = settings.load(cls, Path(path), overrides=given)
+        here = Path(path).parent
         if given.get("arms") is None:
-            plan = replace(plan, arms=tuple(_beside(arm, Path(path).parent) for arm in plan.arms))
+            plan = replace(plan, arms=tuple(_beside(arm, here) for arm in plan.arms))
+        if given.get("detectors") is None:
+            plan = replace(plan, detectors=tuple(_beside(spec, here) for spec in plan.detectors))
         return plan
 
     def _check(self) -> None:
@@ -124,7 +127,7 @@ class Plan:
 
 
 def _beside(spec: str, folder: Path) -> str:
-    """An arm NAME=DIR, or one with a network's file, with that path beside the recipe."""
+    """An arm NAME=DIR, or what names a network's file, with that path beside the recipe."""
     name, rest = named(spec)
     if rest is not None and not is_spec(rest):
         return f"{name}={folder / rest}"

@@ -122,7 +122,7 @@ def detect_upload(upload: Upload, *, call: Mapping[str, Any], max_megapixels: fl
     timer = _Timer()
     with timer("decode"):
         photo = _decode(upload, max_megapixels)
-    _check_views(photo, call["views"], max_megapixels)
+    _check_views(photo, call["views"] or ("original",), max_megapixels)
     with timer("detect"):
         found = detect(photo, **call)
     data = found.as_json(upload.name)

@@ -6,11 +6,11 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from relume import __version__, weights
+from relume import __version__
 from relume.catalog import Info
 from relume.enhancers import DEFAULT_METHOD, methods
 from relume.enhancers.options import OPTIONS, takes
-from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers, yunet
+from relume.faces import ORIGINAL, RELIT, detectors, landmarkers, usual_detector
 from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
@@ -24,16 +24,16 @@ def menu(settings: Settings) -> dict[str, Any]:
     return {
         "version": __version__,
         "default": DEFAULT_METHOD,
-        "default_detector": DEFAULT_DETECTOR,
-        "default_views": list(DEFAULT_VIEWS),
+        "default_detector": usual_detector(),
+        "default_views": [ORIGINAL, RELIT],
         # what expose_for=auto comes to here
-        "exposes_for_faces": weights.is_here(*yunet.INFO.weights),
+        "exposes_for_faces": True,
         "enhancers": [
             _entry(info) | {"options": [o.name for o in OPTIONS if takes(info, o)]}
             for info in methods()
             if not info.needs_file
         ],
-        "detectors": [_entry(info) for info in detectors()],
+        "detectors": [_entry(info) for info in detectors() if not info.needs_file],
         "landmarkers": [_entry(info) for info in landmarkers()],
         "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, QUALITY)],
         "formats": [

@@ -22,7 +22,7 @@ from relume.catalog import Catalog, Info, Parameter, Value, split_specs
 from relume.enhancers import DEFAULT_METHOD, methods
 from relume.enhancers.options import EXPOSE_FOR, OPTIONS, check_options, parse_spec
 from relume.errors import ParameterError, RelumeError
-from relume.faces import DEFAULT_DETECTOR, DEFAULT_VIEWS, detectors, landmarkers
+from relume.faces import detectors, landmarkers
 from relume.faces.views import parse_views
 from relume.io.formats import QUALITY, WRITABLE
 
@@ -36,7 +36,8 @@ AT_MOST_USUAL = frozenset({"half_above_mp"})
 
 FORMAT = Parameter("format", "file type; else the upload's own", "", choices=(*WRITABLE,))
 METHODS = [info.name for info in methods() if not info.needs_file]
-THRESHOLD = next(p for p in detectors().info(DEFAULT_DETECTOR).parameters if p.name == "threshold")
+DETECTORS = [info.name for info in detectors() if not info.needs_file]
+THRESHOLD = next(p for p in detectors().info(DETECTORS[0]).parameters if p.name == "threshold")
 
 
 def offered(info: Info) -> tuple[Parameter, ...]:
@@ -164,30 +165,34 @@ else:
 class DetectQuery(_Query):
     """The query of ``/v1/detect``."""
 
-    detector: _name("what looks for faces", detectors().names()) = DEFAULT_DETECTOR  # type: ignore[valid-type]
+    detector: _name("what looks for faces; yunet if it is here, else relume", DETECTORS) = ""  # type: ignore[valid-type]
     landmarks: Annotated[str, Field(description="what places 68 points, if any")] = ""
     threshold: _optional(THRESHOLD) = None  # type: ignore[valid-type]
     views: Annotated[
         str,
-        Field(description="what is searched, joined by commas; NAME@2 is twice the size"),
-    ] = ",".join(DEFAULT_VIEWS)
+        Field(
+            description="what is searched, joined by commas; NAME@2 is twice the size; else what "
+            "the detector needs"
+        ),
+    ] = ""
 
     @cached_property
     def call(self) -> dict[str, Any]:
         """The keywords of :func:`relume.faces.detect`."""
-        _entry(detectors(), self.detector)
+        if self.detector:
+            _entry(detectors(), self.detector)
         if self.landmarks:
             _entry(landmarkers(), self.landmarks)
         views = split_specs(self.views)
         if len(views) > MOST_VIEWS:
             raise ParameterError(f"views must be at most {MOST_VIEWS}, got {len(views)}")
-        for spec in parse_views(views):
+        for spec in parse_views(views) if views else ():
             _entry(methods(), spec.method)
         return {
-            "detector": self.detector,
+            "detector": self.detector or None,
             "landmarks": self.landmarks or None,
             "threshold": self.threshold,
-            "views": views,
+            "views": views or None,
         }
 
 
