@@ -52,8 +52,8 @@ def main() -> None:
             dark = darken(bright, k, np.random.default_rng((options.seed, number)))
             views = list(render_views(parse_views(("original", "machine")), dark))
             for name, box in (("", true), (", boxes off", moved(true, number))):
-                one = nme(place_landmarks(views[1:], box, place), truth)
-                both = nme(place_landmarks(views, box, place), truth)
+                one = nme(place_landmarks(views[1:], [box], place).points[0], truth)
+                both = nme(place_landmarks(views, [box], place).points[0], truth)
                 errors[f"one view{name}", k].append(one)
                 errors[f"relit for itself{name}", k].append(both)
             clear = quality(dark, true)

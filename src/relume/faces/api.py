@@ -12,7 +12,7 @@ from relume.catalog import Catalog, Value
 from relume.engine import Runtime
 from relume.faces.base import Detector, Face, Landmarker, by_score, is_relit
 from relume.faces.fusion import AGREES, clusters
-from relume.faces.quality import hidden_share, quality, warning
+from relume.faces.quality import hidden_share, quality_of, warning
 from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers, usual_detector, usual_views
 from relume.faces.views import View, is_nearly_black, parse_views, render_views, select_views
@@ -141,7 +141,7 @@ def detect(
         rendered, find, lead_score=least, least=least, landmarker=landmarker, runtime=runtime
     )
     return Detection(
-        faces=[replace(face, quality=quality(image, face.box)) for face in faces],
+        faces=[replace(face, quality=quality_of(image, face)) for face in faces],
         width=image.shape[1],
         height=image.shape[0],
         detector=detector,
@@ -171,11 +171,13 @@ def detect_on_views(
     further = {view.name for view in views if view.further}
     fused = (cluster.fused(further) for cluster in merged)
     faces = by_score([face for face in fused if face.score >= least])
-    if landmarker is None:
+    if landmarker is None or not faces:
         return faces
+    placed = place_landmarks(views, [face.box for face in faces], landmarker, runtime=runtime)
+    sigmas = [None] * len(faces) if placed.sigma is None else placed.sigma
     return [
-        replace(face, landmarks=place_landmarks(views, face.box, landmarker, runtime=runtime))
-        for face in faces
+        replace(face, landmarks=points, sigma=sigma)
+        for face, points, sigma in zip(faces, placed.points, sigmas, strict=True)
     ]
 
 

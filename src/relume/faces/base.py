@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,9 @@ class Face:
     ``float32 (K, 2)`` or None: 68 points in iBUG order from a landmarker, or the few points a
     detector gives by itself (YuNet: right eye, left eye, nose tip, right and left mouth corner;
     right and left are the person's). ``view`` names the views that showed the face, joined by "+".
-    ``quality`` is how well the photograph itself shows it, where that was measured.
+    ``sigma`` ``float32 (K,)`` is how far off each landmark may be, where the landmarker knows:
+    a standard deviation in pixels, along x and along y. ``quality`` is how well the photograph
+    itself shows the face, where that was measured.
 
     Raises:
         ParameterError: a box without area, a score outside [0, 1], landmarks of another shape.
@@ -71,6 +74,7 @@ class Face:
     landmarks: Points | None = None
     view: str = ORIGINAL
     quality: Quality | None = None
+    sigma: Points | None = None
 
     def __post_init__(self) -> None:
         x0, y0, x1, y1 = self.box
@@ -103,6 +107,8 @@ class Face:
         # in one order for all faces, to group by: the photograph's own views first, then by name
         views = sorted(self.view.split("+"), key=lambda view: (is_relit(view), view))
         found = {"box": box, "score": score, "view": "+".join(views), "landmarks": points}
+        if self.sigma is not None:
+            found["sigma"] = [round(float(value), 2) for value in self.sigma]
         return found if self.quality is None else {**found, "quality": self.quality.as_json()}
 
 
@@ -133,6 +139,25 @@ class Landmarker(Protocol):
         The box is a detector's, from hairline to chin; :func:`relume.faces.box_around` makes
         such a box from labelled points.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """The points of N faces (N, 68, 2), and how far off each may be (N, 68), if that is known.
+
+    ``sigma`` is a standard deviation in pixels, along x and along y.
+    """
+
+    points: Points
+    sigma: Points | None = None
+
+
+@runtime_checkable
+class SureLandmarker(Landmarker, Protocol):
+    """Places points in any light, on many faces at once, and says how far off each may be."""
+
+    def place(self, image: Image, boxes: Sequence[Box]) -> Placed:
+        """The points of the faces in ``boxes``, and their ``sigma``."""
 
 
 def mirrored_points(points: Points, width: float) -> Points:

@@ -7,12 +7,15 @@ a point. Light alone does not: a noisy camera lifts the mean level of a black pi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
-from relume.faces.base import Box, Quality
+from relume.faces.base import Box, Face, Quality
 from relume.faces.views import is_nearly_black, relative_noise
 from relume.image.exposure import mean_level
+from relume.metrics.landmarks import OUTER_EYE_CORNERS
 from relume.photo import Image
 
 PIXELS = 160_000
@@ -37,6 +40,10 @@ Measured on 26 of LFPW's training photographs at six levels (benchmarks/landmark
 far off as a detector's.
 """
 
+MEAN_DISTANCE = 2 / 3**0.5
+"""The mean distance of a point, over its standard deviation along an axis, as relume's own
+landmarker has it: a density exp(-r / s) has the mean 2 s and the variance 3 s^2 along each axis."""
+
 
 def quality(image: Image, box: Box) -> Quality | None:
     """The quality of a face in a box of the photograph; None where it lies outside."""
@@ -49,6 +56,16 @@ def quality(image: Image, box: Box) -> Quality | None:
     marks, errors = zip(*ERRORS, strict=True)
     expected = np.interp(np.log(max(clear, 1e-6)), np.log(marks), errors)
     return Quality(mean_level(face), noise, clear, float(expected))
+
+
+def quality_of(image: Image, face: Face) -> Quality | None:
+    """:func:`quality` of a face; what its landmarks' own sigma says of their error goes first."""
+    seen = quality(image, face.box)
+    if seen is None or face.sigma is None or face.landmarks is None:
+        return seen
+    right, left = (face.landmarks[corner] for corner in OUTER_EYE_CORNERS)
+    eyes_px = max(float(np.linalg.norm(left - right)), 1.0)
+    return replace(seen, expected_nme=MEAN_DISTANCE * float(face.sigma.mean()) / eyes_px)
 
 
 def clarity(image: Image) -> float:

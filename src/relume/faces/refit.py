@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.engine import Runtime
-from relume.faces.base import Box, Landmarker, Points
+from relume.faces.base import Box, Landmarker, Placed, Points, SureLandmarker
 from relume.faces.views import View, is_nearly_black, landmark_view, relight
 from relume.photo import Image
 from relume.weights import path
@@ -50,15 +50,37 @@ Floats = npt.NDArray[np.float64]
 
 
 def place_landmarks(
-    views: Sequence[View], box: Box, landmarker: Landmarker, *, runtime: Runtime | None = None
-) -> Points:
-    """The 68 points of the face in a box of the photograph, on what shows it best.
+    views: Sequence[View],
+    boxes: Sequence[Box],
+    landmarker: Landmarker,
+    *,
+    runtime: Runtime | None = None,
+) -> Placed:
+    """The 68 points of the faces in boxes of the photograph, on what shows them best.
 
-    On the view that shows most; where the face is nearly black, and the photograph and its plain
-    machine view are among the views, on the face relit for itself.
+    A landmarker that was taught in the dark looks at the photograph itself, if that is among the
+    views. Another looks at the view that shows most; where a face is nearly black, and the
+    photograph and its plain machine view are among the views, at the face relit for itself.
     """
     shown = landmark_view(views)
     own = next((view for view in views if view.is_whole_photograph), None)
+    if isinstance(landmarker, SureLandmarker):
+        view = own or shown
+        placed = landmarker.place(view.image, [view.from_photograph(box) for box in boxes])
+        points = [view.points_to_photograph(points) for points in placed.points]
+        sigma = None if placed.sigma is None else placed.sigma / np.float32(view.scale)
+        return Placed(_stacked(points), sigma)
+    return Placed(_stacked([_refit(shown, own, box, landmarker, runtime) for box in boxes]))
+
+
+def _stacked(points: Sequence[Points]) -> Points:
+    return np.asarray(points, np.float32).reshape(-1, 68, 2)
+
+
+def _refit(
+    shown: View, own: View | None, box: Box, landmarker: Landmarker, runtime: Runtime | None
+) -> Points:
+    """The points of one face, on the view that shows most or on the face relit for itself."""
     if own is None or not shown.is_plain_machine or not _is_black(own.image, box):
         return shown.points_to_photograph(landmarker(shown.image, shown.from_photograph(box)))
     around, corner = _surroundings(own.image, box)

@@ -32,9 +32,9 @@ class Layer(nn.Sequential):
 class Residual(nn.Module):
     """``x`` and what a layer adds to it."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, size: int = 3) -> None:
         super().__init__()
-        self.layer = Layer(width, width)
+        self.layer = Layer(width, width, size=size)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same."""

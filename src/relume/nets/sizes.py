@@ -22,3 +22,6 @@ RETINEX_HALO_PX = 40
 
 DETECTOR_STRIDES_PX = (8, 16, 32)
 """Pixels between the cells of a face detector's levels; a picture is padded to the coarsest."""
+
+LANDMARKS_PX = 96
+"""Side of the square crop that relume's own landmarks are looked for in."""

@@ -10,10 +10,12 @@ from safetensors.torch import save_file
 
 from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet
 from relume.nets.fast import FastNet
+from relume.nets.landmarks import LANDMARK_OUTPUTS, LandmarkNet, LandmarkOutputs
 from relume.nets.picture import PhotoNet
 from relume.nets.retinexnet import RetinexNet
 from relume.nets.sizes import (
     DETECTOR_STRIDES_PX,
+    LANDMARKS_PX,
     PICTURE_STRIDE_PX,
     RETINEX_STRIDE_PX,
     THUMBNAIL_PX,
@@ -111,6 +113,25 @@ def export_detector(net: FaceNet, folder: Path) -> list[Path]:
     stride_px = DETECTOR_STRIDES_PX[-1]
     dynamic = {"image": {2: stride_px, 3: stride_px}}
     write_onnx(DetectorOutputs(net), inputs, DETECTOR_OUTPUTS, graph, dynamic=dynamic)
+    return [tensors, graph]
+
+
+def export_landmarks(net: LandmarkNet, folder: Path) -> list[Path]:
+    """Write relume-landmarks.safetensors and relume-landmarks.onnx into ``folder``.
+
+    The ONNX graph takes ``image`` (N, 3, 96, 96), ``black`` (N, 3) and ``gain`` (N, 1) of N faces,
+    and gives ``points`` (N, 68, 2) and ``sigma`` (N, 68), shares of the square's side.
+    """
+    net = net.eval()
+    tensors = write_safetensors(net, folder / "relume-landmarks.safetensors")
+    graph = folder / "relume-landmarks.onnx"
+    inputs = {
+        "image": torch.rand(2, 3, LANDMARKS_PX, LANDMARKS_PX),
+        "black": torch.zeros(2, 3),
+        "gain": torch.full((2, 1), 2.0),
+    }
+    dynamic = {name: {0: 1} for name in inputs}
+    write_onnx(LandmarkOutputs(net), inputs, LANDMARK_OUTPUTS, graph, dynamic=dynamic)
     return [tensors, graph]
 
 

@@ -80,7 +80,7 @@ class FaceSampler:
         wanted = targets(self.teacher(as_float(bright)), labels, self.side_px)
         image = as_float(bright)
         if rng.random() < self.data.darkened_share:
-            image = self._darkened(rng, bright)
+            image = darkened(rng, bright, self.data, self.phase)
         opening = Opening.of(image)
         black = opening.black * np.float32(rng.uniform(*BLACK_JITTER))
         gain = opening.gain
@@ -92,17 +92,6 @@ class FaceSampler:
             np.array([gain], np.float32),
             wanted,
         )
-
-    def _darkened(self, rng: np.random.Generator, bright: Pixels) -> Floats:
-        k = float(np.exp(rng.uniform(np.log(self.data.k_low), np.log(self.data.k_high))))
-        height, width = bright.shape[:2]
-        light = LIGHT[bright]
-        if rng.random() < self.phase.uneven_share:
-            most = rng.uniform(1, np.clip(np.log2(1.5 / k), 1, MOST_STOPS))
-            light = light * np.exp2(uneven_stops(height, width, most, rng))[:, :, None]
-        if rng.random() < self.phase.lamp_share:
-            light = add_lamps(light, k, rng)
-        return record(light, k, rng, CAMERAS[self.data.camera](rng))
 
     def _crop(
         self, rng: np.random.Generator, photo: Pixels, labels: Labels | None
@@ -124,6 +113,19 @@ class FaceSampler:
             crop = np.ascontiguousarray(crop[:, ::-1])
             labels = None if labels is None else labels.mirrored(self.side_px)
         return crop, labels
+
+
+def darkened(rng: np.random.Generator, bright: Pixels, data: Data, phase: Phase) -> Floats:
+    """A bright crop as the recipe's camera records it with less light, lit unevenly or not."""
+    k = float(np.exp(rng.uniform(np.log(data.k_low), np.log(data.k_high))))
+    height, width = bright.shape[:2]
+    light = LIGHT[bright]
+    if rng.random() < phase.uneven_share:
+        most = rng.uniform(1, np.clip(np.log2(1.5 / k), 1, MOST_STOPS))
+        light = light * np.exp2(uneven_stops(height, width, most, rng))[:, :, None]
+    if rng.random() < phase.lamp_share:
+        light = add_lamps(light, k, rng)
+    return record(light, k, rng, CAMERAS[data.camera](rng))
 
 
 def _teacher(name: str) -> Callable[[Image], RawDetections]:

@@ -12,11 +12,14 @@ reflectance enters the smoothness weight as grey (Rec. 601), as in the authors' 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from relume.image.color import REC601
+from relume.nets.landmarks import STRIDE_PX
 
 
 def grey(image: Tensor) -> Tensor:
@@ -130,3 +133,16 @@ def box_overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
     hull = hull.square().clamp(min=1e-6)  # (N, 2)
     away = ((boxes[:, :2] + boxes[:, 2:]) - (wanted[:, :2] + wanted[:, 2:])).square().sum(dim=1) / 4
     return 1 - iou + away / hull.sum(dim=1) + ((size - wanted_size).square() / hull).sum(dim=1)
+
+
+def map_entropy(logits: Tensor, points: Tensor) -> Tensor:
+    """Cross entropy of maps (B, K, cells) and a blot of one cell around points (B, K, 2): (B, K).
+
+    Cells are the landmarker's: a square map, row by row.
+    """
+    side = math.isqrt(logits.shape[2])
+    centres = torch.arange(side, device=points.device) + 0.5  # (side,), in cells
+    away = centres - points[..., None] / STRIDE_PX  # (B, K, 2, side)
+    blot = (away.square() * -0.5).softmax(dim=3)
+    wanted = blot[:, :, 1, :, None] * blot[:, :, 0, None, :]  # rows, columns
+    return -(wanted.flatten(2) * logits.log_softmax(dim=2)).sum(dim=2)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from relume.nets.detector import FaceNet
 from relume.nets.fast import FastNet
+from relume.nets.landmarks import LandmarkNet
 from relume.nets.picture import ExposureNet, PictureNet
 from relume.nets.retinexnet import RetinexNet
 from relume.train import faces, losses
@@ -233,9 +234,43 @@ class DetectorPhase(PhaseModule):
         return {**terms, "total": total}
 
 
+class LandmarksPhase(PhaseModule):
+    """The landmarker: where each point may be (cross entropy), and the point with its error.
+
+    The point's loss is the negative log likelihood of its distance r under a density exp(-r / s),
+    weighted by the root of the s that was expected (Seitzer et al., *beta-NLL*, 2022), so that
+    faces of which little can be seen are not given up.
+    """
+
+    defaults: ClassVar[dict[str, float]] = {"where": 0.2, "error": 1.0}
+
+    def __init__(self, net: LandmarkNet, weights: Mapping[str, float], *, bf16: bool) -> None:
+        super().__init__(weights, bf16=bf16)
+        self.net = net.to(memory_format=torch.channels_last)
+
+    def forward(self, image: Tensor, black: Tensor, gain: Tensor, wanted: Tensor) -> LossTerms:
+        """Loss terms of squares (B, 3, 96, 96), black (B, 3), gain (B, 1), points (B, 68, 3)."""
+        image = image.contiguous(memory_format=torch.channels_last)
+        with self.autocast(image):
+            where, points, spread = (x.float() for x in self.net(image, black, gain))
+        trust, true = wanted[:, :, 2], wanted[:, :, :2]
+        distance = (points - true).square().sum(2).add(1e-4).sqrt()  # (B, 68), pixels
+        likelihood = 2 * spread + distance * (-spread).exp()
+        weighed = trust * (0.5 * spread.detach()).exp()
+        inside = trust * ((true > 0) & (true < image.shape[3])).all(dim=2)
+        terms = {
+            "where": (losses.map_entropy(where, true) * inside).sum() / inside.sum().clamp(min=1),
+            "error": (likelihood * weighed).sum() / trust.sum().clamp(min=1),
+        }
+        total = sum((self.weights[k] * v for k, v in terms.items()), start=image.new_zeros(()))
+        distance = (distance.detach() * trust).sum() / trust.sum().clamp(min=1)
+        return {**terms, "distance_px": distance, "total": total}
+
+
 PHASES: dict[str, dict[str, type[Any]]] = {
     "retinexnet": {"decom": DecomPhase, "enhance": EnhancePhase},
     "detector": {"detector": DetectorPhase},
+    "landmarks": {"landmarks": LandmarksPhase},
     "relume": {"picture": PicturePhase, "exposure": ExposurePhase},
     "relume-fast": {"fast": FastPhase},
 }

@@ -14,19 +14,23 @@ from relume.engine import load
 from relume.errors import RecipeError
 from relume.nets.detector import FaceNet
 from relume.nets.fast import FastNet
+from relume.nets.landmarks import LandmarkNet
 from relume.nets.retinexnet import RetinexNet
 from relume.nets.sizes import PICTURE_STRIDE_PX
-from relume.train import validate, validate_faces
+from relume.train import validate, validate_faces, validate_points
 from relume.train.data import BrightPhotos, Pair, darkened_pairs, read_bright, split
 from relume.train.export import (
     export_detector,
     export_fast,
+    export_landmarks,
     export_relume,
     export_retinexnet,
 )
 from relume.train.face_sampler import FaceSampler
 from relume.train.faces import read_face_photos
 from relume.train.phases import PHASES, RelumeNet
+from relume.train.point_sampler import PointSampler
+from relume.train.points import read_faces
 from relume.train.recipe import Phase, Recipe, flatten
 from relume.train.sampler import CAMERAS, BatchSource, PairPatches, PatchSampler, ThumbnailSampler
 from relume.train.taught import TaughtPatches, make_examples
@@ -181,12 +185,35 @@ def _detector(recipe: Recipe, material: Material, note: Note) -> Task:
     )
 
 
+def _landmarks(recipe: Recipe, material: Material, note: Note) -> Task:
+    """relume's 68 points: labelled faces, and those that a teacher placed points on, darkened."""
+    data = recipe.data
+    faces = read_faces(material.bright, data, note=note)
+    held = validate_points.read_held(material.held, data) if material.held else []
+    return Task(
+        LandmarkNet(),
+        [],
+        held,
+        faces.photos,
+        data.epoch_steps,
+        source=lambda phase: PointSampler(faces, data, phase, recipe.seed),
+        figures=validate_points.validate_landmarks,
+        panels=validate_points.write_landmark_panels,
+        export=export_landmarks,
+    )
+
+
 _TASKS = {
     "retinexnet": _retinexnet,
     "relume": _relume,
     "relume-fast": _fast,
     "detector": _detector,
+    "landmarks": _landmarks,
 }
+
+
+FACES = ("detector", "landmarks")
+"""The networks that learn from faces in bright photographs, not from pairs."""
 
 
 def check(recipe: Recipe, material: Material) -> None:
@@ -213,7 +240,7 @@ def check(recipe: Recipe, material: Material) -> None:
         raise RecipeError(
             f"{recipe.name}: expected camera among {known}, got {recipe.data.camera!r}"
         )
-    finds_faces = recipe.network == "detector"
+    finds_faces = recipe.network in FACES
     if not finds_faces and not material.pairs:
         raise RecipeError(
             f"{recipe.name} needs pairs: name a folder with low/ and high/: --pairs DIR"

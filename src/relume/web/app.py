@@ -90,6 +90,7 @@ class FaceAnswer(BaseModel):
     score: float
     view: str
     landmarks: list[tuple[float, float]] | None
+    sigma: list[float] | SkipJsonSchema[None] = None
     quality: QualityAnswer | SkipJsonSchema[None] = None
 
 
