@@ -88,17 +88,6 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-def test_points_are_read_from_both_kinds_of_file(photographs: Path) -> None:
-    """A .pts counts pixels from 1, so the middle of its first one, 1, is ours of 0.5."""
-    for n in (2, 3):
-        found = points.read_points(photographs / f"{n}.png")
-        np.testing.assert_allclose(found, drawn((90 + 10 * n, 100), 55), atol=1e-3)
-    assert points.read_points(photographs / "none.png") is None
-    (photographs / "1.pts").write_text("version: 1\n{\n3 4\n}\n", "utf-8")
-    with pytest.raises(InputError, match=r"expected 68 points in .*1.pts, got 1"):
-        points.read_points(photographs / "1.png")
-
-
 def test_the_square_around_a_face_keeps_its_points_in_place() -> None:
     photo = np.full((900, 1000, 3), 60, np.uint8)
     labels = drawn((80, 450), 300)  # cut by the left border

@@ -2,7 +2,7 @@
 
 Three kinds of labels are read: boxes (``image,x0,y0,x1,y1``), ellipses (FDDB's, one a row, ``image,
 major_radius_px,minor_radius_px,angle_rad,center_x_px,center_y_px``) and a folder of 68-point
-files (``<picture>.csv`` with ``x,y``, iBUG order). In the first two a row with empty numbers says
+files (:mod:`relume.io.points`). In the first two a row with empty numbers says
 that the picture shows no face; a picture that no row names is left out of the study. Columns
 ``group:NAME`` after the numbers say which group of NAME (``group:age``) each face is in, if any.
 """
@@ -16,11 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import numpy as np
-
 from relume.errors import InputError, RelumeError, UnreadableInput
 from relume.faces import box_around
 from relume.io import READABLE_SUFFIXES, read
+from relume.io.points import points_beside, read_points
 from relume.metrics.detection import ellipse_bounds
 from relume.photo import Array, Image
 
@@ -121,27 +120,17 @@ def _columns(header: Sequence[str], path: Path) -> tuple[tuple[str, ...], tuple[
 def _point_files(folder: Path, pictures: Sequence[str]) -> dict[str, tuple[TrueFace, ...]]:
     found: dict[str, tuple[TrueFace, ...]] = {}
     for name in pictures:
-        file = folder / PurePosixPath(name).with_suffix(".csv")
-        if file.is_file():
-            points = _points(file)
+        file = points_beside(folder / name)
+        if file is not None:
+            points = read_points(file)
             # the detectors' kind of box: matched with theirs, handed to landmarkers
             found[name] = (TrueFace(box_around(points), points=points),)
     if not found:
         raise InputError(
             f"{folder} holds no 68-point file for any picture; expected "
-            f"{PurePosixPath(pictures[0]).with_suffix('.csv')} and so on"
+            f"{PurePosixPath(pictures[0]).with_suffix('.csv')} or .pts and so on"
         )
     return found
-
-
-def _points(file: Path) -> Array:
-    header, rows = _table(file)
-    if header != ["x", "y"]:
-        raise InputError(f"{file}: expected the columns x,y, got {','.join(header)}")
-    values = [_numbers(row, f"{file}, line {number}") for number, row in rows]
-    if len(values) != POINTS:
-        raise InputError(f"{file}: expected {POINTS} points, got {len(values)}")
-    return np.array(values, np.float64)
 
 
 def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

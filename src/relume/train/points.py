@@ -23,6 +23,7 @@ from relume.faces.peppa import Peppa
 from relume.faces.search import bounds
 from relume.faces.yunet import YuNet
 from relume.io import READABLE_SUFFIXES, read
+from relume.io.points import points_beside, read_points
 from relume.metrics.landmarks import POINTS
 from relume.photo import as_float, quantise
 from relume.train.data import BrightPhotos, Floats, Pixels
@@ -36,8 +37,6 @@ LEAST_PX = 60
 """The smallest face (the longer side of its box) that a teacher is asked about."""
 SURE = 0.7
 """The detector's score from which it is."""
-HEADINGS = ("version", "n_points", "{", "}", "x ")
-"""How lines begin that hold no point."""
 OUTLINE = 17
 """The first so many points are the outline of the face, where teacher and labels disagree most."""
 OUTLINE_TRUST, TRUST = 0.25, 0.7
@@ -71,15 +70,15 @@ def read_faces(
         files += own
 
     def faces_of(file: Path) -> list[tuple[Pixels, Floats, bool]]:
-        labels = read_points(file)
+        labels = points_beside(file)
         if labels is None and teach is None:
             return []
         photo = np.asarray(quantise(read(file).pixels, np.uint8))
         if labels is not None:
-            weighed = np.concatenate([labels, np.ones((POINTS, 1), np.float32)], axis=1)
+            weighed = np.ones((POINTS, 3), np.float32)
+            weighed[:, :2] = read_points(labels)
             return [(*around(photo, weighed), True)]
-        assert teach is not None
-        return [(*around(photo, found), False) for found in teach(photo)]
+        return [(*around(photo, found), False) for found in teach(photo)] if teach else []
 
     with ThreadPoolExecutor(cores()) as pool:
         found = [face for faces in pool.map(faces_of, files) for face in faces]
@@ -96,31 +95,6 @@ def read_faces(
         np.stack([points for _, points, _ in found]),
         labelled,
     )
-
-
-def read_points(photo: Path) -> Floats | None:
-    """The labelled points (68, 2) of a photograph, from the file beside it; None without one.
-
-    Pixel centres lie at halves, as everywhere in relume: iBUG's labels count from 1 (MATLAB), so
-    their pixel (1, 1) has its centre at (0.5, 0.5).
-
-    Raises:
-        InputError: the file does not hold 68 points.
-    """
-    for suffix in (".pts", ".csv"):
-        file = photo.with_suffix(suffix)
-        if not file.exists():
-            continue
-        try:
-            lines = file.read_text("utf-8").replace(",", " ").splitlines()
-            rows = [line.split() for line in lines if not line.lstrip().startswith(HEADINGS)]
-            points = np.array([[float(x) for x in row] for row in rows if row], np.float32)
-        except (OSError, UnicodeDecodeError, ValueError) as error:
-            raise InputError(f"cannot read the points in {file}: {error}") from error
-        if points.shape != (POINTS, 2) or not np.isfinite(points).all():
-            raise InputError(f"expected {POINTS} points in {file}, got {len(points)}")
-        return points - np.float32(0.5) if suffix == ".pts" else points
-    return None
 
 
 def around(photo: Pixels, points: Floats) -> tuple[Pixels, Floats]:
