@@ -56,7 +56,8 @@ class RelumeLandmarker:
 
     def __call__(self, image: Image, box: Box) -> Points:
         """The 68 points of the face in ``box`` (a detector's box, from hairline to chin)."""
-        return self.place(image, [box]).points[0]
+        points: Points = self.place(image, [box]).points[0]
+        return points
 
     def place(self, image: Image, boxes: Sequence[Box]) -> Placed:
         """The points of the faces in ``boxes``, and how far off each may be."""

@@ -79,6 +79,7 @@ def validate_landmarks(net: LandmarkNet, held: Sequence[HeldFace]) -> dict[str, 
             placed = place.place(_darkened(face, k, number), [face.box])
             errors.append(nme(placed.points[0], face.points))
             found.append(float(np.linalg.norm(placed.points[0] - face.points, axis=1).mean()))
+            assert placed.sigma is not None
             expected.append(float(placed.sigma.mean()) * MEAN_DISTANCE)
         figures[f"nme_{k:g}"] = round(float(np.mean(errors)), 4)
     mean = round(float(np.mean(list(figures.values()))), 4)
