@@ -58,6 +58,11 @@ def lifted(picture: Pixels) -> Pixels:
     return np.asarray(np.minimum(picture // 2 + np.array([14, 3, 14]), 255), np.uint8)
 
 
+def by_lamps(picture: Pixels) -> Pixels:
+    """The same in warm light."""
+    return np.asarray(picture * np.array([1.2, 0.9, 0.5]), np.uint8)
+
+
 def file(pixels: Pixels, kind: str = "png", **options: Any) -> bytes:
     """The pixels as a file."""
     buffer = io.BytesIO()
@@ -113,6 +118,9 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
     ramp = [round(2 * (c % 16) / 15 - (c // 16) / 11, 2) for c in range(16 * 12)]
     stops = {"width": 16, "height": 12, "data": ramp}
     yield "room.png", file(room), {}
+    yield "lamps.png", file(by_lamps(room)), {}
+    yield "lamps-window.png", file(by_lamps(lit)), {"cast": 1}
+    yield "lamps-left.png", file(by_lamps(room)), {"cast": 0}
     yield "window.png", file(lit), {}
     boards = scene(300, 200, seed=14, window=0.4)
     yield "boards.png", file(boards), {}
@@ -159,9 +167,8 @@ def pictures() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
 def expected(data: bytes, name: str, options: dict[str, Any]) -> Pixels:
     """What the package makes of it, (H, W, 4)."""
     photo = decode(data, name=name)
-    given = {
-        key: options[key] for key in ("black", "brightness", "local", "strength") if key in options
-    }
+    taken = ("black", "brightness", "cast", "local", "strength")
+    given = {key: options[key] for key in taken if key in options}
     method = options.get("method", "relume")
     if "stops" in options:
         map_ = options["stops"]

@@ -14,6 +14,7 @@ const MOST_LEVELS = 1;
 const MOST_SCORE = 0.01; // that scores of faces differ
 const MOST_SHARE = 0.05; // of values that may differ at all
 const MENU = JSON.parse(readFileSync(join(import.meta.dirname, "..", "menu.json")));
+const CAST = MENU.options.find(({ name }) => name === "cast").default;
 const DEFAULTS = Object.fromEntries(MENU.enhancers.map(({ name, parameters }) =>
   [name, Object.fromEntries(parameters.map((one) => [one.name, one.default]))]));
 const skip = skipPython();
@@ -25,7 +26,7 @@ before(async () => {
   site = await serveSite({ folder: fixtures.folder, isolated: true });
   browser = await launch();
   ({ page, told } = await openPage(browser, site.url));
-  await page.evaluate(startWorker, DEFAULTS);
+  await page.evaluate(startWorker, { defaults: DEFAULTS, cast: CAST });
 });
 after(async () => {
   await browser?.close();
@@ -34,7 +35,7 @@ after(async () => {
 });
 
 // A worker of our own, and relight(name, options) that asks it for a PNG.
-async function startWorker(defaults) {
+async function startWorker({ defaults, cast }) {
   const worker = new Worker("worker.js", { type: "module" });
   const waiting = new Map();
   worker.addEventListener("message", ({ data }) => waiting.get(data.id)?.(data));
@@ -61,7 +62,7 @@ async function startWorker(defaults) {
     const wanted = new Uint8Array(await (await fetch(`fixtures/${name}.rgba`)).arrayBuffer());
     const stops = given.stops && { ...given.stops, data: Float32Array.from(given.stops.data) };
     const black = given.black === undefined ? null : given.black.split(",").map((level) => Number(level) / 255);
-    const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, ...given, black: black?.length === 1 ? [black[0], black[0], black[0]] : black, method, stops, parameters: { ...defaults[method], ...parameters } };
+    const options = { exposeFor: "scene", strength: 1, brightness: null, local: null, protectLit: true, cast, ...given, black: black?.length === 1 ? [black[0], black[0], black[0]] : black, method, stops, parameters: { ...defaults[method], ...parameters } };
     const result = await ask(name, blob, { task: "enhance", options, format: "png", quality: null });
     if (name.endsWith("alpha.png")) return Array.from(new Uint8Array(await result.blob.arrayBuffer())); // a canvas rounds
     const got = await pixels(result.blob);

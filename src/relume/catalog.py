@@ -136,8 +136,8 @@ class Info:
     ``weights`` names entries of the weights manifest; ``extra`` the pip extra it needs;
     ``takes_brightness`` says whether ``enhance(..., brightness=)`` may be asked of it,
     ``takes_local`` whether ``local=``, ``exposure=`` and ``expose_for=`` may, ``takes_black``
-    whether ``black=`` may; ``needs_file`` that
-    it does nothing without a file that the user names, so that the service does not offer it.
+    whether ``black=`` may, ``takes_cast`` whether ``cast=`` may; ``needs_file`` that it
+    does nothing without a file that the user names, so that the service does not offer it.
     """
 
     name: str
@@ -150,6 +150,7 @@ class Info:
     takes_brightness: bool = False
     takes_local: bool = False
     takes_black: bool = False
+    takes_cast: bool = False
     needs_file: bool = False
 
     @property

@@ -22,7 +22,7 @@ from .conftest import Relume
 
 VALUES = {
     "strength": 0.5, "brightness": 0.3, "local": 0.25, "expose_for": "scene", "protect_lit": False,
-    "black": "2,3,2",
+    "black": "2,3,2", "cast": 0.0,
 }  # fmt: skip
 
 

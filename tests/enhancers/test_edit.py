@@ -40,6 +40,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("relume", {"brightness": 0.4, "local": 0.5, "strength": 0.8}),
     ("relume", {"local": 0.0}),
     ("relume", {"black": (10, 0, 12)}),
+    ("relume", {"cast": 1.0}),
     ("relume:ensemble=2", {"protect_lit": False}),
     ("machine", {}),
     ("gamma:0.6", {"strength": 0.5}),

@@ -15,7 +15,7 @@ from .conftest import night, scene
 
 VALUES = {
     "strength": 0.5, "brightness": 0.3, "local": 0.25, "expose_for": "scene", "protect_lit": False,
-    "black": "4,4,4",
+    "black": "4,4,4", "cast": 0.0,
 }  # fmt: skip
 
 
@@ -23,6 +23,7 @@ def frame() -> Array:
     """A dark scene with a lit place."""
     dark = night(scene(), 1, 0.05)
     dark[20:80, 20:90] = scene()[20:80, 20:90]
+    dark *= np.array([1, 0.6, 0.3], np.float32)  # by lamps
     return quantise(dark, np.uint8)
 
 

@@ -167,7 +167,7 @@ def test_levels_in_words() -> None:
 def test_an_arm_takes_every_option_that_its_method_does() -> None:
     """Taken and handed on, or refused in a line: none is ignored."""
     values: dict[str, object] = {"strength": 0.5, "brightness": 0.3, "local": 0.25}
-    values |= {"expose_for": "faces", "black": "14/3/14", "protect_lit": False}
+    values |= {"expose_for": "faces", "black": "14/3/14", "cast": 0.25, "protect_lit": False}
     assert values.keys() == {option.name for option in OPTIONS}
     for info in methods():
         if info.needs_file:

@@ -11,11 +11,10 @@ export const NO_BLACK = [0, 0, 0];
 
 // The black level of each channel, in [0, 1), as far as there is evidence that the photo has one.
 export function readBlack(image) {
-  const scale = Math.min(1, C.BLACK_SIDE_PX / Math.max(image.width, image.height));
-  const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
-  const cells = downscaleImage(image, width, height);
+  const cells = smallCopy(image);
+  const { width } = cells;
   const { top, bottom, left, right } = withoutBars(cells);
-  if (Math.min(bottom - top, right - left) < C.BLACK_PARTS) return NO_BLACK;
+  if (Math.min(bottom - top, right - left) < C.PARTS) return NO_BLACK;
   const [rows, columns] = [bounds(top, bottom), bounds(left, right)];
   const read = cells.channels.map((data) => {
     const darkest = [];
@@ -45,6 +44,13 @@ export function readBlack(image) {
   return share === 0 ? NO_BLACK : read.map(({ level }) => Math.max(level - C.BLACK_LEFT, 0) * share);
 }
 
+// What is read where parts of a frame are compared.
+export function smallCopy(image) {
+  const scale = Math.min(1, C.PARTED_SIDE_PX / Math.max(image.width, image.height));
+  const [width, height] = [image.width, image.height].map((side) => Math.max(1, Math.round(side * scale)));
+  return downscaleImage(image, width, height);
+}
+
 // The image without it, white where it was white; itself, if there is none.
 export function offBlack(image, black) {
   if (!black.some(Boolean)) return image;
@@ -65,15 +71,15 @@ function withoutBars({ width, height, channels: [red, green, blue] }) {
   };
   const rows = held(height, (y) => most.subarray(y * width, (y + 1) * width));
   const columns = held(width, (x) => Array.from({ length: height }, (_, y) => most[y * width + x]));
-  if (Math.min(rows.length, columns.length) < C.BLACK_PARTS) return { top: 0, bottom: height, left: 0, right: width };
+  if (Math.min(rows.length, columns.length) < C.PARTS) return { top: 0, bottom: height, left: 0, right: width };
   return { top: rows[0], bottom: rows[rows.length - 1] + 1, left: columns[0], right: columns[columns.length - 1] + 1 };
 }
 
 // As NumPy's array_split: the first parts are longer by one where they do not fit.
-function bounds(from, to) {
-  const [whole, more] = [Math.floor((to - from) / C.BLACK_PARTS), (to - from) % C.BLACK_PARTS];
+export function bounds(from, to) {
+  const [whole, more] = [Math.floor((to - from) / C.PARTS), (to - from) % C.PARTS];
   let at = from;
-  return Array.from({ length: C.BLACK_PARTS }, (_, n) => {
+  return Array.from({ length: C.PARTS }, (_, n) => {
     const start = at;
     at += whole + (n < more ? 1 : 0);
     return [start, at];

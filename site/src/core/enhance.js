@@ -1,6 +1,7 @@
 // The one door, as the package's enhancers/api.py: a photo of bytes in, one of bytes out.
 
 import { offBlack, readBlack } from "./black.js";
+import { NO_CAST, readCast, times } from "./cast.js";
 import constants from "./constants.json" with { type: "json" };
 import { CURVES } from "./curves.js";
 import { relightHalved } from "./detail.js";
@@ -14,7 +15,7 @@ const { MACHINE_LEVEL } = constants.machine;
 const { HALF_ABOVE } = constants.relume;
 
 // options: { method, parameters, strength, brightness (null: automatic), local (null: the method's),
-// protectLit, stops (a plane or null), black (null: read), exposeFor ("scene": not for faces) }, checked by who asks.
+// protectLit, stops (a plane or null), black (null: read), cast (a share of what is read), exposeFor ("scene": not for faces) }, checked by who asks.
 export async function enhance(photo, options, networks) {
   const { method, parameters, strength, brightness, protectLit } = options;
   if (strength === 0 || method === "original" || holdsNoLight(photo)) return photo;
@@ -28,7 +29,12 @@ export async function enhance(photo, options, networks) {
   }
   const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
   const find = options.exposeFor !== "scene" ? (image) => findRegions(image, networks) : null;
-  const work = (image) => relight(offBlack(image, options.black ?? readBlack(image)), { brightness, local, stops: options.stops, protectLit, find }, own);
+  const isBalanced = method === "relume" && options.cast > 0;
+  const work = (image) => {
+    const seen = offBlack(image, options.black ?? readBlack(image));
+    const cast = isBalanced ? times(readCast(seen), options.cast) : NO_CAST;
+    return relight(seen, { brightness, local, stops: options.stops, protectLit, find, cast }, own);
+  };
   if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));
   } else {
@@ -52,7 +58,7 @@ function holdsNoLight({ rgba }) {
  * @param {number | null} [brightness]
  */
 export async function machineView(image, networks, brightness = null) {
-  const options = { brightness, local: 0, stops: null, protectLit: true, find: null };
+  const options = { brightness, local: 0, stops: null, protectLit: true, find: null, cast: NO_CAST };
   const work = (of) => relight(offBlack(of, readBlack(of)), options, { ...networks, estimate: async () => MACHINE_LEVEL });
   let out = { ...image, channels: image.channels.map((data) => new Float32Array(data.length)) };
   if (image.width * image.height > HALF_ABOVE * 1e6) {

@@ -1,6 +1,7 @@
 // The frames of a camera, one after the other: relit by the fast network in light that is steady,
 // with what the frames before have seen. The light is planned on small copies of some frames.
 
+import { NO_CAST } from "./cast.js";
 import { downscaleImage, luma, meanLevel } from "./image.js";
 import { clamp, linearResize, plane } from "./planes.js";
 import { relight, THUMBNAIL_PX } from "./relume.js";
@@ -72,7 +73,7 @@ export class LiveRelighter {
       for (let i = 0; i < lift.data.length; i += 1) lift.data[i] = overall + (gain ? Math.log(gain.data[i]) : 0);
       return { ...of, channels: of.channels.map((data) => data.slice()) };
     };
-    await relight(copy, { brightness, local: 1, stops: null, protectLit: true, find: null }, { ...this.networks, infer });
+    await relight(copy, { brightness, local: 1, stops: null, protectLit: true, find: null, cast: NO_CAST }, { ...this.networks, infer });
     return lift;
   }
 

@@ -2,6 +2,7 @@
 // exposure/plan.py and enhancers/relume.py do it, with networks that are given:
 // infer(image, thumbnail, brightness, gain plane or null, scale) and estimate(thumbnail).
 
+import { takeCastOff } from "./cast.js";
 import constants from "./constants.json" with { type: "json" };
 import { downscaleImage, largest, luma, meanLevel, planeOf, subsample } from "./image.js";
 import { fitStops, GAMMA, limited, meter, networkShare, scaling } from "./metering.js";
@@ -22,14 +23,14 @@ export async function relight(image, options, networks) {
 }
 
 // What every place gets: { level, isBounded, reading, curve, local, overall, expected, faceStops,
-// stops, protectLit, kept }; without a reading the whole frame gets one exposure, the network's own.
+// stops, protectLit, kept, cast }; without a reading the whole frame gets one exposure, the network's own.
 // options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
-// to expose for, or null) }.
+// to expose for, or null), cast (what goes of the light's colour) }.
 export async function plan(image, options, networks) {
-  const { brightness, local, stops, protectLit, find } = options;
+  const { brightness, local, stops, protectLit, find, cast } = options;
   const isBounded = local > 0 && brightness === null;
   const aim = async (of) => brightness ?? networks.estimate(thumbnail(of));
-  if (local === 0 && !stops) return { level: await aim(image), reading: null, protectLit };
+  if (local === 0 && !stops) return { level: await aim(image), reading: null, protectLit, cast };
   let reading = meter(image);
   let level = await aim(isBounded && !reading.isWhole ? reading.crop(image) : image);
   if (isBounded && protectLit) level = reading.sceneBrightness(level);
@@ -43,13 +44,16 @@ export async function plan(image, options, networks) {
   const curve = reading.curve(gain, softness, { overall, local: share });
   const faceStops = find && local ? await priorityStops(image, reading, curve, level, find, local) : null;
   return {
-    level, isBounded, reading, curve, local: share, overall, expected, faceStops, stops, protectLit, kept: protectLit ? share : 0,
+    level, isBounded, reading, curve, local: share, overall, expected, faceStops, stops, protectLit, kept: protectLit ? share : 0, cast,
   };
 }
 
 export async function apply(plan, image, networks) {
   const small = thumbnail(image);
-  if (!plan.reading) return matchMean(await networks.infer(image, small, plan.level, null, 1), plan.level);
+  if (!plan.reading) {
+    const relit = matchMean(await networks.infer(image, small, plan.level, null, 1), plan.level);
+    return takeCastOff(plan.cast, relit, () => 1);
+  }
   const { factor, counted, expected } = exposed(plan, image);
   const factorAt = factor ? (i) => factor.data[i] : () => plan.overall;
   const share = (of) => (plan.protectLit ? networkShare(of) : 1) * plan.reading.evidence;
@@ -60,9 +64,10 @@ export async function apply(plan, image, networks) {
   // where nearly all counts, the network need not be told what its brightness takes
   const isKnown = !factor && sum(plan.reading.weight.data) / plan.reading.weight.data.length >= MOSTLY_PICTURE;
   const relit = await networks.infer(image, small, brightness, factor, factor ? lift : isKnown ? 1 : plan.overall * lift);
-  if (factor || highest < 1) blendDirect(image, relit, factorAt, (i) => (factor ? share(factor.data[i]) : highest));
+  const shareAt = (i) => (factor ? share(factor.data[i]) : highest);
+  if (factor || highest < 1) blendDirect(image, relit, factorAt, shareAt);
   if (expected) applied(relit, counted.match(relit, expected, { byFactor: !factor }));
-  return plan.kept ? keepLitDetail(image, relit, plan.kept) : relit;
+  return takeCastOff(plan.cast, plan.kept ? keepLitDetail(image, relit, plan.kept) : relit, shareAt);
 }
 
 // The plane of factors, null if one does for all, what counts beside the places that got stops, and

@@ -50,6 +50,7 @@ def enhance(
     expose_for: options.ExposeForOption = None,
     exposure: options.ExposureOption = None,
     black: options.BlackOption = None,
+    cast: options.CastOption = None,
     protect_lit: options.ProtectLitOption = bool(PROTECT_LIT.default),
     no_denoise: Annotated[
         bool, opt("--no-denoise", help="Switch the method's denoising off.")
@@ -142,6 +143,7 @@ def enhance(
     given = {
         "brightness": brightness, "local": local, "strength": strength,
         "expose_for": expose_for and expose_for.value, "protect_lit": protect_lit, "black": black,
+        "cast": cast,
     }  # fmt: skip
     span = {"start_s": _seconds(start) or 0.0, "end_s": _seconds(end)}
     from relume.cli import editing, finding, jobs, lists, relighting
@@ -168,7 +170,7 @@ def enhance(
     by_edit = {
         "--method": method, "--param": param, "--brightness": brightness, "--local": local,
         "--expose-for": expose_for, "--exposure": exposure, "--no-denoise": no_denoise or None,
-        "--black": black,
+        "--black": black, "--cast": cast,
         "--strength": None if strength == STRENGTH.default else strength,
         "--no-protect-lit": None if protect_lit else True,
     }  # fmt: skip

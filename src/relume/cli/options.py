@@ -14,6 +14,7 @@ from relume.cli.console import PIPE
 from relume.enhancers.options import (
     BLACK,
     BRIGHTNESS,
+    CAST,
     DEFAULT_METHOD,
     EXPOSE_FOR,
     FAST_METHOD,
@@ -189,6 +190,9 @@ ExposeForOption = Annotated[
 ]
 BlackOption = Annotated[
     str | None, opt("--black", "R,G,B", help=_words(BLACK), shown=str(BLACK.default))
+]
+CastOption = Annotated[
+    float | None, opt("--cast", "SHARE", help=_words(CAST), shown=str(CAST.default))
 ]
 ExposureOption = Annotated[
     Path | None,

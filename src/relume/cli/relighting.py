@@ -262,6 +262,8 @@ class Relighting:
             parts.append(f"for-{options['expose_for']}")
         if options.get("black", "auto") != "auto":
             parts.append(f"black-{options['black'].replace(',', '-')}")
+        if "cast" in options:
+            parts.append(f"cast{100 * options['cast']:g}")
         if self.exposure is not None:
             parts.append(f"exposure-{self.exposure[1]}")
         if options["strength"] != STRENGTH.default:

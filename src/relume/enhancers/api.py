@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
+from typing import cast as as_type
 
 import numpy as np
 
@@ -83,9 +84,8 @@ def enhance_each(
     plans: list[Plan | None] = [None] * len(works)
     if planners and image.any():
         copy = planners[0].working_copy(image)
-        black, reading = planners[0].black_of(copy), planners[0].read(copy)
-        known = [cast(PlansExposure, planner.with_black(black)) for planner in planners]
-        plans = [planner.plan(copy, reading=reading) for planner in known]
+        reading = planners[0].read(copy)
+        plans = [planner.plan(copy, reading=reading) for planner in planners]
     return [
         _like(picture, image, work(image, plan)) for work, plan in zip(works, plans, strict=True)
     ]
@@ -94,10 +94,10 @@ def enhance_each(
 def _like(picture: Picture, image: Image, result: Image) -> Picture:
     """The result as the picture came; an array as a copy, so that writing to it is always safe."""
     if result is image:
-        return picture if isinstance(picture, Photo) else cast(Picture, picture.copy())
+        return picture if isinstance(picture, Photo) else as_type(Picture, picture.copy())
     if isinstance(picture, Photo):
-        return cast(Picture, picture.with_pixels(result))
-    return cast(Picture, from_image(result, like=picture))
+        return as_type(Picture, picture.with_pixels(result))
+    return as_type(Picture, from_image(result, like=picture))
 
 
 def prepare(
@@ -109,6 +109,7 @@ def prepare(
     expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
     black: BlackLevel | None = None,
+    cast: float | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -130,6 +131,7 @@ def prepare(
         "local": local,
         "expose_for": expose_for,
         "black": None if black is None else black_text(black),
+        "cast": cast,
         "protect_lit": protect_lit,
     }
     usual = {"strength": STRENGTH.default, "protect_lit": PROTECT_LIT.default}
@@ -159,6 +161,9 @@ def prepare(
     if options.get("black", "auto") != "auto":
         assert isinstance(enhancer, PlansExposure), "Info.takes_black says so"
         enhancer = enhancer.with_black(Black.parse(options["black"]))
+    if "cast" in options:
+        assert isinstance(enhancer, PlansExposure), "Info.takes_cast says so"
+        enhancer = enhancer.with_cast(options["cast"])
     return Enhancement(enhancer, protect, options["strength"])
 
 

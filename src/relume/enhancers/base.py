@@ -69,11 +69,14 @@ class PlansExposure(Protocol):
     def working_copy(self, image: Image) -> Image:
         """The photo at the size that it is worked on, and therefore planned at."""
 
-    def black_of(self, image: Image) -> Black:
-        """The camera's black in this photo: what is known of it, or what is read."""
-
     def with_black(self, black: Black | None) -> Enhancer:
         """The same method, the camera's black known or (None) to be read."""
+
+    def with_cast(self, share: float) -> Enhancer:
+        """The same method, so much of the light's colour taken off."""
+
+    def as_taken(self, image: Image) -> PlansExposure:
+        """The same method, the camera's black and the light's colour known: those of this photo."""
 
     def read(self, image: Image) -> Reading | None:
         """The photo as the meter sees it, where the method needs to know."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from relume.catalog import Info
 from relume.enhancers.relume import RelumeEnhancer
+from relume.exposure.cast import Cast
 from relume.photo import Image
 
 MACHINE_LEVEL = 0.25
@@ -22,6 +23,7 @@ class MachineEnhancer(RelumeEnhancer):
     """The view for detectors: the same network, at one brightness whatever the scene."""
 
     local: float = 0.0
+    cast: Cast | float = 0.0
 
     info: ClassVar[Info] = replace(
         RelumeEnhancer.info,
@@ -29,6 +31,7 @@ class MachineEnhancer(RelumeEnhancer):
         summary="the view for face detectors: relume's network at a mean level of 0.25",
         source="relume; the same weights as the method relume",
         weights=("relume",),
+        takes_cast=False,
     )
 
     def estimate_brightness(self, context: Image) -> float:

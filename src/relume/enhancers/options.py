@@ -48,9 +48,16 @@ BLACK = Parameter(
     also=("auto",),
     several=3,
 )
+CAST = Parameter(
+    "cast",
+    "how much of a lamp's colour goes where it can be read and the photo is lifted",
+    0.5,
+    0.0,
+    1.0,
+)
 PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
 
-OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, BLACK, PROTECT_LIT)
+OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, BLACK, CAST, PROTECT_LIT)
 
 
 def takes(info: Info, option: Parameter) -> bool:

@@ -21,6 +21,7 @@ from relume.engine.base import check_interface
 from relume.enhancers.base import WEIGHTS, Brightness, dark_sample, load_network, own_network
 from relume.exposure.aim import Aim
 from relume.exposure.black import Black, read_black
+from relume.exposure.cast import NO_CAST, Cast, read_cast
 from relume.exposure.faces import Find
 from relume.exposure.meter import WHOLE, Reading, meter
 from relume.exposure.plan import Factor, Plan, apply, plan
@@ -73,6 +74,7 @@ class RelumeEnhancer:
 
     ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`, ``find``
     finds the faces to expose for, ``black`` is the camera's, None for what is read of the photo.
+    ``cast`` is what goes of the light's colour, or a share of what is read of it.
     ``planned`` comes before all of these.
     """
 
@@ -83,6 +85,7 @@ class RelumeEnhancer:
     find: Find | None = None
     planned: Plan | None = None
     black: Black | None = None
+    cast: Cast | float = 0.5
     half_above_mp: float = 4.0
     tile_px: int = 2048
     ensemble: int = 1
@@ -103,6 +106,7 @@ class RelumeEnhancer:
         takes_brightness=True,
         takes_local=True,
         takes_black=True,
+        takes_cast=True,
     )
 
     shipped: ClassVar[str] = "relume"
@@ -149,6 +153,21 @@ class RelumeEnhancer:
         """The camera's black in this photo."""
         return read_black(image) if self.black is None else self.black
 
+    def with_cast(self, share: float) -> RelumeEnhancer:
+        """The same method, so much of the light's colour taken off."""
+        return replace(self, cast=share)
+
+    def cast_of(self, image: Image) -> Cast:
+        """What goes of the colour of the light in this photo."""
+        if isinstance(self.cast, Cast):
+            return self.cast
+        return read_cast(self.black_of(image).off(image)).share(self.cast) if self.cast else NO_CAST
+
+    def as_taken(self, image: Image) -> RelumeEnhancer:
+        """The same method, the camera's black and the light's colour known: those of this photo."""
+        known = self.with_black(self.black_of(image))
+        return replace(known, cast=known.cast_of(image))
+
     def with_plan(self, plan: Plan) -> RelumeEnhancer:
         """The same method for a photo whose plan is made."""
         return replace(self, planned=plan)
@@ -178,12 +197,13 @@ class RelumeEnhancer:
 
     def plan(self, image: Image, *, aim: Aim | None = None, reading: Reading | None = None) -> Plan:
         """How the photo is exposed; its aim and its reading, where they are known."""
-        known = self.with_black(self.black_of(image))
+        known = self.as_taken(image)
         reading = reading or known.read(image)
         return plan(
             image,
             aim or known.aim_for(image, reading),
             black=known.black_of(image),
+            cast=known.cast_of(image),
             reading=reading,
             local=self.local,
             stops=self.exposure,

@@ -87,10 +87,10 @@ def black_text(given: BlackLevel) -> str:
 
 def read_black(image: Image) -> Black:
     """The black level of a photo (H, W, 3), as far as there is evidence that it has one."""
-    cells = _without_bars(fit_within(image, c.BLACK_SIDE_PX))
-    if min(cells.shape[:2]) < c.BLACK_PARTS:
+    cells = _without_bars(fit_within(image, c.PARTED_SIDE_PX))
+    if min(cells.shape[:2]) < c.PARTS:
         return NO_BLACK
-    darkest = np.stack([_darkest(part) for part in _parts(cells)])
+    darkest = np.stack([_darkest(part) for part in parts(cells)])
     level = np.sort(darkest, axis=0)[1]
     most = float(level.max())
     light = float((cells.mean(axis=(0, 1)) - level).sum()) / max(float(level.sum()), 1e-6)
@@ -106,9 +106,10 @@ def read_black(image: Image) -> Black:
     return Black(*(max(float(one) - c.BLACK_LEFT, 0.0) * share for one in level))
 
 
-def _parts(cells: Image) -> list[Image]:
-    rows = np.array_split(cells, c.BLACK_PARTS, axis=0)
-    return [part for row in rows for part in np.array_split(row, c.BLACK_PARTS, axis=1)]
+def parts(cells: Image) -> list[Image]:
+    """A frame (h, w, ...), parted into equal ones."""
+    rows = np.array_split(cells, c.PARTS, axis=0)
+    return [part for row in rows for part in np.array_split(row, c.PARTS, axis=1)]
 
 
 def _darkest(part: Image) -> Image:
@@ -121,6 +122,6 @@ def _without_bars(cells: Image) -> Image:
     """What is left without rows and columns of one value at the border; all, if that is nothing."""
     most = cells.max(axis=2)
     rows, columns = (np.flatnonzero(np.ptp(most, axis=axis) > c.BLACK_BAR_RANGE) for axis in (1, 0))
-    if min(len(rows), len(columns)) < c.BLACK_PARTS:
+    if min(len(rows), len(columns)) < c.PARTS:
         return cells
     return cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

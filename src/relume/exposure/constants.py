@@ -5,12 +5,15 @@ Each stands here once.
 
 from __future__ import annotations
 
+# --- what parts of a frame agree in ---
+
+PARTED_SIDE_PX = 128
+"""Longer side of the copy that is read: a cell of it averages a large photo's noise."""
+PARTS = 4
+"""The frame is parted into so many times so many."""
+
 # --- the camera's black ---
 
-BLACK_SIDE_PX = 128
-"""Longer side of the copy that is read: a cell of it averages a large photo's noise."""
-BLACK_PARTS = 4
-"""The frame is parted into so many times so many."""
 BLACK_DARKEST = 0.02
 """The share of a part's cells that its darkest place is taken from."""
 BLACK_BAR_RANGE = 0.5 / 255
@@ -41,6 +44,29 @@ BLACK_LEFT = 1.0 / 255
 """What is left of it: noise and rounding lie around the black, and half of them would be cut off,
 which makes shapes of noise. On the phone's photographs YuNet sees .9 false faces each without it
 and .3 with it."""
+
+# --- the colour of the light ---
+
+CAST_SIGNAL, CAST_CLIPS = 3.0 / 255, 0.8
+"""Luma of a cell from which its colour is a colour and not rounding, and its largest channel from
+which it may be clipped."""
+CAST_HELD = 0.1
+"""The share of a part's cells, at least, that are between the two, and so are their neighbours."""
+CAST_ROUNDED = 0.2 / 255
+"""What is added to the mean edges of a part, so that rounding has no colour."""
+CAST_PARTS = (5.0, 8.0)
+"""Parts that hold a signal: none is believed, and enough."""
+CAST_SPREAD = (0.2, 0.45)
+"""How far parts lie from the median (half of them exceed it; red and blue added up), over how warm
+that is: they agree, and they do not."""
+CAST_MOST = (1.1, 1.6)
+"""Stops that red or blue are off by: as lamps are, and red light that is meant."""
+CAST_WARM = (0.5, 1.0)
+"""Stops of red over blue: skin and wood are as warm as the first, lamps as the second."""
+CAST_GREENER = (0.1, 0.4)
+"""Stops of green over red: lamps are not greener than the first, lawns are than the second."""
+CAST_GLOWS = (0.8, 1.0)
+"""Largest channel of a result up to which it loses a cast, and from which it is a lamp's glow."""
 
 # --- what is metered ---
 

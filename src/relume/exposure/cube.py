@@ -33,7 +33,8 @@ def look_up_table(plan: Plan, image: Image) -> Image:
         factor = np.full(colours.shape[:2], plan.curve.overall, np.float32)
     else:
         factor = plan.curve.at(largest(colours))
-    return np.clip(expose_directly(colours, factor), 0, 1).reshape(SIZE, SIZE, SIZE, 3)
+    exposed = plan.cast.off(expose_directly(colours, factor), plan.network_share(factor))
+    return np.clip(exposed, 0, 1).reshape(SIZE, SIZE, SIZE, 3)
 
 
 def as_cube(table: Image, title: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from relume.exposure import constants as c
 from relume.exposure.aim import Aim
 from relume.exposure.black import NO_BLACK, Black
+from relume.exposure.cast import NO_CAST, Cast
 from relume.exposure.curve import Curve, expose_directly
 from relume.exposure.faces import Find, face_stops
 from relume.exposure.maps import fit_stops
@@ -36,9 +37,10 @@ level, each place's encoded values lifted by the factor; None: by whatever that 
 class Plan:
     """What every place of a photo gets: made by :func:`plan`, followed by :func:`apply`.
 
-    ``black`` is taken off before anything else. ``reading`` and ``curve`` are None where the whole
-    frame gets one exposure, which the network finds by itself. ``expected`` is the mean level of
-    what counts before any stops, 0 for none: below the aim where there is no light for it.
+    ``black`` is taken off before anything else, ``cast`` where the photo is lifted. ``reading``
+    and ``curve`` are None where the whole frame gets one exposure, which the network finds by
+    itself. ``expected`` is the mean level of what counts before any stops, 0 for none: below the
+    aim where there is no light for it.
     ``face_stops`` (h, w) are what faces lack, ``stops`` (any size) the map that was asked for.
     ``protect_lit`` leaves what is hardly lifted to the photo itself, and so much of the
     local contrast of lit places is kept as ``kept`` says, in [0, 1].
@@ -46,6 +48,7 @@ class Plan:
 
     aim: Aim
     black: Black = NO_BLACK
+    cast: Cast = NO_CAST
     reading: Reading | None = None
     curve: Curve | None = None
     expected: float = 0.0
@@ -74,6 +77,7 @@ def plan(
     aim: Aim,
     *,
     black: Black = NO_BLACK,
+    cast: Cast = NO_CAST,
     reading: Reading | None = None,
     local: float = 1.0,
     stops: Image | None = None,
@@ -82,13 +86,13 @@ def plan(
 ) -> Plan:
     """How ``image`` is brought to ``aim``.
 
-    ``black`` is what the camera recorded where there is no light. ``reading`` is the image's
-    without it, if it is known; ``local`` in [0, 1] is how far the exposure follows the light from
-    place to place, ``stops`` (h, w) a map that is added, and ``find`` finds faces, which may need
-    more light.
+    ``black`` is what the camera recorded where there is no light, ``cast`` how much of the light's
+    colour goes. ``reading`` is the image's without the black, if it is known; ``local`` in [0, 1]
+    is how far the exposure follows the light from place to place, ``stops`` (h, w) a map that is
+    added, and ``find`` finds faces, which may need more light.
     """
     if local == 0 and stops is None and aim.over == "frame":
-        return Plan(aim, black, protect_lit=protect_lit)
+        return Plan(aim, black, cast, protect_lit=protect_lit)
     image = black.off(image)
     reading = (reading or meter(image)).counted_for(aim)
     softness = reading.softness(aim.level)
@@ -103,7 +107,7 @@ def plan(
     if find is not None and local:
         lacking = face_stops(image, reading, curve, aim.level, find, share=local)
     kept = share if protect_lit else 0.0
-    return Plan(aim, black, reading, curve, expected, lacking, stops, protect_lit, kept)
+    return Plan(aim, black, cast, reading, curve, expected, lacking, stops, protect_lit, kept)
 
 
 def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
@@ -139,7 +143,11 @@ def apply(plan: Plan, image: Image, relight: Relight) -> Image:
         _match_frame(result, expected)
     elif expected:
         reading.match(result, expected, by_factor=plan.is_even)
-    return keep_lit_detail(image, result, plan.kept) if plan.kept else result
+    if plan.kept:
+        result = keep_lit_detail(image, result, plan.kept)
+    if plan.cast:
+        _take_cast_off(plan, result, factor)
+    return result
 
 
 def _exposed(plan: Plan, image: Image) -> tuple[Factor, Reading | None, float]:
@@ -192,6 +200,16 @@ def _blend(plan: Plan, image: Image, result: Image, factor: Factor) -> None:
         result[rows] = direct
 
     for_row_blocks(blend, result)
+
+
+def _take_cast_off(plan: Plan, result: Image, factor: Factor) -> None:
+    """What is the network's loses the planned share of the light's colour, in place."""
+
+    def take_off(rows: slice) -> None:
+        lift = factor if isinstance(factor, float) else factor[rows]
+        result[rows] = plan.cast.off(result[rows], plan.network_share(lift))
+
+    for_row_blocks(take_off, result)
 
 
 def _match_frame(picture: Image, level: float) -> None:

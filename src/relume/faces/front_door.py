@@ -38,6 +38,7 @@ def enhance(
     expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
     black: BlackLevel | None = None,
+    cast: float | None = None,
     protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
@@ -66,6 +67,10 @@ def enhance(
     taken off before anything else. "auto" (the default) reads it of the photo, with evidence: lit
     photographs have none, 0 is none.
 
+    ``cast`` in [0, 1], for methods whose ``Info.takes_cast``, is how much of the colour that lamps
+    gave a scene goes, .5 by default: where that can be read, with evidence, and the photo is
+    lifted. What was lit keeps its colour, and red light that is meant stays.
+
     Alpha and metadata are kept, grey stays grey, and the same input gives the same output.
 
     Raises:
@@ -85,6 +90,7 @@ def enhance(
         expose_for=expose_for,
         exposure=exposure,
         black=black,
+        cast=cast,
         protect_lit=protect_lit,
         parameters=parameters,
         runtime=runtime,

@@ -158,11 +158,10 @@ def _in_one_light(
     """
     method = work.enhancer
     if isinstance(method, PlansExposure):
-        method = method.with_black(method.black_of(reference))
-        assert isinstance(method, PlansExposure)
-        aim = method.aim_for(reference, method.read(reference))
+        known = method.as_taken(reference)
+        aim = known.aim_for(reference, known.read(reference))
         aim = aim if aim.source == "asked" else replace(aim, source="steadied")
-        return lambda image: work(image, method.plan(image, aim=aim))
+        return lambda image: work(image, known.plan(image, aim=aim))
     if not isinstance(method, TakesBrightness) or isinstance(brightness, int | float):
         return work
     relit = work(reference)

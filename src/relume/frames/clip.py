@@ -261,11 +261,12 @@ class ClipRelighter:
         """How the frame is exposed: as bright as it is, lifted as the shot is.
 
         Only the level is steadied: which part of a frame counts, and how far its noise lets it be
-        brought there, is seen in each anew, so that bars and a fade to black stay black.
+        brought there, is seen in each anew, so that bars and a fade to black stay black. The
+        camera's black and the light's colour are those of a shot's first frame.
         """
         if not isinstance(self._work.enhancer, PlansExposure):
             return None
-        method = self._method = self._method or self._of_one_black(self._work.enhancer, frame)
+        method = self._method = self._method or self._work.enhancer.as_taken(frame)
         reading = method.read(frame)
         followed = FOLLOWED * self._cuts.level
         if self._aim is None or self._age % METER_EVERY == 0:
@@ -275,13 +276,6 @@ class ClipRelighter:
             self._aim = aim if aim.source == "asked" else replace(aim, source="steadied")
         level = min(max(math.exp(followed + self._lift), 1e-3), 1.0)
         return method.plan(frame, aim=replace(self._aim, level=level), reading=reading)
-
-    @staticmethod
-    def _of_one_black(method: PlansExposure, frame: Image) -> PlansExposure:
-        """The method with the camera's black in a shot's first frame, which is that of all."""
-        known = method.with_black(method.black_of(frame))
-        assert isinstance(known, PlansExposure)
-        return known
 
     def _fading(self, plan: Plan | None) -> float:
         """How much darker than the last frame noise makes this one stay: that is no flicker."""

@@ -54,6 +54,8 @@ export class Settings extends EventTarget {
     if (this.takes("local", entry) && this.local !== null) query.push(["local", String(this.local)]);
     const black = byId("black").value.trim();
     if (this.takes("black", entry) && black) query.push(["black", black]);
+    const cast = byId("cast");
+    if (this.takes("cast", entry) && cast.value !== cast.defaultValue) query.push(["cast", cast.value]);
     const isUsual = exposeFor === "faces" && this.menu.exposes_for_faces; // the service looks by itself
     if (this.canExposeForFaces(entry) && !isUsual) query.push(["expose_for", exposeFor]);
     if (!byId("protect_lit").checked) query.push(["protect_lit", "false"]);
@@ -85,7 +87,7 @@ export class Settings extends EventTarget {
     byId("brightness").disabled = !this.takes("brightness");
     byId("brightness-part").classList.toggle("off", !this.takes("brightness"));
     byId("local-part").hidden = !this.takes("local");
-    byId("black-part").hidden = !this.takes("black");
+    for (const name of ["black", "cast"]) byId(`${name}-part`).hidden = !this.takes(name);
     this.showParameters(entry);
   }
 
@@ -111,7 +113,7 @@ export class Settings extends EventTarget {
 
   // All that a photo is relit with, but what is painted.
   get state() {
-    const boxes = Object.fromEntries(["black", "strength", "format", "quality"].map((id) => [id, byId(id).value]));
+    const boxes = Object.fromEntries(["black", "cast", "strength", "format", "quality"].map((id) => [id, byId(id).value]));
     const { method, brightness, local, exposeFor } = this;
     return structuredClone({ method, brightness, local, exposeFor, values: this.values, protect: byId("protect_lit").checked, boxes });
   }
@@ -178,6 +180,7 @@ export class Settings extends EventTarget {
     if (this.takes("local") && this.local !== null) words.push(`local light ${this.local.toFixed(2)}`);
     if (this.canExposeForFaces() && this.exposeFor !== this.usualExposure) words.push(this.exposeFor === "scene" ? "the whole scene" : "faces first");
     if (this.takes("black") && byId("black").value.trim()) words.push(`black ${byId("black").value.trim()}`);
+    if (this.takes("cast") && byId("cast").value !== byId("cast").defaultValue) words.push(`lamps' colour ${byId("cast").value}`);
     if (!byId("protect_lit").checked) words.push("what is lit, too");
     for (const { name, default: usual } of entry.parameters) {
       const value = this.values[method]?.[name];
@@ -248,7 +251,7 @@ export class Settings extends EventTarget {
       event.preventDefault();
       this.undo();
     });
-    for (const id of ["black", "protect_lit"]) byId(id).addEventListener("change", () => say("change"));
+    for (const id of ["black", "cast", "protect_lit"]) byId(id).addEventListener("change", () => say("change"));
     byId("brightness").addEventListener("input", () => {
       this.brightness = Number(byId("brightness").value);
       this.update();
