@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from relume.catalog import Info, Value
     from relume.cli.jobs import Job
     from relume.engine import Runtime
+    from relume.enhancers import Brightness
     from relume.io.video import ClipReport
     from relume.photo import Image, Photo
 
@@ -289,7 +290,7 @@ class Relighting:
 class Strip(Relighting):
     """One picture of the photo and of what several brightnesses make of it, to choose from."""
 
-    levels: tuple[float | str, ...]
+    levels: tuple[Brightness, ...]
     may_replace: ClassVar[bool] = False
 
     def __call__(self, photo: Photo) -> Photo:

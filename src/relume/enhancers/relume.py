@@ -147,7 +147,7 @@ class RelumeEnhancer:
         return halve(image) if self._is_large(image) else image
 
     def _is_large(self, image: Image) -> bool:
-        return image.shape[0] * image.shape[1] > self.half_above_mp * 1e6
+        return bool(image.shape[0] * image.shape[1] > self.half_above_mp * 1e6)
 
     def black_of(self, image: Image) -> Black:
         """The camera's black in this photo."""

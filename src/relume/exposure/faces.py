@@ -28,7 +28,7 @@ from relume.exposure import constants as c
 from relume.exposure.curve import Curve, expose_directly, ratio
 from relume.exposure.meter import Reading
 from relume.image.color import GAMMA, luma, times
-from relume.image.filters import downscale, fitted
+from relume.image.filters import downscale, size_within
 from relume.photo import Image
 
 
@@ -71,7 +71,7 @@ def face_stops(
     dark = cv2.erode((exposed < 0.5 * floor).astype(np.uint8), np.ones((3, 3), np.uint8))
     if float(dark.mean()) < c.DARK_SHARE:
         return None
-    size = fitted(image, c.SEARCH_PX)
+    size = size_within(image, c.SEARCH_PX)
     lit = expose_directly(downscale(image, *size), cv2.resize(factor, size))
     light = cv2.resize(exposed, size)
     shown = times(lit, ratio(light, c.SEARCH_GAIN, 1.0))

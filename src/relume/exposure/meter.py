@@ -27,7 +27,7 @@ from relume.image.exposure import (
     smoothsteps,
     subsample_step,
 )
-from relume.image.filters import Guide, box_filter, downscale, fitted
+from relume.image.filters import Guide, box_filter, downscale, size_within
 from relume.photo import Image
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -132,8 +132,8 @@ class Reading:
     def outside(self, stops: Image) -> Reading:
         """The same where only places count that the map of ``stops`` leaves alone, if any do."""
         height, width = self.weight.shape
-        fitted = cv2.resize(np.abs(stops), (width, height), interpolation=cv2.INTER_AREA)
-        weight = np.where(fitted < c.UNTOUCHED_STOPS, self.weight, np.float32(0))
+        lifted = cv2.resize(np.abs(stops), (width, height), interpolation=cv2.INTER_AREA)
+        weight = np.where(lifted < c.UNTOUCHED_STOPS, self.weight, np.float32(0))
         return replace(self, weight=weight)
 
     def mean_with(self, factor: Image) -> float:
@@ -178,7 +178,7 @@ class Reading:
 
 def meter(image: Image) -> Reading:
     """What the meter sees of a photo (H, W, 3)."""
-    size = fitted(image, c.METER_SIDE_PX)
+    size = size_within(image, c.METER_SIDE_PX)
     small = downscale(image, *size)
     most, grey = largest(small), luma(small)
     root = np.sqrt(np.maximum(most, 0))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from relume.errors import ParameterError
-from relume.photo import Image
+from relume.photo import Array, Image
 
 
 def box_filter(image: Image, radius_px: int) -> Image:
@@ -52,7 +52,7 @@ def downscale(image: Image, width: int, height: int) -> Image:
     return np.asarray(small, np.float32)
 
 
-def fitted(image: Image, side_px: int) -> tuple[int, int]:
+def size_within(image: Array, side_px: int) -> tuple[int, int]:
     """Width and height of a copy whose longer side is ``side_px`` at most, its shape kept."""
     height, width = image.shape[:2]
     scale = min(1.0, side_px / max(height, width))
@@ -61,7 +61,7 @@ def fitted(image: Image, side_px: int) -> tuple[int, int]:
 
 def fit_within(image: Image, side_px: int) -> Image:
     """The image, area-averaged down to a longer side of ``side_px`` at most."""
-    return downscale(image, *fitted(image, side_px))
+    return downscale(image, *size_within(image, side_px))
 
 
 @dataclass(frozen=True)

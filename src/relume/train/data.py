@@ -16,7 +16,7 @@ import numpy.typing as npt
 from relume.errors import InputError
 from relume.executor import cores
 from relume.image.darken import darken
-from relume.image.filters import fitted
+from relume.image.filters import size_within
 from relume.io import READABLE_SUFFIXES, read
 from relume.photo import as_float, quantise
 from relume.train.recipe import Data
@@ -283,7 +283,7 @@ def _pixels(path: Path) -> Pixels:
 
 
 def _shrunk(photo: Pixels, longest_px: int) -> Pixels:
-    size = fitted(photo, longest_px)
+    size = size_within(photo, longest_px)
     if size == photo.shape[1::-1]:
         return photo
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))
