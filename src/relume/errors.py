@@ -21,6 +21,9 @@ A message says what was expected, what came, and what to do.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 
 class RelumeError(Exception):
     """Base of every error that relume raises on purpose."""
@@ -97,3 +100,15 @@ class MissingExtra(RelumeError):
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str]]:
         # an exception is pickled by its message alone: it would not come back from a process
         return MissingExtra, self._given
+
+
+def extra_module(name: str, what: str, extra: str, package: str = "") -> Any:
+    """A module of an optional package, which is installed as ``package`` if not by its own name.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise MissingExtra(what, extra, package or name.partition(".")[0]) from None

@@ -11,7 +11,7 @@ import numpy as np
 
 from relume.engine.base import Array, Runtime, check_inputs, contiguous
 from relume.engine.openvino import names, read_graph
-from relume.errors import DeviceError, InputError, MissingExtra
+from relume.errors import DeviceError, InputError, extra_module
 
 
 class TorchNetwork:
@@ -21,7 +21,7 @@ class TorchNetwork:
     """
 
     def __init__(self, model: Path, build: Callable[[], Any], runtime: Runtime) -> None:
-        torch = _torch(runtime.device)
+        torch = extra_module("torch", f"device {runtime.device!r}", "train")
         require(torch, runtime.device)
         self.inputs, self.outputs = names(read_graph(model))
         self.name = model.name
@@ -84,11 +84,3 @@ def require(torch: Any, device: str) -> None:
             f"device {device!r} was asked for, but torch {torch.__version__} finds none on this "
             "machine; use device cpu"
         )
-
-
-def _torch(device: str) -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtra(f"device {device!r}", "train", "torch") from None
-    return torch

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from relume.errors import MissingExtra, UnreadableInput
+from relume.errors import UnreadableInput, extra_module
 from relume.io.formats import FORMATS, sniff
 
 KINDS = (
@@ -27,11 +27,7 @@ def library() -> Any:
     Raises:
         MissingExtra: it is not installed.
     """
-    try:
-        import av
-    except ImportError:
-        raise MissingExtra("video", "video", "av") from None
-    return av
+    return extra_module("av", "video", "video")
 
 
 def address(path: Path) -> str:

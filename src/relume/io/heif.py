@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relume.errors import MissingExtra, UnreadableInput
+from relume.errors import UnreadableInput, extra_module
 from relume.io.boxes import encoding_of, left_out
 from relume.io.pillow import packets
 from relume.io.raster import Raster, check_size, unmultiplied
@@ -24,7 +24,7 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file.
         TooLarge: more pixels than allowed.
     """
-    heif = _pillow_heif("reading HEIC")
+    heif = extra_module("pillow_heif", "reading HEIC", "heif", "pillow-heif")
     try:
         # several pictures in a file are rare, thumbnails are not: only the main one is opened
         container = heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)
@@ -60,7 +60,7 @@ def write(raster: Raster) -> bytes:
     Raises:
         MissingExtra: pillow-heif is not installed.
     """
-    heif = _pillow_heif("writing HEIC")
+    heif = extra_module("pillow_heif", "writing HEIC", "heif", "pillow-heif")
     pixels = raster.channels()
     height, width = pixels.shape[:2]
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels[0, 0].size]
@@ -72,11 +72,3 @@ def write(raster: Raster) -> bytes:
         mode, (width, height), pixels.tobytes(), out, quality=quality, **packets(raster.meta)
     )
     return out.getvalue()
-
-
-def _pillow_heif(what: str) -> Any:
-    try:
-        import pillow_heif
-    except ImportError:
-        raise MissingExtra(what, "heif", "pillow-heif") from None
-    return pillow_heif

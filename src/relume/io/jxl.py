@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageCms
 
-from relume.errors import MissingExtra, UnreadableInput
+from relume.errors import UnreadableInput, extra_module
 from relume.io import jpeg
 from relume.io.boxes import boxes
 from relume.io.encoding import code_points_of
@@ -34,7 +34,7 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file.
         TooLarge: more pixels than allowed.
     """
-    pillow_jxl = _pillow_jxl("reading JPEG XL")
+    pillow_jxl = extra_module("pillow_jxl", "reading JPEG XL", "jxl", "pillow-jxl-plugin")
     size = _size(data)
     if size is None:
         raise UnreadableInput("truncated JPEG XL: it ends before its picture")
@@ -114,7 +114,7 @@ def write(raster: Raster) -> bytes:
     Raises:
         MissingExtra: pillow-jxl-plugin is not installed.
     """
-    _pillow_jxl("writing JPEG XL")
+    extra_module("pillow_jxl", "writing JPEG XL", "jxl", "pillow-jxl-plugin")
     colour, meta = raster.colour, raster.meta
     if meta.icc and colour.ndim == 3:  # the plug-in writes no profile
         source = ImageCms.ImageCmsProfile(BytesIO(meta.icc))
@@ -134,11 +134,3 @@ def write(raster: Raster) -> bytes:
         xmp=meta.xmp,
     )
     return out.getvalue()
-
-
-def _pillow_jxl(what: str) -> Any:
-    try:
-        import pillow_jxl
-    except ImportError:
-        raise MissingExtra(what, "jxl", "pillow-jxl-plugin") from None
-    return pillow_jxl

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relume.errors import MissingExtra, UnreadableInput
+from relume.errors import UnreadableInput, extra_module
 from relume.io.exif import EXIF_PREFIX, extract_exif
 from relume.io.raster import Raster, check_size, open_header
 from relume.photo import Meta
@@ -21,10 +21,7 @@ def read(data: bytes, max_megapixels: float) -> Raster:
         UnreadableInput: a damaged file or an unknown camera.
         TooLarge: more pixels than allowed.
     """
-    try:
-        import rawpy
-    except ImportError:
-        raise MissingExtra("reading camera raw", "raw", "rawpy") from None
+    rawpy = extra_module("rawpy", "reading camera raw", "raw")
     try:
         with rawpy.imread(BytesIO(data)) as raw:
             check_size(raw.sizes.width, raw.sizes.height, max_megapixels)

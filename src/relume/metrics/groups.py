@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from relume.errors import MissingExtra, ParameterError
+from relume.errors import ParameterError, extra_module
 from relume.metrics.statistics import Estimate, paired_bootstrap, wilson_interval
 
 
@@ -42,13 +40,9 @@ def fisher_exact(found: int, n: int, other_found: int, other_n: int) -> float:
         raise ParameterError(
             f"expected 0 <= found <= n, got {found} of {n} and {other_found} of {other_n}"
         )
-    try:
-        from scipy.stats import fisher_exact as test
-    except ImportError as error:
-        raise MissingExtra("the statistics of a study", "study", "scipy") from error
+    stats = extra_module("scipy.stats", "the statistics of a study", "study")
     table = [[found, n - found], [other_found, other_n - other_found]]
-    result: Any = test(table)
-    return float(result.pvalue)
+    return float(stats.fisher_exact(table).pvalue)
 
 
 def stratified_difference(

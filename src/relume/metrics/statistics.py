@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relume.errors import MissingExtra, ParameterError
+from relume.errors import ParameterError, extra_module
 
 Indices = npt.NDArray[np.intp]
 
@@ -65,11 +65,8 @@ def mcnemar_exact(lost: int, won: int) -> float:
 
 
 def _binomtest(successes: int, n: int) -> Any:
-    try:
-        from scipy.stats import binomtest
-    except ImportError as error:
-        raise MissingExtra("the statistics of a study", "study", "scipy") from error
-    return binomtest(successes, n, 0.5)
+    stats = extra_module("scipy.stats", "the statistics of a study", "study")
+    return stats.binomtest(successes, n, 0.5)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

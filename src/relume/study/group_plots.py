@@ -10,7 +10,16 @@ from typing import Any
 
 from relume.study.by_group import ByGroup, GroupCell
 from relume.study.plan import level_name
-from relume.study.plots import COLOURS, INK, MARKERS, PALE, Plot, as_svg, name_lines, slug
+from relume.study.plots import (
+    COLOURS,
+    MARKERS,
+    Plot,
+    as_svg,
+    name_lines,
+    over_light,
+    slug,
+    whiskers,
+)
 
 
 def draw(
@@ -55,34 +64,15 @@ def _ladder(
             x, [c.rate for c in line], color=color, marker=MARKERS[i % len(MARKERS)], linewidth=1.8
         )
         ends.append((x[-1], line[-1].rate, f"{name} ({line[-1].n})", color, False))
-    axes.set_xscale("log")
-    axes.set_xlim(max(levels) * 1.3, min(levels) / 1.3)
-    axes.set_xticks(levels, [f"{k:g}" for k in levels])
-    axes.minorticks_off()
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.set_xlabel("light left, k (darker to the right)")
-    axes.set_ylabel("share found, with 95 % intervals")
-    axes.grid(axis="y", color=PALE, linewidth=0.8)
-    axes.set_title(title)
+    over_light(axes, title, "share found, with 95 % intervals", levels, 1.02, room=1.3)
     name_lines(axes, ends, 1.02)
 
 
 def _whiskers(
     figure: Any, title: str, names: Sequence[str], lines: Sequence[Sequence[GroupCell]]
 ) -> None:
-    axes = figure.add_subplot()
-    across = axes.get_yaxis_transform()  # x in fractions of the axes, y in data
-    for i, (cell,) in enumerate(lines):
-        color = COLOURS[i % len(COLOURS)]
-        axes.plot([cell.low, cell.high], [i, i], color=color, linewidth=2.4)
-        axes.plot([cell.rate], [i], color=color, marker=MARKERS[i % len(MARKERS)], markersize=8)
-        axes.text(1.03, i, f"{cell.found} of {cell.n}", va="center", transform=across, color=INK)
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
-    axes.margins(y=0.16)
-    axes.set_xlim(0, 1.005)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.grid(axis="x", color=PALE, linewidth=0.8)
-    axes.set_xlabel("share found, with 95 % interval")
-    axes.set_title(title)
+    rows = [
+        (name, line[0], COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
+        for i, (name, line) in enumerate(zip(names, lines, strict=True))
+    ]
+    whiskers(figure.add_subplot(), title, rows)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from relume.errors import MissingExtra
+from relume.errors import extra_module
 from relume.study.plan import ORIGINAL, level_name
+from relume.study.results import FoundShare
 from relume.study.table import CURVE_NME, Cell, LandmarkCell, Table
 
 COLOURS = (
@@ -175,9 +176,20 @@ def _ladder(
         axes.plot(x, [point[1] for point in points], zorder=3 if strong else 2, **look)
         if points:
             ends.append((x[-1], points[-1][1], arm, look["color"], strong))
+    over_light(axes, title, label, numbers, top, room=1.15)
+    for k in set(numbers) - {k for points in series for k, *_ in points}:
+        why = "no face found in every arm"
+        axes.text(k, top / 2, why, rotation=90, ha="center", va="center", color="#59636e")
+    name_lines(axes, ends, top)
+
+
+def over_light(
+    axes: Any, title: str, label: str, levels: Sequence[float], top: float, *, room: float
+) -> None:
+    """The axes of a ladder: light to the right, a factor ``room`` beside its ends; 0 to ``top``."""
     axes.set_xscale("log")
-    axes.set_xlim(max(numbers) * 1.15, min(numbers) / 1.15)
-    axes.set_xticks(numbers, [f"{k:g}" for k in numbers])
+    axes.set_xlim(max(levels) * room, min(levels) / room)
+    axes.set_xticks(levels, [f"{k:g}" for k in levels])
     axes.minorticks_off()
     axes.set_ylim(0, top)
     axes.set_xlabel("light left, k (darker to the right)")
@@ -186,10 +198,6 @@ def _ladder(
     if top <= 1.05:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_title(title)
-    for k in set(numbers) - {k for points in series for k, *_ in points}:
-        why = "no face found in every arm"
-        axes.text(k, top / 2, why, rotation=90, ha="center", va="center", color="#59636e")
-    name_lines(axes, ends, top)
 
 
 def name_lines(axes: Any, ends: Sequence[tuple[float, float, str, str, bool]], top: float) -> None:
@@ -230,18 +238,25 @@ def _whiskers(figure: Any, table: Table, title: str, cells: Sequence[Cell]) -> N
     base = next(cell for cell in cells if cell.arm == ORIGINAL)
     axes.axvspan(base.low, base.high, color=INK, alpha=0.06, linewidth=0)
     axes.axvline(base.rate, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    looks = [_look(cell.arm, table.arms.index(cell.arm)) for cell in cells]
+    rows = [(c.arm, c, look["color"], look["marker"]) for c, look in zip(cells, looks, strict=True)]
+    low = min(cell.low for cell in cells)
+    whiskers(axes, title, rows, 0.0 if low < 0.5 else 0.1 * int(10 * low))
+
+
+def whiskers(
+    axes: Any, title: str, rows: Sequence[tuple[str, FoundShare, str, str]], low: float = 0.0
+) -> None:
+    """One row a name: the share found and its interval, in a colour and with a marker."""
     across = axes.get_yaxis_transform()  # x in fractions of the axes, y in data
-    for i, cell in enumerate(cells):
-        look = _look(cell.arm, table.arms.index(cell.arm))
-        color, marker = look["color"], look["marker"]
+    for i, (_, cell, color, marker) in enumerate(rows):
         axes.plot([cell.low, cell.high], [i, i], color=color, linewidth=2.4, solid_capstyle="round")
         axes.plot([cell.rate], [i], color=color, marker=marker, markersize=8)
         axes.text(1.03, i, f"{cell.found} of {cell.n}", va="center", transform=across)
-    axes.set_yticks(range(len(cells)), [cell.arm for cell in cells])
+    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
     axes.invert_yaxis()
     axes.margins(y=0.16)
-    low = min(cell.low for cell in cells)
-    axes.set_xlim(0.0 if low < 0.5 else 0.1 * int(10 * low), 1.005)
+    axes.set_xlim(low, 1.005)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="x", color=PALE, linewidth=0.8)
     axes.set_xlabel("share found, with 95 % interval")
@@ -290,13 +305,11 @@ def as_svg(
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("the plots of a study", "study", "matplotlib") from error
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size_in, layout="constrained")
+    figures = extra_module("matplotlib.figure", "the plots of a study", "study")
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure = figures.Figure(figsize=size_in, layout="constrained")
         paint(figure)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})

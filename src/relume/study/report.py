@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from relume import __version__
-from relume.errors import MissingExtra, OutputError
+from relume.errors import OutputError, extra_module
 from relume.io.atomic import write_atomic
 from relume.metrics.catalogue import METRICS, Metric
 from relume.study import examples, group_plots, plots, wording
@@ -221,12 +221,9 @@ def _used(table: Table) -> list[Metric]:
 
 
 def _rendered(template: str, values: dict[str, Any], *, html: bool) -> str:
-    try:
-        from jinja2 import Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingExtra("the report of a study", "study", "jinja2") from error
-    environment = Environment(
-        autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    jinja2 = extra_module("jinja2", "the report of a study", "study")
+    environment = jinja2.Environment(
+        autoescape=html, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     filters: dict[str, Callable[..., str]] = {
         "percent": _percent,

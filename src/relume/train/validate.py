@@ -17,7 +17,7 @@ import torch
 from relume.engine import Array, Inference
 from relume.enhancers.relume import RelumeEnhancer
 from relume.enhancers.retinexnet import OUTPUTS, Decomposition, RetinexNetEnhancer
-from relume.errors import MissingExtra
+from relume.errors import extra_module
 from relume.image import draw
 from relume.image.exposure import mean_level
 from relume.io import write
@@ -127,21 +127,16 @@ def validate_relume(net: RelumeNet, pairs: Sequence[Pair]) -> dict[str, float]:
 def write_retinexnet_panels(net: RetinexNet, pairs: Sequence[Pair], path: Path) -> None:
     """One row a photo: input | R | I | relit I | result | reference."""
     captions = ("input", "R", "I", "relit I", "result", "reference")
-    rows = []
-    for pair in pairs:
-        parts = decompose(net, pair.low)
-        panels = [*parts.panels(), as_float(pair.high)]
-        rows.append(draw.panels(panels, captions, height_px=220))
-    write_rows(rows, path)
+    shown = ([*decompose(net, p.low).panels(), as_float(p.high)] for p in pairs)
+    write_rows([draw.panels(row, captions, height_px=220) for row in shown], path)
 
 
 def write_fast_panels(net: FastNet, pairs: Sequence[Pair], path: Path) -> None:
     """One row a photo: input | at the reference's brightness | reference."""
     rows = []
-    for pair in pairs:
-        high = as_float(pair.high)
-        panels = [as_float(pair.low), relight_fast(net, pair.low, mean_level(high)), high]
-        rows.append(draw.panels(panels, ("input", "result", "reference"), height_px=260))
+    for low, high in ((pair.low, as_float(pair.high)) for pair in pairs):
+        shown = [as_float(low), relight_fast(net, low, mean_level(high)), high]
+        rows.append(draw.panels(shown, ("input", "result", "reference"), height_px=260))
     write_rows(rows, path)
 
 
@@ -149,12 +144,9 @@ def write_relume_panels(net: RelumeNet, pairs: Sequence[Pair], path: Path) -> No
     """One row a photo: input | at the reference's brightness | at the estimated one | reference."""
     captions = ("input", "brightness given", "brightness estimated", "reference")
     rows = []
-    for pair in pairs:
-        high = as_float(pair.high)
-        given, _ = relight(net, pair.low, mean_level(high))
-        estimated, _ = relight(net, pair.low, None)
-        panels = [as_float(pair.low), given, estimated, high]
-        rows.append(draw.panels(panels, captions, height_px=260))
+    for low, high in ((pair.low, as_float(pair.high)) for pair in pairs):
+        relit = [relight(net, low, level)[0] for level in (mean_level(high), None)]
+        rows.append(draw.panels([as_float(low), *relit, high], captions, height_px=260))
     write_rows(rows, path)
 
 
@@ -172,12 +164,9 @@ def write_curves(log: Path, path: Path) -> None:
 
 def draw_curves(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Loss terms against steps, one plot a phase, with validation PSNR where it was measured."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("drawing loss curves", "train", "matplotlib") from None
+    figures = extra_module("matplotlib.figure", "drawing loss curves", "train")
     phases = list(dict.fromkeys((row["number"], row["phase"]) for row in rows))
-    figure = Figure(figsize=(6 * max(1, len(phases)), 4.5), layout="constrained")
+    figure = figures.Figure(figsize=(6 * max(1, len(phases)), 4.5), layout="constrained")
     for column, (number, name) in enumerate(phases):
         axes = figure.add_subplot(1, len(phases), column + 1)
         own = [r for r in rows if r["number"] == number]
