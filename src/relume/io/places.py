@@ -114,7 +114,7 @@ class Place:
         Raises:
             UnreadableInput: no such bucket, or it may not be listed.
         """
-        with _told(self, "list", UnreadableInput):
+        with _translated_errors(self, "list", UnreadableInput):
             return bool(_store(self.scheme).isdir(self.key))
 
     def mkdir(self, *, parents: bool = False, exist_ok: bool = False) -> None:
@@ -126,7 +126,7 @@ class Place:
         Raises:
             UnreadableInput: it is not there, or may not be read.
         """
-        with _told(self, "read", UnreadableInput):
+        with _translated_errors(self, "read", UnreadableInput):
             return bytes(_store(self.scheme).cat_file(self.key))
 
     def write_bytes(self, data: bytes, *, overwrite: bool) -> None:
@@ -136,7 +136,7 @@ class Place:
             OutputError: it is there and ``overwrite`` is false, or it may not be written.
         """
         check_writable(self)
-        with _told(self, "write", OutputError):
+        with _translated_errors(self, "write", OutputError):
             mode = "overwrite" if overwrite else "create"
             _store(self.scheme).pipe_file(self.key, data, mode=mode)
 
@@ -147,7 +147,7 @@ class Place:
         Raises:
             UnreadableInput: it is not there, or may not be read.
         """
-        with _told(self, "read", UnreadableInput):
+        with _translated_errors(self, "read", UnreadableInput):
             file = _store(self.scheme).open(self.key, "rb", cache_type="readahead")
         with file:
             yield file
@@ -155,7 +155,7 @@ class Place:
     def write_file(self, path: Path, *, overwrite: bool) -> None:
         """As :meth:`write_bytes`, from a file of this machine."""
         check_writable(self)
-        with _told(self, "write", OutputError):
+        with _translated_errors(self, "write", OutputError):
             mode = "overwrite" if overwrite else "create"
             _store(self.scheme).put_file(str(path), self.key, mode=mode)
 
@@ -165,7 +165,7 @@ class Place:
         Raises:
             UnreadableInput: no such bucket, or it may not be listed.
         """
-        with _told(self, "list", UnreadableInput):
+        with _translated_errors(self, "list", UnreadableInput):
             depth = None if recursive else 1
             names = _store(self.scheme).find(self.key, maxdepth=depth)
         return [Place(f"{self.scheme}://{name}") for name in sorted(names)]
@@ -251,7 +251,9 @@ def _store(scheme: str) -> Any:
 
 
 @contextmanager
-def _told(place: Place, verb: str, kind: type[UnreadableInput | OutputError]) -> Iterator[None]:
+def _translated_errors(
+    place: Place, verb: str, kind: type[UnreadableInput | OutputError]
+) -> Iterator[None]:
     """Failures of a store in one line each."""
     try:
         yield

@@ -80,7 +80,7 @@ class ClipFrames:
         return frame
 
 
-Work = Callable[[ClipFrames], Iterable[Array]]
+FrameFunction = Callable[[ClipFrames], Iterable[Array]]
 Progress = Callable[[int, int | None], None]
 
 
@@ -97,7 +97,7 @@ def result_suffix(path: Path) -> str:
 def convert_clip(
     source: Path,
     target: Path | None,
-    work: Work,
+    work: FrameFunction,
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
@@ -173,7 +173,7 @@ class _Conversion:
         self._shown = Shown(self.report.notes)
         self._tags: tuple[int, ...] = SDR_TAGS
 
-    def run(self, out: Any, work: Work, encoder: str) -> None:
+    def run(self, out: Any, work: FrameFunction, encoder: str) -> None:
         """All frames through ``work`` to ``out``; other streams copied on the way."""
         copies = Copies(self._clip, out, self.report.notes, self._start_s, self._end_s)
         total = self._expected_frames()

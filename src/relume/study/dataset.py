@@ -26,7 +26,7 @@ from relume.photo import Array, Image
 Box = tuple[float, float, float, float]
 Ellipse = tuple[float, float, float, float, float]
 """Major radius, minor radius, angle of the major axis to the x axis, centre x, centre y."""
-Kind = Literal["boxes", "ellipses", "points"]
+LabelKind = Literal["boxes", "ellipses", "points"]
 
 POINTS = 68
 GROUP = "group:"
@@ -62,7 +62,7 @@ class Labels:
     ``ignored`` are faces that need not be found and are not wrong to find.
     """
 
-    kind: Kind
+    kind: LabelKind
     faces: Mapping[str, tuple[TrueFace, ...]]
     groupings: tuple[str, ...] = ()
     ignored: Mapping[str, tuple[TrueFace, ...]] = field(default_factory=dict)
@@ -79,7 +79,7 @@ def read_labels(path: Path, pictures: Sequence[str]) -> Labels:
         return Labels("points", _point_files(path, pictures))
     header, rows = _table(path)
     numbers, groupings = _columns(header, path)
-    kind: Kind = "boxes" if numbers[:4] == BOX_COLUMNS else "ellipses"
+    kind: LabelKind = "boxes" if numbers[:4] == BOX_COLUMNS else "ellipses"
     end = 1 + len(numbers) - (IGNORE in numbers)
     faces: dict[str, list[TrueFace]] = {}
     ignored: dict[str, list[TrueFace]] = {}
@@ -163,7 +163,7 @@ def _numbers(cells: Sequence[str], where: str) -> list[float]:
     return values
 
 
-def _face(kind: Kind, cells: Sequence[str], where: str) -> TrueFace:
+def _face(kind: LabelKind, cells: Sequence[str], where: str) -> TrueFace:
     values = _numbers(cells, where)
     if kind == "boxes":
         x0, y0, x1, y1 = values
