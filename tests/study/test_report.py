@@ -119,6 +119,17 @@ def test_plots_are_svg_without_dates(report: Report) -> None:
         assert "<dc:date>" not in text
 
 
+def test_without_labels_a_box_is_not_called_a_face(tmp_path: Path) -> None:
+    plan = dataclasses.replace(small_plan(tmp_path), arms=("twice:protect_lit=no",), examples=1)
+    folder = run(plan, processes=1).folder
+    for name in ("index.html", "report.md"):
+        text = (folder / name).read_text(encoding="utf-8")
+        assert "Boxes lost and won" in text
+        assert "a box may be no face" in text
+        assert "a face:" not in text
+        assert "won a face" not in text
+
+
 def test_examples_show_what_was_lost_and_won(report: Report) -> None:
     names = sorted(file.name for file in (report.folder / "pictures").glob("*.jpg"))
     assert "light.jpg" in names
