@@ -56,9 +56,8 @@ def costs(detector: str, runs: int) -> None:
             ratio(lambda: find(image, detector, views), lambda: alone(image), runs)  # noqa: B023
             for image in (bright, dark)
         ]
-        print(
-            f"  {name:9} bright {ratios[0]:4.2f} x   dark {ratios[1]:5.2f} x   ({views or 'what the detector needs'})"
-        )
+        what = views or "what the detector needs"
+        print(f"  {name:9} bright {ratios[0]:4.2f} x   dark {ratios[1]:5.2f} x   ({what})")
 
 
 def find(image: Image, detector: str, views: str) -> list[relume.Face]:
