@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from relume.errors import InputError, ParameterError
-from relume.image.draw import ORANGE, SKY, before_after, draw_faces, panels
+from relume.image.draw import ORANGE, SKY, before_after, draw_faces, panels, stacked
 from relume.photo import Image
 
 SIZES = [(1, 1), (2, 3), (40, 30), (3, 5000), (5000, 3)]
@@ -24,6 +24,14 @@ def picture(height: int, width: int) -> Image:
 
 def landmarks(count: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(1).uniform(20, 80, (count, 2)).astype(np.float32)
+
+
+def test_rows_of_different_widths_stand_below_each_other_on_white() -> None:
+    out = stacked([np.zeros((2, 3, 3), np.float32), np.full((1, 5, 3), 0.5, np.float32)])
+    assert out.shape == (3, 5, 3)
+    assert (out[:2, :3] == 0).all()
+    assert (out[:2, 3:] == 1).all()
+    assert (out[2] == 0.5).all()
 
 
 def test_no_face_changes_nothing() -> None:

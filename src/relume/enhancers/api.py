@@ -34,8 +34,8 @@ from relume.enhancers.options import (
 from relume.enhancers.registry import methods
 from relume.enhancers.retinexnet import Decomposition, RetinexNetEnhancer
 from relume.errors import DeviceError, ParameterError, RelumeError
-from relume.exposure.black import Black, BlackLevel, black_text
-from relume.exposure.faces import ExposeFor, Finder
+from relume.exposure.black import Black, black_text
+from relume.exposure.faces import Finder
 from relume.exposure.maps import check_stops
 from relume.exposure.plan import Plan
 from relume.image.color import is_grey, luma
@@ -103,19 +103,15 @@ def _like(picture: Picture, image: Image, result: Image) -> Picture:
 def prepare(
     method: str = DEFAULT_METHOD,
     *,
-    strength: float = 1.0,
-    brightness: Brightness | None = None,
-    local: float | None = None,
-    expose_for: ExposeFor | None = None,
     exposure: Array | None = None,
-    black: BlackLevel | None = None,
-    cast: float | None = None,
-    protect_lit: bool = True,
     parameters: Mapping[str, Value] | None = None,
     runtime: Runtime | None = None,
     finder: Finder | None = None,
+    **given: Any,
 ) -> Enhancement:
     """A method with the options of :func:`enhance`, all of them checked, for any number of images.
+
+    ``given`` are those of :data:`relume.enhancers.options.OPTIONS`, by name.
 
     Raises:
         RelumeError: as :func:`relume.enhance`.
@@ -125,15 +121,8 @@ def prepare(
     if isinstance(method, str) and ":" in method:
         method, own, asked = methods().parse_with(OPTIONS, method)
     enhancer = build(method, parameters={**own, **(parameters or {})}, runtime=runtime)
-    given = {
-        "strength": strength,
-        "brightness": brightness,
-        "local": local,
-        "expose_for": expose_for,
-        "black": None if black is None else black_text(black),
-        "cast": cast,
-        "protect_lit": protect_lit,
-    }
+    if given.get("black") is not None:
+        given["black"] = black_text(given["black"])
     usual = {"strength": STRENGTH.default, "protect_lit": PROTECT_LIT.default}
     options = check_options(enhancer.info, usual | asked | given_options(given))
     if finder is None and options.get("expose_for") == "faces":

@@ -218,6 +218,13 @@ def sheet(pictures: Sequence[Image], *, width_px: int = 2000) -> Image:
     return out
 
 
+def stacked(rows: Sequence[Image]) -> Image:
+    """The pictures one below the other, on white."""
+    width = max(row.shape[1] for row in rows)
+    wide = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=1) for r in rows]
+    return np.concatenate(wide)
+
+
 def before_after(before: Image, after: Image) -> Image:
     """Both pictures whole, side by side, a white line between them and a label in each.
 

@@ -19,7 +19,7 @@ from relume.errors import InputError, OutputError, ParameterError, UnreadableInp
 from relume.io.atomic import whole_file
 from relume.io.demux import address, library
 from relume.io.shown import Shown
-from relume.io.video import WRITTEN
+from relume.io.video import encoder_of
 from relume.photo import Array
 
 Size = tuple[int, int]
@@ -131,14 +131,11 @@ def recording(
         OutputError: the file exists, or cannot be written.
         InputError: a frame of another size than the first.
     """
-    av, suffix = library(), target.suffix.lower()
-    if suffix not in WRITTEN:
-        known = ", ".join(WRITTEN)
-        raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
+    av, encoder = library(), encoder_of(target)
     with whole_file(target, overwrite=overwrite) as partial:
         try:
             with av.open(address(partial), "w") as out:
-                film = _Film(av, out, WRITTEN[suffix], rate)
+                film = _Film(av, out, encoder, rate)
                 yield film
                 film.end()
         except (OSError, av.error.FFmpegError) as error:

@@ -94,6 +94,18 @@ def result_suffix(path: Path) -> str:
     return path.suffix if path.suffix.lower() in WRITTEN else ".mkv"
 
 
+def encoder_of(target: Path) -> str:
+    """The encoder of a clip that is written to this name.
+
+    Raises:
+        ParameterError: an ending that cannot be written.
+    """
+    if target.suffix.lower() not in WRITTEN:
+        known = ", ".join(WRITTEN)
+        raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
+    return WRITTEN[target.suffix.lower()]
+
+
 def convert_clip(
     source: Path,
     target: Path | None,
@@ -126,9 +138,7 @@ def convert_clip(
             conversion = _Conversion(av, clip, source, start_s, end_s, progress)
             conversion.run(None, work, "")
         return conversion.report
-    if target.suffix.lower() not in WRITTEN:
-        known = ", ".join(WRITTEN)
-        raise ParameterError(f"cannot write a clip as {target.name}: expected one of {known}")
+    encoder = encoder_of(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise OutputError(f"the result would replace the input {source}; name another output")
     sweep([target])  # what an earlier run that was killed left
@@ -136,7 +146,7 @@ def convert_clip(
         conversion = _Conversion(av, clip, source, start_s, end_s, progress)
         try:
             with av.open(address(partial), "w", options=_muxing(target)) as out:
-                conversion.run(out, work, WRITTEN[target.suffix.lower()])
+                conversion.run(out, work, encoder)
         except (OSError, av.error.FFmpegError) as error:
             if error.errno in REASONS and error.errno != errno.ENOENT:
                 reason = REASONS[error.errno]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relume.faces import Face, View, landmark_view
-from relume.image.draw import draw_faces, panels
+from relume.image.draw import draw_faces, panels, stacked
 from relume.io import encode
 from relume.photo import Image, Photo
 from relume.study import dataset
@@ -105,15 +105,10 @@ class ExampleRenderer:
                 where = unit[0] if unit[1] is None else level_name(unit[1])
                 captions.append(f"{arm}, {where}")
             lines.append(panels(images, captions, height_px=PANEL_HEIGHT_PX))
-        width = max(line.shape[1] for line in lines)
-        padded = [
-            np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)), constant_values=1.0)
-            for line in lines
-        ]
         over = ", ".join(unit[0] if unit[1] is None else level_name(unit[1]) for unit in units)
         return Figure(
             "light.jpg",
-            _jpeg(np.concatenate(padded, axis=0)),
+            _jpeg(stacked(lines)),
             "The arms over the light",
             f"Rows: {', '.join(self._results.arms)}. Columns: {over}. Boxes are faces found.",
         )

@@ -217,6 +217,4 @@ def _means(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, f
 
 def write_rows(rows: Sequence[Image], path: Path) -> None:
     """Write rows of panels, one below the other, as one picture."""
-    width = max(row.shape[1] for row in rows)
-    padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    write(Photo(np.concatenate(padded)), path, overwrite=True)
+    write(Photo(draw.stacked(rows)), path, overwrite=True)
