@@ -6,9 +6,14 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
 
 os.environ["RELUME_PRECISION"] = "f32"
 """Everywhere, in processes that tests start too: pictures must not depend on the machine."""
+
+# no example is too slow: other work may share the cores
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -48,7 +48,6 @@ def test_iou_of_nothing_has_the_right_shape() -> None:
     assert ellipse_box_iou([[2, 1, 0, 0, 0]], []).shape == (1, 0)
 
 
-@settings(deadline=None)  # counting takes long where other work shares the cores
 @given(
     st.tuples(st.floats(5, 40), st.floats(5, 40), st.floats(-3.2, 3.2), coordinate, coordinate),
     boxes(),

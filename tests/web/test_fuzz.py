@@ -64,7 +64,7 @@ def test_generated_queries_are_answered_as_described(
     """Queries that the description allows, and such as it does not."""
     bodies = st.one_of(st.sampled_from(PICTURES), st.binary(max_size=300))
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(case=cases(api, path, "POST", mode), body=bodies)
     def run(case: Any, body: bytes) -> None:
         check(service.url, case, body)
@@ -74,7 +74,7 @@ def test_generated_queries_are_answered_as_described(
 
 @pytest.mark.parametrize("path", ["/v1/methods", "/healthz"])
 def test_what_only_tells_is_as_described(api: Any, path: str) -> None:
-    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3, suppress_health_check=list(HealthCheck))
     @given(case=cases(api, path, "GET"))
     def run(case: Any) -> None:
         case.call_and_validate()
@@ -87,7 +87,7 @@ def test_any_text_in_a_query_is_answered(service: Service) -> None:
     value = st.one_of(st.text(max_size=40), st.floats().map(str), st.sampled_from(["gamma:", ":"]))
     with httpx.Client(base_url=service.url, timeout=30) as client:
 
-        @settings(max_examples=60, deadline=None)
+        @settings(max_examples=60)
         @given(query=st.lists(st.tuples(names, value), min_size=1, max_size=4))
         def run(query: list[tuple[str, str]]) -> None:
             kind = {"content-type": "image/png"}
