@@ -26,9 +26,11 @@ import relume
 from relume.engine.cpu import cpu_flags, cpu_model
 from relume.enhancers.relume import RelumeEnhancer
 from relume.frames.clip import ClipRelighter
+from relume.frames.steady import Merger
 from relume.image.darken import Camera, darken
 from relume.io import read
 from relume.io.stream import parse_size, stream_frames
+from relume.io.video import X264, X264_HURRY
 from relume.photo import Array, from_image, quantise, to_image
 
 K, SEED = 0.03, 7
@@ -76,16 +78,16 @@ def parts(clip: Path, *, fast: bool) -> dict[str, float]:
         taken.setdefault(name, []).append(1000 * (time.process_time() - began))
         return result
 
-    infer, plan, merged = RelumeEnhancer._infer, ClipRelighter._plan, ClipRelighter._merged
+    infer, plan, merged = RelumeEnhancer._infer, ClipRelighter._plan, Merger.__call__
     RelumeEnhancer._infer = lambda *a, **m: timed("network", infer, *a, **m)  # type: ignore
     ClipRelighter._plan = lambda *a, **m: timed("plan", plan, *a, **m)  # type: ignore
-    ClipRelighter._merged = lambda *a, **m: timed("merge", merged, *a, **m)  # type: ignore
+    Merger.__call__ = lambda *a, **m: timed("merge", merged, *a, **m)  # type: ignore
     try:
         relighter = ClipRelighter(fast=fast)
         frames = stream_frames(str(clip))
         with av.open(str(clip.with_name("parts.mp4")), "w") as out:
             video = out.add_stream("libx264", rate=25)
-            video.options = {"crf": "18", "preset": "fast", "threads": "1"}
+            video.options = {**(X264_HURRY if fast else X264), "threads": "1"}
             while (frame := timed("decode", next, frames, None)) is not None:
                 image = to_image(frame)
                 result = from_image(timed("all of relighting", relighter, image), like=frame)
@@ -99,7 +101,7 @@ def parts(clip: Path, *, fast: bool) -> dict[str, float]:
             timed("encode", lambda: out.mux(video.encode(None)))
     finally:
         RelumeEnhancer._infer, ClipRelighter._plan = infer, plan  # type: ignore
-        ClipRelighter._merged = merged  # type: ignore
+        Merger.__call__ = merged  # type: ignore
     count = len(taken["all of relighting"])
     return {name: sum(times[1:]) / (count - 1) for name, times in taken.items()}
 

@@ -14,7 +14,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from relume.enhancers import Brightness
@@ -25,14 +24,10 @@ from relume.enhancers.options import DEFAULT_METHOD, FAST_METHOD
 from relume.errors import InputError, ParameterError
 from relume.exposure.aim import Aim
 from relume.exposure.plan import Plan
-from relume.frames.align import enlarged_flow, local_motion, pixel_grid
 from relume.frames.cuts import Cuts
-from relume.frames.merge import disagreement
-from relume.image.color import luma
+from relume.frames.steady import Merger
 from relume.image.detail import relight_halved
-from relume.image.exposure import NEARLY, left_as_lit, mean_level, smoothsteps, subsample
-from relume.image.filters import fit_within
-from relume.image.parallel import for_row_blocks
+from relume.image.exposure import NEARLY, left_as_lit, mean_level, subsample
 from relume.io.video import ClipFrames, ClipReport, Progress, convert_clip
 from relume.photo import Array, Image, check_several, from_image, to_image
 
@@ -41,34 +36,20 @@ LONG_MP = 600.0
 somebody asks: a minute at 854x480. The large one would take three minutes on two cores."""
 METER_EVERY = 5
 """Frames from one reading of the wanted brightness to the next."""
+SAME_LIGHT = 0.02
+"""Change of the mean level, as a log, up to which an even plan serves the frames between two."""
 FOLLOW = 0.15
 """The share of a new reading in the light that is followed."""
 FOLLOWED = 0.5
 """The power of a frame's mean level that the result's follows: dark frames, below the toe of the
 camera's curve, change by about the square of what bright ones do."""
-LEAK = 0.05
-"""The share of a change of brightness that lasts which is let through in a frame; the rest is
-flicker."""
-LASTS = 0.1
-"""How much a frame counts in what lasts."""
-MOST_STEADYING = 1.35
 
 SIDE_PX, FAST_SIDE_PX = 480, 320
 """Longer side of the copies on which the motion is found and frames are compared."""
-STILL_PX = 9
-STILL = (1.3, 2.0)
-"""How much worse, in squared differences of neighbourhoods of that size, the last result fits where
-it stays than where the flow has moved it, up to which a place stands still, and from which it
-moves: what noise moves must not be resampled again and again."""
-SLACK, WIDTH = 3.0, 4.0
-"""More trust than bursts have (:mod:`relume.frames.merge`): what lingers is gone in some frames,
-but light that trembles is seen."""
 KEPT_STEP = 0.1
 """By how much a shot at most changes, in a frame, between being relit and being left as it is."""
 STAYS_RELIT = 0.75
 """Share of the most change of what is left alone, below which a shot that was relit is, too."""
-MOST_FRAMES = 10.0
-"""What a place holds at most: more would follow changes too slowly."""
 
 
 def enhance_frames(
@@ -178,11 +159,11 @@ class ClipRelighter:
         asked = isinstance(brightness, int | float)
         self._spares_lit = options.get("protect_lit") is not False and not asked
         self.method = self._work.enhancer.info.name
-        self._side_px, self._half_above_px = SIDE_PX, math.inf
+        side_px, self._half_above_px = SIDE_PX, math.inf
         if isinstance(self._work.enhancer, FastEnhancer):
-            self._side_px = FAST_SIDE_PX
+            side_px = FAST_SIDE_PX
             self._half_above_px = self._work.enhancer.half_above_mp * 1e6
-        self._cuts = Cuts()
+        self._cuts, self._merge = Cuts(), Merger(side_px)
         self._levels: list[float] = [0.0, 0.0]
         self._frames = self._left_alone = 0
         self.restart()
@@ -191,13 +172,12 @@ class ClipRelighter:
         """Forget all frames: the next one is the first of a shot."""
         self._method: PlansExposure | None = None
         self._aim: Aim | None = None
+        self._planned: Plan | None = None
+        self._planned_at = 0.0
         self._lift = 0.0
         self._met = 1.0
         self._age = 0
-        self._last: Image | None = None
-        self._small: Image | None = None
-        self._held: Image | None = None
-        self._lasting = np.zeros(3, np.float32)
+        self._merge.restart()
         self._kept, self._is_left = 0.0, False
 
     def __call__(self, frame: Image) -> Image:
@@ -205,11 +185,12 @@ class ClipRelighter:
         if self._cuts(frame):
             self.restart()
         if frame.shape[0] * frame.shape[1] > self._half_above_px and self._work.strength:
-            result = np.clip(relight_halved(frame, self._relit), 0, 1)
+            result = relight_halved(frame, self._relit)
+            np.clip(result, 0, 1, out=result)
         else:
             result = self._relit(frame)
         result = frame if self._is_left else result
-        self._note(frame, result)
+        self._note(result)
         return result
 
     def _relit(self, frame: Image) -> Image:
@@ -221,15 +202,14 @@ class ClipRelighter:
         self._age += 1
         self._is_left = relit is frame or self._kept == 1
         if self._is_left:
-            self._last = self._small = self._held = None
+            self._merge.restart()
             return frame
-        if fading < 0.98 and self._last is not None and self._small is not None:
-            self._last = self._last * np.float32(fading)
-            self._small = self._small * np.float32(fading)
-        self._last, self._held = self._merged(np.array(relit))
+        if fading < 0.98:
+            self._merge.fade(fading)
+        merged = self._merge(relit)
         if not self._kept:
-            return self._last
-        return np.asarray(self._last + np.float32(self._kept) * (frame - self._last), np.float32)
+            return merged
+        return np.asarray(merged + np.float32(self._kept) * (frame - merged), np.float32)
 
     def tell(self, report: ClipReport) -> None:
         """Write into the report how bright the frames became, and how many were left alone."""
@@ -237,9 +217,9 @@ class ClipRelighter:
             before, after = (level / self._frames for level in self._levels)
             report.levels, report.left_alone = (before, after), self._left_alone
 
-    def _note(self, frame: Image, result: Image) -> None:
-        for n, image in enumerate((frame, result)):
-            self._levels[n] += mean_level(subsample(image, 60_000))
+    def _note(self, result: Image) -> None:
+        self._levels[0] += math.exp(self._cuts.level)
+        self._levels[1] += mean_level(subsample(result, 60_000))
         self._frames += 1
         self._left_alone += self._kept == 1
 
@@ -250,9 +230,8 @@ class ClipRelighter:
         """
         if not self._spares_lit or relit is frame:
             return 0.0
-        samples = (subsample(image, 60_000) for image in (frame, relit))
         nearly = NEARLY * (STAYS_RELIT if self._age and self._kept < 1 else 1)
-        wanted = float(left_as_lit(*samples, nearly=nearly))
+        wanted = float(left_as_lit(frame, relit, nearly=nearly))
         if not self._age or abs(wanted - self._kept) <= KEPT_STEP:
             return wanted
         return self._kept + min(max(wanted - self._kept, -KEPT_STEP), KEPT_STEP)
@@ -261,92 +240,31 @@ class ClipRelighter:
         """How the frame is exposed: as bright as it is, lifted as the shot is.
 
         Only the level is steadied: which part of a frame counts, and how far its noise lets it be
-        brought there, is seen in each anew, so that bars and a fade to black stay black. The
-        camera's black and the light's colour are those of a shot's first frame.
+        brought there, is seen anew in each whose light has changed or differs from place to place,
+        so that bars and a fade to black stay black. The camera's black and the light's colour are
+        those of a shot's first frame.
         """
         if not isinstance(self._work.enhancer, PlansExposure):
             return None
+        read, before = self._age % METER_EVERY == 0, self._planned
+        same = abs(self._cuts.level - self._planned_at) < SAME_LIGHT
+        if before is not None and before.is_even and same and not read:
+            return before
         method = self._method = self._method or self._work.enhancer.as_taken(frame)
         reading = method.read(frame)
         followed = FOLLOWED * self._cuts.level
-        if self._aim is None or self._age % METER_EVERY == 0:
+        if self._aim is None or read:
             aim = method.aim_for(frame, reading)
             lift = math.log(max(aim.level, 1e-3)) - followed
             self._lift = lift if self._aim is None else self._lift + FOLLOW * (lift - self._lift)
             self._aim = aim if aim.source == "asked" else replace(aim, source="steadied")
         level = min(max(math.exp(followed + self._lift), 1e-3), 1.0)
-        return method.plan(frame, aim=replace(self._aim, level=level), reading=reading)
+        self._planned_at = self._cuts.level
+        self._planned = method.plan(frame, aim=replace(self._aim, level=level), reading=reading)
+        return self._planned
 
     def _fading(self, plan: Plan | None) -> float:
         """How much darker than the last frame noise makes this one stay: that is no flicker."""
         met = plan.expected / plan.aim.level if plan is not None and plan.aim.is_bounded else 1.0
         before, self._met = self._met, max(met, 1e-3)
         return min(self._met / before, 1.0)
-
-    def _merged(self, relit: Image) -> tuple[Image, Image]:
-        """The relit frame with what the last result knows of it, and frames held (h, w)."""
-        height, width = relit.shape[:2]
-        small = fit_within(relit, self._side_px)
-        if self._last is None or self._small is None or self._held is None:
-            self._small = small
-            return relit, np.ones(small.shape[:2], np.float32)
-        # a flow between frames of different light finds what is as bright, not what is the same
-        flow = _steady_flow(luma(small * _flicker(small, self._small)), luma(self._small))
-        if flow.any():
-            large = pixel_grid(height, width) + enlarged_flow(flow, height, width)
-            before = _warped(self._last, large, cv2.INTER_CUBIC)
-        else:
-            before = self._last  # what stands still is not resampled
-        positions = pixel_grid(*flow.shape[:2]) + flow
-        held, old = (_warped(x, positions) for x in (self._held, self._small))
-        gain = self._steadied(_flicker(small, old))
-        steady = np.asarray(small * gain, np.float32)
-        # of the last result's variance, in those of a frame's noise: its own, and being off
-        still = float((flow == 0).all(axis=2).mean())
-        off = disagreement(steady, old, still=still, slack=SLACK, width=WIDTH)
-        known = np.asarray(1 / (1 / held + off), np.float32)
-        trust = known / (known + 1)
-        self._small = np.clip(steady + trust[:, :, None] * (old - steady), 0, 1)
-        share = np.reshape(cv2.resize(trust, (width, height)), (height, width, 1))
-
-        def mix(rows: slice) -> None:
-            now = relit[rows] * gain
-            now += share[rows] * (before[rows] - now)
-            np.clip(now, 0, 1, out=relit[rows])
-
-        for_row_blocks(mix, relit)
-        return relit, np.asarray(np.minimum(known + 1, np.float32(MOST_FRAMES)), np.float32)
-
-    def _steadied(self, factors: Image) -> Image:
-        """``factors`` (3,), but for what of the change they take out has lasted."""
-        self._lasting += LASTS * (-np.log(factors) - self._lasting)
-        return np.asarray(factors * np.exp(LEAK * self._lasting), np.float32)
-
-
-def _warped(image: Image, positions: Image, how: int = cv2.INTER_LINEAR) -> Image:
-    moved = cv2.remap(image, positions, None, how, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved, np.float32).reshape(image.shape)
-
-
-def _steady_flow(now: Image, before: Image) -> Image:
-    """Flow (h, w, 2) from the luma ``now`` to that ``before``, 0 where nothing has moved.
-
-    Noise moves, too: a place has moved only if ``before`` fits better there when it is moved.
-    """
-    flow = np.asarray(cv2.GaussianBlur(local_motion(now, before), (0, 0), 1.5), np.float32)
-    moved = _warped(before, pixel_grid(*now.shape) + flow)
-    stays, moves = (
-        cv2.blur(np.square(other - now), (STILL_PX, STILL_PX)) for other in (before, moved)
-    )
-    share = smoothsteps(stays / (moves + np.float32(1e-7)), *STILL)
-    return np.asarray(flow * share[:, :, None], np.float32)
-
-
-def _flicker(frame: Image, last: Image) -> Image:
-    """The factors (3,) of the channels that make most places of ``frame`` as in ``last``."""
-    a, b = (cv2.blur(x, (9, 9))[::4, ::4] for x in (last, frame))
-    open_ = (b.max(axis=2) < 0.93) & (b.min(axis=2) > 0.03)
-    if open_.sum() < 30:
-        return np.ones(3, np.float32)
-    logs = np.median(np.log(np.maximum(a[open_], 1e-3) / b[open_]), axis=0)
-    return np.asarray(np.exp(logs).clip(1 / MOST_STEADYING, MOST_STEADYING), np.float32)

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from relume.frames.align import reduced
-from relume.image.exposure import mean_level, subsample
 from relume.photo import Image
 
 CUT_SIDE_PX = 48
@@ -31,8 +30,8 @@ class Cuts:
 
     def __call__(self, frame: Image) -> bool:
         """Whether the frame shows another shot than the one before; the first shows none."""
-        glance = np.sqrt(np.maximum(reduced(frame, CUT_SIDE_PX), 0))
-        level = math.log(max(mean_level(subsample(frame, 60_000)), 1e-4))
+        grey = np.maximum(reduced(frame, CUT_SIDE_PX), 0)
+        glance, level = np.sqrt(grey), math.log(max(float(grey.mean()), 1e-4))
         before, last, shape = self._glance, self.level, self._shape
         self._glance, self.level, self._shape = np.asarray(glance, np.float32), level, frame.shape
         if before is None:

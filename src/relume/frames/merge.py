@@ -20,6 +20,8 @@ FINE_PX, COARSE_PX = 5, 15
 LEVELS = 6
 """Brightnesses at which the noise is measured, as it differs among them."""
 MEDIAN_OF_THIRD = 1.5
+SAMPLES = 20_000
+"""Pixels, about, by which the noise is measured."""
 SLOPES = (0.4, 0.7, 0.9)
 """Shares of the pixels, those of least slope first, for which the noise is measured apart: there
 is more of it at edges."""
@@ -53,8 +55,9 @@ def disagreement(
     bins = np.minimum((_box(grey, COARSE_PX) * LEVELS).astype(np.uint8), LEVELS - 1)
     smooth = _box(grey, FINE_PX)
     slope = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
-    edges = np.quantile(slope[::4, ::4], SLOPES)
-    kinds = np.searchsorted(edges, slope.ravel()).astype(np.uint8).reshape(slope.shape)
+    kinds = np.zeros(slope.shape, np.uint8)
+    for edge in np.quantile(slope[::4, ::4], SLOPES):
+        kinds += slope > edge
     noise = (
         _noise(fine, bins, kinds, still, FINE_LEAST, FINE_MOST),
         _noise(coarse, bins, kinds, still, COARSE_LEAST, COARSE_MOST),
@@ -83,7 +86,7 @@ def _noise(
     energy: Image, bins: Array, kinds: Array, still: float, least: float, most: float
 ) -> Image:
     """(H, W): the median energy among the pixels of the same brightness and slope."""
-    step = max(1, round((energy.size / 60_000) ** 0.5))
+    step = max(1, round((energy.size / SAMPLES) ** 0.5))
     sample, levels, slopes = (x[::step, ::step].ravel() for x in (energy, bins, kinds))
     table = np.full((LEVELS, len(SLOPES) + 1), _usual(sample[slopes == 0]), np.float32)
     for level in range(LEVELS):
@@ -95,7 +98,8 @@ def _noise(
                 table[level, kind] = table[level, kind - 1]
     # what moves is misplaced at edges: there flat places alone show the noise
     table = table[:, :1] + np.float32(still) * (table - table[:, :1])
-    return np.asarray(np.clip(table, least, most)[bins, kinds], np.float32)
+    places = bins * np.uint8(table.shape[1]) + kinds
+    return np.asarray(np.take(np.clip(table, least, most), places), np.float32)
 
 
 def _usual(energies: Image) -> float:

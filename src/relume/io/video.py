@@ -37,7 +37,9 @@ WRITTEN = {
     ".webm": "libvpx-vp9",
 }  # fmt: skip
 """The encoder of each ending that can be written."""
-CRF = 18
+X264 = {"crf": "18", "preset": "fast"}
+X264_HURRY = {"crf": "19", "preset": "superfast"}
+"""A quarter of the time, as well (measured on relit clips), into a file a third larger."""
 COLOUR_TAGS = ("color_primaries", "color_trc", "colorspace", "color_range")
 MOST_ERRORS = 100
 """Damaged packets after which the rest of a clip is given up."""
@@ -63,7 +65,7 @@ class ClipFrames:
     """The frames of a clip, one by one, as arrays; ``seconds`` is when the last one is shown.
 
     ``total`` is about how many there are, where that is known. Who works on them may say ``hurry``
-    before the first result: it is encoded in half the time then, as well, into a larger file.
+    before the first result: it is encoded in a quarter of the time then, into a larger file.
     """
 
     hurry = False
@@ -301,7 +303,7 @@ class _Conversion:
         stream.width, stream.height = width, height
         stream.pix_fmt = self._pixel_format(encoder, width, height, deep=deep)
         stream.options = (
-            {"crf": str(CRF), "preset": "veryfast" if hurry else "fast", "rc-lookahead": "10"}
+            {**(X264_HURRY if hurry else X264), "rc-lookahead": "10"}
             if encoder == "libx264"  # the lookahead is memory
             else {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"}
         )
