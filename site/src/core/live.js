@@ -2,7 +2,7 @@
 // with what the frames before have seen. The light is planned on small copies of some frames.
 
 import { NO_CAST } from "./cast.js";
-import { downscaleImage, luma, meanLevel } from "./image.js";
+import { downscaleImage, LUMA, meanLevel } from "./image.js";
 import { clamp, linearResize, plane } from "./planes.js";
 import { relight, THUMBNAIL_PX } from "./relume.js";
 
@@ -22,7 +22,9 @@ const thumbnail = (image) => downscaleImage(image, THUMBNAIL_PX, THUMBNAIL_PX);
 
 export class LiveRelighter {
   lift = /** @type {ReturnType<typeof plane> | null} */ (null);
+  gain = /** @type {ReturnType<typeof plane> | null} */ (null); // the same at full size, no logarithm
   last = /** @type {any} */ (null);
+  cells = /** @type {ReturnType<typeof plane> | null} */ (null); // means of the last result
   level = /** @type {number | null} */ (null);
   asked = /** @type {number | null | undefined} */ (undefined);
   age = 0;
@@ -34,7 +36,7 @@ export class LiveRelighter {
 
   // The next frame is the first of a shot.
   forget() {
-    this.lift = this.last = this.level = null;
+    this.lift = this.gain = this.last = this.cells = this.level = null;
     this.asked = undefined;
     this.age = 0;
   }
@@ -53,10 +55,12 @@ export class LiveRelighter {
       const before = brightness === this.asked ? this.lift : null;
       before?.data.forEach((value, i) => { planned.data[i] = value + FOLLOW * (planned.data[i] - value); });
       this.lift = planned;
+      const full = linearResize(planned, image.width, image.height);
+      this.gain = { ...full, data: full.data.map(Math.exp) };
       this.asked = brightness;
     }
     this.age += 1;
-    const relit = await this.relit(image, small, level, this.lift);
+    const relit = await this.relit(image, small, level);
     this.last = this.merged(relit);
     return this.last;
   }
@@ -78,49 +82,49 @@ export class LiveRelighter {
   }
 
   // What the network makes of the frame in this light.
-  async relit(image, small, level, lifted) {
-    const lift = linearResize(lifted, image.width, image.height);
-    const grey = luma(image).data;
-    const step = Math.max(1, Math.floor(grey.length / SAMPLES));
+  async relit(image, small, level) {
+    const { data } = this.gain;
+    const [red, green, blue] = image.channels;
+    const step = Math.max(1, Math.floor(data.length / SAMPLES));
     let [total, count] = [0, 0];
-    const gain = { ...lift, data: lift.data.map(Math.exp) };
-    for (let i = 0; i < grey.length; i += step, count += 1) total += Math.min(1, grey[i] * gain.data[i]);
+    for (let i = 0; i < data.length; i += step, count += 1) {
+      const grey = LUMA[0] * red[i] + LUMA[1] * green[i] + LUMA[2] * blue[i];
+      total += Math.min(1, grey * data[i]);
+    }
     const wanted = clamp(total / count, ...BRIGHTNESS);
-    return this.networks.infer(image, small, wanted, gain, level / wanted);
+    return this.networks.infer(image, small, wanted, this.gain, level / wanted);
   }
 
   // The frame mixed with the last result where both show the same.
   merged(relit) {
     const { width, height } = relit;
-    if (!this.last) return limited(relit);
-    const [cells, before] = [relit, this.last].map((one) => cellMeans(luma(one)));
+    const [cells, before] = [cellMeans(relit), this.cells];
+    this.cells = cells;
+    if (!this.last || !before) return relit;
     const apart = cells.data.map((value, i) => Math.abs(value - before.data[i]));
     const noise = clamp(1.5 * thirdOf(apart), ...NOISE);
     const kept = plane(cells.width, cells.height);
     for (let i = 0; i < apart.length; i += 1) {
       const t = clamp((MOVED[1] - apart[i] / noise) / (MOVED[1] - MOVED[0]), 0, 1);
       kept.data[i] = MOST_KEPT * t * t * (3 - 2 * t);
+      cells.data[i] += kept.data[i] * (before.data[i] - cells.data[i]);
     }
     const share = linearResize(kept, width, height).data;
     relit.channels.forEach((data, n) => {
       const old = this.last.channels[n];
-      for (let i = 0; i < data.length; i += 1) data[i] = clamp(data[i] + share[i] * (old[i] - data[i]), 0, 1);
+      for (let i = 0; i < data.length; i += 1) data[i] += share[i] * (old[i] - data[i]);
     });
     return relit;
   }
 }
 
-function limited(image) {
-  for (const data of image.channels) for (let i = 0; i < data.length; i += 1) data[i] = clamp(data[i], 0, 1);
-  return image;
-}
-
-// The means of cells of 8 x 8 pixels; both sides are multiples of it.
-function cellMeans({ width, height, data }) {
+// The mean lumas of cells of 8 x 8 pixels; both sides are multiples of it.
+function cellMeans({ width, height, channels: [red, green, blue] }) {
   const out = plane(width / CELL_PX, height / CELL_PX);
+  const [r, g, b] = LUMA.map((weight) => weight / CELL_PX ** 2);
   for (let y = 0, at = 0; y < height; y += 1) {
     const row = Math.floor(y / CELL_PX) * out.width;
-    for (let x = 0; x < width; x += 1, at += 1) out.data[row + (x >> 3)] += data[at] / CELL_PX ** 2;
+    for (let x = 0; x < width; x += 1, at += 1) out.data[row + (x >> 3)] += r * red[at] + g * green[at] + b * blue[at];
   }
   return out;
 }
