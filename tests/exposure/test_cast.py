@@ -51,8 +51,8 @@ def test_lamps_light_is_read_and_daylight_is_not(street: Image, k: float) -> Non
 
 @pytest.mark.parametrize(
     "colour",
-    [(1, 0.25, 0.2), (0.5, 1, 0.4), (0.6, 0.8, 1)],
-    ids=["red light", "a lawn", "dusk"],
+    [(1, 0.25, 0.2), (0.5, 1, 0.4), (0.6, 0.8, 1), (1, 0.55, 0.57)],
+    ids=["red light", "a lawn", "dusk", "pink"],
 )
 def test_what_is_no_lamps_colour_is_left(street: Image, colour: tuple[float, ...]) -> None:
     assert read_cast(street * np.float32(0.3) * np.array(colour, np.float32)) == NO_CAST

@@ -45,7 +45,7 @@ export function readCast(image) {
   let share = smoothstep(reds.length, ...C.CAST_PARTS);
   if (share === 0) return NO_CAST;
   const [red, blue] = [median(reds), median(blues)];
-  share *= smoothstep(red - blue, ...C.CAST_WARM) * (1 - smoothstep(-red, ...C.CAST_GREENER));
+  share *= smoothstep(red - blue, ...C.CAST_WARM) * smoothstep(-blue, ...C.CAST_BLUER) * (1 - smoothstep(-red, ...C.CAST_GREENER));
   share *= 1 - smoothstep(Math.max(Math.abs(red), Math.abs(blue)), ...C.CAST_MOST);
   if (share === 0) return NO_CAST;
   const spread = median(reds.map((value) => Math.abs(value - red))) + median(blues.map((value) => Math.abs(value - blue)));

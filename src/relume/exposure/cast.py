@@ -9,7 +9,8 @@ surfaces are (van de Weijer, Gevers, Gijsenij, *Edge-Based Color Constancy*, TIP
 colour is the light's - in every part of the frame that holds a signal. It is believed as far as
 
 * *different parts* agree in it: under several lamps they do not,
-* it is warm as lamps are, and neither cold as dusk nor greener than a lamp: a lawn is,
+* it is warm as lamps are, neither cold as dusk nor greener than a lamp, as a lawn is,
+  nor pink,
 * it is no stronger than what a camera leaves of a lamp: red light is meant.
 
 Each is a smooth step, and the cast is multiplied with all of them, so that nothing jumps.
@@ -79,7 +80,8 @@ def read_cast(image: Image) -> Cast:
     stops = np.log2(np.array(colours))
     stops = stops[:, ::2] - stops[:, 1:2]  # (parts, 2): red and blue over green
     red, blue = (float(value) for value in np.median(stops, axis=0))
-    share *= smoothstep(red - blue, *c.CAST_WARM) * (1 - smoothstep(-red, *c.CAST_GREENER))
+    share *= smoothstep(red - blue, *c.CAST_WARM) * smoothstep(-blue, *c.CAST_BLUER)
+    share *= 1 - smoothstep(-red, *c.CAST_GREENER)
     share *= 1 - smoothstep(max(abs(red), abs(blue)), *c.CAST_MOST)
     if share == 0:
         return NO_CAST
