@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image
 
 from relume.catalog import Value
+from relume.cli.enhance import Enhance
 from relume.cli.jobs import Job
 from relume.cli.relighting import Relighting
 from relume.cli.relit import line
@@ -47,7 +48,8 @@ def make_photos(folder: Path, number: int, width: int, height: int) -> list[Path
 def measure(on: Executor, method: str, photos: list[Path], out: Path) -> tuple[float, ...]:
     """Seconds to the first result; then, in the second half: photographs a second, core seconds."""
     parameters: dict[str, Value] = {}
-    work = Relighting(method=method, parameters=parameters, options=OPTIONS)
+    asked = Enhance(inputs=[])
+    work = Relighting(asked=asked, method=method, parameters=parameters, options=OPTIONS)
     writer = Worker(work, overwrite=True, threads=on.threads)
     jobs = [Job(photo, out / photo.name) for photo in photos]
     began, at = time.perf_counter(), []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from relume.cli import tables
-from relume.cli.tables import FACES, PHOTOS, Rows
+from relume.cli.tables import FACES, PHOTOS, LiveRows, Rows
 from relume.errors import InputError, MissingExtra, OutputError
 
 from .conftest import Relume, names, picture
@@ -167,3 +167,27 @@ def test_names_that_are_not_utf8(relume: Relume, tmp_path: Path, ending: str) ->
         again = relume("enhance", f"@{table}", "-o", tmp_path / "again", "-m", "gamma")
         assert again.code == 0, again.err
         assert names(tmp_path / "again") == names(odd.parent)
+
+
+def test_rows_of_photos_that_go_on_coming_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    old = [{"photo": "a.jpg", "error": "bad"}, {"photo": "b.jpg"}, {"photo": "a.jpg"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in old) + '{"photo": "torn')
+    rows = LiveRows(path)
+    assert lines(path) == [{"photo": "a.jpg"}, {"photo": "b.jpg"}]
+    assert rows.done() == {"a.jpg", "b.jpg"}
+    with monkeypatch.context() as still:
+        still.setattr(Path, "read_bytes", None)  # whoever reads it again fails
+        still.setattr(tables, "write_atomic", None)
+        for name, error in (("c.jpg", None), ("d.jpg", "bad"), ("d.jpg", None)):
+            with rows:
+                rows.add({"photo": name, "error": error})
+                assert lines(path)[-1] == {"photo": name, "error": error}, "at once"
+                rows.finish([name])
+    assert len(lines(path)) == 5
+    assert rows.done() == {"a.jpg", "b.jpg", "c.jpg", "d.jpg"}
+    LiveRows(path)
+    assert [line["photo"] for line in lines(path)] == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert names(tmp_path) == ["rows.jsonl"]

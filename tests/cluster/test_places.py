@@ -16,7 +16,7 @@ import pytest
 from PIL import Image as Pil
 
 import relume
-from relume.cli import finding, jobs, options
+from relume.cli import command, finding, jobs
 from relume.errors import InputError, MissingExtra, OutputError, ParameterError, UnreadableInput
 from relume.io import places
 from relume.io.places import Place, expanded, place
@@ -126,7 +126,7 @@ def test_what_lies_there_is_found_and_planned() -> None:
     with pytest.raises(InputError, match="no pictures in memory://b/in/empty"):
         finding.find(finding.named(["memory://b/in/empty"]))
     with pytest.raises(ParameterError, match="is in an object store; here expected a path"):
-        options.local_path(str(folder))
+        command.local_path(str(folder))
 
 
 def test_no_credentials_for_gs_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

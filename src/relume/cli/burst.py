@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from relume.cli import console, options
-from relume.cli.options import opt
+from relume.cli.command import Command, arg, of_enhance, opt
 from relume.enhancers.options import BRIGHTNESS
 from relume.errors import (
     InputError,
@@ -19,95 +21,123 @@ from relume.errors import (
     RelumeError,
     TooLarge,
 )
-from relume.io.formats import MAX_MEGAPIXELS, QUALITY
+from relume.io.formats import MAX_MEGAPIXELS
 from relume.io.places import Location, make_folder, place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from relume.photo import Photo
 
 MARK = ".relume-burst"
 
 
-def burst(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PHOTO",
-            help="The photos of one burst, or a folder: of one burst, or of a folder for each.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        str | None,
-        opt(
-            *("--output", "-o", "FILE|DIR"),
-            help="Where the result goes; of several bursts, a folder.",
-            shown="beside the first photo",
-        ),
-    ] = None,
-    method: options.MethodOption = None,
-    param: options.ParamOption = None,
-    brightness: options.BrightnessOption = None,
-    reference: Annotated[
-        str | None,
-        opt(
-            *("--reference", "PHOTO"),
-            help="The photo whose view the result has.",
-            shown="the first, unless another is clearly sharper",
-        ),
-    ] = None,
-    quality: options.QualityOption = None,
-    overwrite: options.OverwriteOption = False,
-    max_megapixels: options.MegapixelsOption = MAX_MEGAPIXELS,
-    device: options.DeviceOption = options.Device.auto,
-    precision: options.PrecisionOption = options.Precision.auto,
-    quiet: options.QuietOption = False,
-    verbose: options.VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Burst(Command):
     """Merge dark photos of one scene into one with less noise.
 
     Each is relit, aligned to the reference and merged where it agrees; what moved is taken from
     the reference alone. Photos that do not fit are left out and named.
     """
-    console.be_verbose(verbose)
-    if quality is not None:
-        QUALITY.check(quality)
-    name, parameters, asked = options.parse_method(method, param)
-    bursts = _bursts(inputs)
-    if reference is not None and len(bursts) > 1:
-        raise ParameterError("--reference names a photo of one burst, but there are several")
-    given = {
-        "method": name,
-        "parameters": parameters,
-        "runtime": options.parse_runtime(device, precision),
-        **asked,
-        **({} if brightness is None else {"brightness": BRIGHTNESS.check(brightness)}),
-    }
-    from relume.io import write
 
-    failed = 0
-    for photos in bursts:
-        try:
-            began = time.monotonic()
-            target = _target(photos, output, several=len(bursts) > 1, overwrite=overwrite)
-            picture, note = _merge(photos, reference, given, max_megapixels)
-            make_folder(target.parent)
-            write(picture, target, overwrite=overwrite, quality=quality)
-            if not quiet:
-                took = f"{time.monotonic() - began:.1f} s"
-                console.say(console.one_line(f"{note} -> {target} ({took})"))
-        except ParameterError:
-            raise
-        except RelumeError as error:
-            if len(bursts) == 1:
+    inputs: list[str] = arg(
+        "PHOTO", "The photos of one burst, or a folder: of one burst, or of a folder for each."
+    )
+    output: str | None = opt(
+        "--output -o FILE|DIR",
+        "Where the result goes; of several bursts, a folder.",
+        shown="beside the first photo",
+    )
+    method: options.Method = None
+    param: options.Param = None
+    given: Mapping[str, Any] = of_enhance(BRIGHTNESS)
+    reference: str | None = opt(
+        "--reference PHOTO",
+        "The photo whose view the result has.",
+        shown="the first, unless another is clearly sharper",
+    )
+    quality: options.Quality = None
+    overwrite: options.Overwrite = False
+    max_megapixels: options.Megapixels = MAX_MEGAPIXELS
+    device: options.Device = "auto"
+    precision: options.PrecisionOption = "auto"
+    quiet: options.Quiet = False
+    verbose: options.Verbose = False
+
+    def run(self) -> None:
+        """Merge every burst; one that fails is a line on stderr, unless it is the only one."""
+        given = options.for_enhance(
+            self.method, self.param, self.given, options.parse_runtime(self.device, self.precision)
+        )
+        bursts = _bursts(self.inputs)
+        if self.reference is not None and len(bursts) > 1:
+            raise ParameterError("--reference names a photo of one burst, but there are several")
+        from relume.io import write
+
+        failed = 0
+        for photos in bursts:
+            try:
+                began = time.monotonic()
+                target = self._target(photos, several=len(bursts) > 1)
+                picture, note = self._merge(photos, given)
+                make_folder(target.parent)
+                write(picture, target, overwrite=self.overwrite, quality=self.quality)
+                if not self.quiet:
+                    took = f"{time.monotonic() - began:.1f} s"
+                    console.say(f"{note} -> {target} ({took})")
+            except ParameterError:
                 raise
-            failed += 1
-            console.trace(error)
-            console.fail(console.reason(error), about=photos[0].parent)
-    if failed:
-        raise typer.Exit(1)
+            except RelumeError as error:
+                if len(bursts) == 1:
+                    raise
+                failed += 1
+                console.trace(error)
+                console.fail(console.reason(error), about=photos[0].parent)
+        if failed:
+            raise typer.Exit(1)
+
+    def _target(self, photos: Sequence[Location], *, several: bool) -> Location:
+        """Where the result goes.
+
+        Raises:
+            OutputError: it may not go there.
+        """
+        from relume.cli import finding, jobs
+
+        first = photos[0]
+        # of several bursts, one is called after its folder
+        stem = first.parent.name if several and self.output is not None else ""
+        named = finding.Picture(first, Path(f"{stem or first.stem}{first.suffix}"))
+        (job,) = jobs.plan([named], output=self.output, several=several, mark=MARK)
+        assert job.target is not None
+        for photo in photos:
+            if finding.is_same(photo, job.target):
+                raise OutputError(f"the result would replace the input {photo}; name another -o")
+        if (refusal := job.refusal(overwrite=self.overwrite)) is not None:
+            raise OutputError(refusal)
+        return job.target
+
+    def _merge(self, photos: Sequence[Location], given: Mapping[str, Any]) -> tuple[Photo, str]:
+        """One burst merged; what was merged and how bright it became, in words."""
+        from relume.cli import finding
+        from relume.frames import merge_burst
+        from relume.image.exposure import mean_level
+
+        index, reference = None, self.reference
+        if reference is not None:
+            same = [n for n, path in enumerate(photos) if finding.is_same(path, place(reference))]
+            if not same:
+                raise ParameterError(
+                    f"--reference {reference} is not among the photos of the burst"
+                )
+            index = same[0]
+        with console.stopping("stopped: nothing was written"):
+            pictures = [_read(path, self.max_megapixels) for path in photos]
+            merged = merge_burst(pictures, reference=index, **given)
+        for number in merged.left_out:
+            console.say(f"note: {photos[number]} does not fit the others and is left out")
+        used = console.count(len(photos) - len(merged.left_out), "photo")
+        levels = [mean_level(p.pixels) for p in (pictures[merged.reference], merged.picture)]
+        by, bright = photos[merged.reference].name, "brightness {:.2f} -> {:.2f}".format(*levels)
+        return merged.picture, f"{used} merged, as {by} sees the scene, {bright}"
 
 
 def _bursts(inputs: Sequence[str]) -> list[list[Location]]:
@@ -128,73 +158,6 @@ def _bursts(inputs: Sequence[str]) -> list[list[Location]]:
     if not found:
         raise InputError("expected the photos of a burst, or a folder of them")
     return found
-
-
-def _target(
-    photos: Sequence[Location], output: str | None, *, several: bool, overwrite: bool
-) -> Location:
-    """Where the result goes.
-
-    Raises:
-        OutputError: it may not go there.
-    """
-    from relume.cli import finding, jobs
-    from relume.io import format_of
-
-    first = photos[0]
-    named = [finding.Picture(first, Path(first.name))]
-    (job,) = jobs.plan(named, output=None if output is None else "-/", several=False, mark=MARK)
-    assert job.target is not None
-    target = job.target
-    if output is not None:
-        target = place(output)
-        if jobs.is_folder(output, several):
-            stem = first.parent.name if several else first.stem
-            target /= f"{stem or first.stem}{job.target.suffix}"
-    for photo in photos:
-        if finding.is_same(photo, target):
-            raise OutputError(f"the result would replace the input {photo}; name another -o")
-    format_of(target.name)
-    if (refusal := jobs.Job(first, target).refusal(overwrite=overwrite)) is not None:
-        raise OutputError(refusal)
-    return target
-
-
-def _merge(
-    photos: Sequence[Location],
-    reference: str | None,
-    given: dict[str, Any],
-    max_megapixels: float,
-) -> tuple[Photo, str]:
-    """One burst merged; what was merged and how bright it became, in words."""
-    from relume.cli import finding
-    from relume.frames import merge_burst
-    from relume.image.exposure import mean_level
-
-    index = None
-    if reference is not None:
-        same = [n for n, path in enumerate(photos) if finding.is_same(path, place(reference))]
-        if not same:
-            raise ParameterError(f"--reference {reference} is not among the photos of the burst")
-        index = same[0]
-    try:
-        pictures = [_read(path, max_megapixels) for path in photos]
-        merged = merge_burst(pictures, reference=index, **given)
-    except KeyboardInterrupt:
-        console.say("stopped: nothing was written")
-        raise typer.Exit(console.INTERRUPTED) from None
-    for number in merged.left_out:
-        console.say(
-            console.one_line(f"note: {photos[number]} does not fit the others and is left out")
-        )
-    used = len(photos) - len(merged.left_out)
-    levels = [mean_level(p.pixels) for p in (pictures[merged.reference], merged.picture)]
-    by = photos[merged.reference].name
-    bright = f"brightness {levels[0]:.2f} -> {levels[1]:.2f}"
-    return (
-        merged.picture,
-        f"{console.count(used, 'photo')} merged, as {by} sees the scene, {bright}",
-    )
 
 
 def _read(path: Location, max_megapixels: float) -> Photo:

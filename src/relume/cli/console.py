@@ -91,7 +91,7 @@ def in_bytes() -> bytes:
 
 def say(text: str) -> None:
     """A line for the person watching, on stderr (above the progress bar, if there is one)."""
-    typer.echo(text, err=True)
+    typer.echo(one_line(text), err=True)
 
 
 def fail(error: BaseException | str, *, about: object = None) -> None:
@@ -115,9 +115,14 @@ def reason(error: Exception | str) -> str:
 
 
 def trace(error: Exception | str) -> None:
-    """With ``-v``, where an error came from."""
-    if isinstance(error, Exception) and is_verbose():
-        say("".join(traceback.format_exception(error)).rstrip())
+    """With ``-v``, where an error came from; or the text of that."""
+    if is_verbose() and error:
+        typer.echo(error if isinstance(error, str) else traced(error), err=True)
+
+
+def traced(error: Exception) -> str:
+    """Where an error came from."""
+    return "".join(traceback.format_exception(error)).rstrip()
 
 
 def one_line(text: str) -> str:
@@ -158,7 +163,7 @@ class _ToStderr(logging.Handler):
     """Looks stderr up at every line, so that a progress bar can keep below what is said."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(one_line(self.format(record)))
+        say(self.format(record))
 
 
 def be_verbose(verbose: bool) -> None:
@@ -190,6 +195,21 @@ def ending_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def stopping(text: str) -> Iterator[None]:
+    """Ctrl-C ends the block with a line, and the exit code of that."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(text)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def speed(frames: int, seconds: float) -> str:
+    """``2.0 s, 12.5 frames/s``."""
+    return f"{seconds:.1f} s, {frames / max(seconds, 1e-3):.1f} frames/s"
 
 
 class Bar:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +41,14 @@ class Picture:
 class Found:
     """What lies below the paths that were named.
 
+    ``inputs`` are these paths, ``several`` says whether they may stand for more than one picture.
     ``problems`` are folders that could not be listed, ``earlier`` results of earlier runs (files
     and whole folders), ``others`` files that are no pictures by their ending, ``special`` FIFOs,
     devices and sockets. Hidden files are nowhere.
     """
+
+    inputs: Sequence[Location] = ()
+    several: bool = False
 
     pictures: list[Picture] = field(default_factory=list)
     problems: list[OSError] = field(default_factory=list)
@@ -82,7 +86,8 @@ def find(
     Raises:
         InputError: a folder without any picture.
     """
-    found = Found()
+    several = len(inputs) > 1 or any(path.is_dir() for path in inputs)
+    found = Found(inputs, several)
     for path in _without_results(inputs, found):
         if not path.is_dir():
             found.pictures.append(Picture(path, Path(path.name)))
@@ -186,14 +191,21 @@ def _sort_out(path: Location, relative: Path, found: Found, clips: bool = False)
         found.pictures.append(Picture(path, relative))
 
 
+def identity(path: Location) -> Hashable:
+    """What two names of one file have in common; None for a file that is not there."""
+    if isinstance(path, Place):
+        return path
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def is_same(one: Location, other: Location) -> bool:
     """Whether two paths lead to one file or folder, also through links."""
-    if isinstance(one, Place) or isinstance(other, Place):
-        return one == other
-    try:
-        return one.samefile(other)
-    except OSError:
-        return location(one) == location(other)
+    first, second = identity(one), identity(other)
+    return first == second if first and second else location(one) == location(other)
 
 
 def leave_results_file(folder: Location, inputs: Sequence[Location]) -> None:

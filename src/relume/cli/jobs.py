@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from relume.cli.finding import (
     MARK,
     SHARD,
     Picture,
+    identity,
     is_clip,
     is_numbered,
     is_same,
@@ -119,25 +120,23 @@ def plan(
         far = next((p.source for p in pictures if isinstance(p.source, Place)), None)
         if far is not None:
             raise ParameterError(f"{far} is in an object store: say with -o where results go")
-
-        def target(picture: Picture, stem: str, suffix: str) -> Location:
-            more = clip_mark if is_clip(picture.source) or is_numbered(picture.source) else ""
-            return picture.source.with_name(f"{stem}{mark}{more}{suffix}")
-
-    elif is_folder(output, several):
-        folder = place(output)
-
-        def target(picture: Picture, stem: str, suffix: str) -> Location:
-            return folder / picture.relative.with_name(f"{stem}{suffix}")
-
-    else:
+    elif not is_folder(output, several):
         file = place(output)
         jobs = [Job(picture.source, file) for picture in pictures]
         if not all(job.is_shard or job.is_clip for job in jobs):
             _check_format(file, format)
         return _known(jobs, file)
+
+    folder = None if output is None else place(output)
+
+    def target(picture: Picture, stem: str, suffix: str) -> Location:
+        if folder is not None:
+            return folder / picture.relative.with_name(f"{stem}{suffix}")
+        more = clip_mark if Job(picture.source).is_clip else ""
+        return picture.source.with_name(f"{stem}{mark}{more}{suffix}")
+
     jobs = _none_replaces_an_input(_apart(pictures, format, target))
-    return jobs if output is None else _known(jobs, place(output))
+    return jobs if folder is None else _known(jobs, folder)
 
 
 def _known(jobs: Sequence[Job], output: Location) -> list[Job]:
@@ -156,7 +155,7 @@ def _apart(
     groups: dict[str, list[Picture]] = {}
     plain: dict[Picture, Location] = {}
     for picture in pictures:
-        plain[picture] = target(picture, picture.source.stem, _suffix(picture.source, format))
+        plain[picture] = target(picture, picture.relative.stem, _suffix(picture.source, format))
         group = groups.setdefault(location(plain[picture]), [])
         if not any(is_same(picture.source, other.source) for other in group):
             group.append(picture)
@@ -182,12 +181,12 @@ def _other_stems(source: Location, suffix: str) -> Iterator[str]:
 
 
 def _none_replaces_an_input(jobs: Sequence[Job]) -> list[Job]:
-    sources = {identity: job for job in jobs if (identity := _identity(job.source))}
+    sources = {own: job for job in jobs if (own := identity(job.source))}
     checked = []
     for job in jobs:
-        identity = _identity(job.target) if job.target else None
-        other = sources.get(identity) if identity else None
-        if other is not None and _identity(job.source) != identity:
+        there = identity(job.target) if job.target else None
+        other = sources.get(there) if there else None
+        if other is not None and identity(job.source) != there:
             problem = f"the result would replace {other.source}, which is an input too"
             job = Job(job.source, job.target, problem)
         checked.append(job)
@@ -241,17 +240,6 @@ def _check_format(path: Location, format: str | None) -> None:
     own = format_of(path.name)
     if format is not None and own != format:
         raise ParameterError(f"-o {path} names the format {own}, but --format says {format}")
-
-
-def _identity(path: Location) -> Hashable:
-    """What two names of one file have in common; None for a file that is not there."""
-    if isinstance(path, Place):
-        return path
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def from_pipe() -> Job:

@@ -7,13 +7,14 @@ import os
 import posixpath
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from relume.cli import finding
 from relume.cli.finding import Found, Picture
 from relume.cli.tables import check_tables, is_table
 from relume.errors import InputError
-from relume.io.places import Location, is_address, place
+from relume.io.places import is_address, place
 
 MARK = "@"
 """Begins the name of a list among inputs."""
@@ -28,8 +29,8 @@ def find(
     recursive: bool = True,
     exclude: str | None = None,
     clips: bool = False,
-) -> tuple[Found, list[Location], bool]:
-    """All pictures that a command's inputs name; the inputs that are no lists; whether several.
+) -> Found:
+    """All pictures that a command's inputs name, lists among them.
 
     As :func:`relume.cli.finding.find`, ``exclude`` by its name.
 
@@ -37,11 +38,10 @@ def find(
         InputError: as that, or a list that cannot be read.
     """
     others, listed = split(inputs)
-    paths = finding.named(others)
     out = None if exclude is None else place(exclude)
-    found = finding.find(paths, recursive=recursive, exclude=out, clips=clips)
+    found = finding.find(finding.named(others), recursive=recursive, exclude=out, clips=clips)
     found.pictures.extend(listed)
-    return found, paths, bool(listed) or len(paths) > 1 or paths[0].is_dir()
+    return replace(found, several=bool(listed) or found.several)
 
 
 def split(inputs: Sequence[str]) -> tuple[list[str], list[Picture]]:

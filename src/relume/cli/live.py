@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from relume.cli import console, options
+from relume.cli.command import Command, arg, of_enhance, opt
 from relume.cli.console import PIPE
-from relume.cli.options import opt
 from relume.enhancers.options import BRIGHTNESS, FAST_METHOD
 from relume.errors import InputError, OutputError, ParameterError
 
@@ -27,50 +28,8 @@ NAME = "relume: press Esc to end"
 KEYS = (27, ord("q"))
 
 
-def live(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A camera (/dev/video0), a stream (rtsp://...), a clip, or - for raw frames.",
-            show_default=False,
-        ),
-    ],
-    output: Annotated[
-        str | None,
-        opt(
-            *("--output", "-o", "FILE|-"),
-            help="A clip to record, or - for raw frames on standard output.",
-            shown="a window",
-        ),
-    ] = None,
-    size: Annotated[
-        str | None,
-        opt(
-            *("--size", "WxH"),
-            help="Of raw frames: width and height; of a camera: what to ask it for.",
-            shown=False,
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        opt(
-            *("--rate", "FPS"),
-            help="Frames a second of a recording.",
-            shown="as they come; of raw frames, 30",
-            min=1,
-            max=240,
-        ),
-    ] = None,
-    method: options.MethodOption = FAST_METHOD,
-    param: options.ParamOption = None,
-    brightness: options.BrightnessOption = None,
-    overwrite: options.OverwriteOption = False,
-    device: options.DeviceOption = options.Device.auto,
-    precision: options.PrecisionOption = options.Precision.auto,
-    quiet: options.QuietOption = False,
-    verbose: options.VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Live(Command):
     """Relight a camera, a stream or a pipe.
 
     As it comes, in steady light. Frames that come while one is worked on are left out, so that
@@ -79,45 +38,69 @@ def live(
 
     ffmpeg -i dark.mp4 -f rawvideo -pix_fmt rgb24 - | relume live - --size 1280x720 -o bright.mp4
     """
-    console.be_verbose(verbose)
-    from relume.io.stream import is_live, parse_size
 
-    name, parameters, chosen = options.parse_method(method, param)
-    asked = None if size is None else parse_size(size)
-    if source == PIPE and asked is None:
-        raise ParameterError("raw frames have no header: say their size, as --size 1280x720")
-    from relume.frames import enhance_frames
-    from relume.io.ahead import Ahead
+    source: str = arg(
+        "SOURCE", "A camera (/dev/video0), a stream (rtsp://...), a clip, or - for raw frames."
+    )
+    output: str | None = opt(
+        "--output -o FILE|-",
+        "A clip to record, or - for raw frames on standard output.",
+        shown="a window",
+    )
+    size: str | None = opt(
+        "--size WxH", "Of raw frames: width and height; of a camera: what to ask it for."
+    )
+    rate: float | None = opt(
+        "--rate FPS",
+        "Frames a second of a recording.",
+        shown="as they come; of raw frames, 30",
+        min=1,
+        max=240,
+    )
+    method: options.Method = FAST_METHOD
+    param: options.Param = None
+    given: Mapping[str, Any] = of_enhance(BRIGHTNESS)
+    overwrite: options.Overwrite = False
+    device: options.Device = "auto"
+    precision: options.PrecisionOption = "auto"
+    quiet: options.Quiet = False
+    verbose: options.Verbose = False
 
-    if rate is None and not is_live(source):
-        rate = 30.0
-    given = {
-        "method": name,
-        "parameters": parameters,
-        "runtime": options.parse_runtime(device, precision),
-        **chosen,
-        **({} if brightness is None else {"brightness": BRIGHTNESS.check(brightness)}),
-    }
-    began, count, stopped = 0.0, 0, False
-    with (
-        _sink(output, rate, overwrite=overwrite) as sink,
-        Ahead(_frames(source, asked), newest=is_live(source)) as frames,
-    ):
-        try:
-            for frame in enhance_frames(frames, **given):
-                if not sink(frame):
-                    break
-                count += 1
-                began = began or time.monotonic()
-        except KeyboardInterrupt:
-            stopped = True  # what is recorded is finished
-    if count and not quiet:
-        speed = max(count - 1, 1) / max(time.monotonic() - began, 1e-3)
-        where = {None: "the window", PIPE: "standard output"}.get(output, output)
-        told = f"{source} -> {where} ({console.count(count, 'frame')}, {speed:.1f} frames/s)"
-        console.say(console.one_line(told))
-    if stopped:
-        raise typer.Exit(console.INTERRUPTED)
+    def run(self) -> None:
+        """Relight frame after frame, until none comes or nobody looks any more."""
+        from relume.io.stream import is_live, parse_size
+
+        given = options.for_enhance(
+            self.method, self.param, self.given, options.parse_runtime(self.device, self.precision)
+        )
+        source, output = self.source, self.output
+        size = None if self.size is None else parse_size(self.size)
+        if source == PIPE and size is None:
+            raise ParameterError("raw frames have no header: say their size, as --size 1280x720")
+        from relume.frames import enhance_frames
+        from relume.io.ahead import Ahead
+
+        rate = 30.0 if self.rate is None and not is_live(source) else self.rate
+        began, count, stopped = 0.0, 0, False
+        with (
+            _sink(output, rate, overwrite=self.overwrite) as sink,
+            Ahead(_frames(source, size), newest=is_live(source)) as frames,
+        ):
+            try:
+                for frame in enhance_frames(frames, **given):
+                    if not sink(frame):
+                        break
+                    count += 1
+                    began = began or time.monotonic()
+            except KeyboardInterrupt:
+                stopped = True  # what is recorded is finished
+        if count and not self.quiet:
+            speed = max(count - 1, 1) / max(time.monotonic() - began, 1e-3)
+            where = {None: "the window", PIPE: "standard output"}.get(output, output)
+            told = f"{source} -> {where} ({console.count(count, 'frame')}, {speed:.1f} frames/s)"
+            console.say(told)
+        if stopped:
+            raise typer.Exit(console.INTERRUPTED)
 
 
 def _frames(source: str, size: tuple[int, int] | None) -> Iterator[Array]:
@@ -132,7 +115,7 @@ def _frames(source: str, size: tuple[int, int] | None) -> Iterator[Array]:
         assert size is not None
         yield from raw_frames(sys.stdin.buffer, size, notes.append)
     for note in notes:
-        console.say(console.one_line(f"note: {source}: {note}"))
+        console.say(f"note: {source}: {note}")
 
 
 @contextmanager

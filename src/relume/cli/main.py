@@ -14,18 +14,19 @@ import typer
 
 from relume import __version__
 from relume.cli import console
-from relume.cli.burst import burst
-from relume.cli.demo import demo
-from relume.cli.detect import detect, landmarks
-from relume.cli.enhance import enhance
-from relume.cli.live import live
-from relume.cli.mcp import mcp
-from relume.cli.methods import methods
-from relume.cli.options import VerboseOption
-from relume.cli.serve import EPILOG, serve
-from relume.cli.study import study
-from relume.cli.train import train
-from relume.cli.watch import watch
+from relume.cli.burst import Burst
+from relume.cli.command import as_function
+from relume.cli.demo import Demo
+from relume.cli.detect import Detect, Landmarks
+from relume.cli.enhance import Enhance
+from relume.cli.live import Live
+from relume.cli.mcp import Mcp
+from relume.cli.methods import Methods
+from relume.cli.options import Verbose
+from relume.cli.serve import EPILOG, Serve
+from relume.cli.study import Study
+from relume.cli.train import Train
+from relume.cli.watch import Watch
 from relume.errors import RelumeError
 
 app = typer.Typer(
@@ -34,14 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (enhance, burst, detect):
-    app.command()(_command)
-app.command("landmarks", help="Find 68 points in every face, too: detect --landmarks peppa.")(
-    landmarks
-)
-app.command(epilog=EPILOG)(serve)
-for _other in (live, methods, demo, study, train, watch, mcp):
-    app.command()(_other)
+for _command in (
+    Enhance, Burst, Detect, Landmarks, Serve, Live, Methods, Demo, Study, Train, Watch, Mcp,
+):  # fmt: skip
+    app.command(epilog=EPILOG if _command is Serve else None)(as_function(_command))
 
 
 def _print_version(given: bool) -> None:
@@ -56,7 +53,7 @@ def relume(
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Name the version."),
     ] = False,
-    verbose: VerboseOption = False,
+    verbose: Verbose = False,
 ) -> None:
     """Relight photographs taken in the dark, and measure whether it helped."""
     console.be_verbose(verbose)

@@ -10,11 +10,10 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-import typer
+from typing import TYPE_CHECKING, Any, Literal
 
 from relume.cli import console, options
+from relume.cli.command import Command, arg
 from relume.errors import InputError, MissingExtra, OutputError, RelumeError
 
 if TYPE_CHECKING:
@@ -30,20 +29,20 @@ is a mean grey level from 0 to 1; without it relume chooses. Files lie below: ""
 Brightness = float | Literal["auto"]
 
 
-def mcp(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(metavar="FOLDER", help="Where photos may be read, and results written."),
-    ],
-    verbose: options.VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Mcp(Command):
     """Offer tools to assistants (MCP).
 
     The server speaks on standard input and output. Its tools: enhance, detect, compare, methods.
     Nothing outside the folders is read or written, and no file that is there is replaced.
     """
-    console.be_verbose(verbose)
-    server(folders).run("stdio")
+
+    folders: list[Path] = arg("FOLDER", "Where photos may be read, and results written.")
+    verbose: options.Verbose = False
+
+    def run(self) -> None:
+        """Serve until the other side hangs up."""
+        server(self.folders).run("stdio")
 
 
 @dataclass(frozen=True)

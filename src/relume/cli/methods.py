@@ -4,48 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from relume.cli import console
-from relume.cli.options import VerboseOption
+from relume.cli import console, options
+from relume.cli.command import Command, opt
 
 if TYPE_CHECKING:
     from relume.catalog import Info, Parameter
 
 
-def methods(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
-    verbose: VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Methods(Command):
     """List methods, detectors and landmarkers.
 
     With their parameters, ranges and defaults, licences, and where their weights come from; with
     -v also what their networks run on here, in which precision and why.
     """
-    console.be_verbose(verbose)
-    from relume import enhancers
-    from relume.enhancers import DEFAULT_METHOD
-    from relume.faces import detectors, landmarkers
 
-    catalogues: dict[str, Iterable[Info]] = {
-        "enhancers": enhancers.methods(),
-        "detectors": detectors(),
-        "landmarkers": landmarkers(),
-    }
-    weights = _weights()
-    if as_json:
-        table: dict[str, Any] = {"default": DEFAULT_METHOD}
-        for kind, infos in catalogues.items():
-            table[kind] = [
-                info.as_json() | {"weights": {w: weights.get(w, "unknown") for w in info.weights}}
-                for info in infos
-            ]
-        console.out(json.dumps(table, indent=2, ensure_ascii=False))
-        return
-    sections = (_section(k, i, weights, DEFAULT_METHOD) for k, i in catalogues.items())
-    console.out("\n\n".join(sections))
+    as_json: bool = opt("--json", "As JSON, for programs.", default=False)
+    verbose: options.Verbose = False
+
+    def run(self) -> None:
+        """Write the catalogues."""
+        from relume import enhancers
+        from relume.enhancers import DEFAULT_METHOD
+        from relume.faces import detectors, landmarkers
+
+        catalogues: dict[str, Iterable[Info]] = {
+            "enhancers": enhancers.methods(),
+            "detectors": detectors(),
+            "landmarkers": landmarkers(),
+        }
+        weights = _weights()
+        if self.as_json:
+            table: dict[str, Any] = {"default": DEFAULT_METHOD}
+            for kind, infos in catalogues.items():
+                table[kind] = [
+                    info.as_json()
+                    | {"weights": {w: weights.get(w, "unknown") for w in info.weights}}
+                    for info in infos
+                ]
+            console.out(json.dumps(table, indent=2, ensure_ascii=False))
+            return
+        sections = (_section(k, i, weights, DEFAULT_METHOD) for k, i in catalogues.items())
+        console.out("\n\n".join(sections))
 
 
 def _section(kind: str, infos: Iterable[Info], weights: dict[str, str], default: str) -> str:

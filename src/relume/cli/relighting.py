@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from relume.cli import console, options
+from relume.cli import console
 from relume.cli.finding import is_numbered
 from relume.cli.work import CONCERNS_ALL, FRAMES, Row, failed
 from relume.enhancers.options import DEFAULT_METHOD, PROTECT_LIT, STRENGTH
@@ -16,6 +16,7 @@ from relume.errors import InputError, OutputError, ParameterError
 
 if TYPE_CHECKING:
     from relume.catalog import Info, Value
+    from relume.cli.enhance import Enhance
     from relume.cli.jobs import Job
     from relume.engine import Runtime
     from relume.enhancers import Brightness
@@ -37,49 +38,12 @@ SAMPLE_PX = 250_000
 """As many pixels of a photo and its result are compared."""
 
 
-def parse(
-    method: str | None,
-    param: Sequence[str] | None,
-    given: Mapping[str, Any],
-    *,
-    no_denoise: bool = False,
-    parts: bool = False,
-    exposure: Path | None = None,
-    **more: Any,
-) -> Relighting:
-    """What a command line asks for: a method's spec and parameters, the options of ``enhance``.
+def without_denoising(info: Info) -> dict[str, Value]:
+    """The parameter that switches the method's denoising off.
 
     Raises:
-        ParameterError: anything that does not go together, or is outside its range.
+        ParameterError: it has none.
     """
-    if parts:
-        method = method or "retinexnet"
-    name, parameters, asked = options.parse_method(method, param)
-    from relume.enhancers import methods
-    from relume.enhancers.options import OPTIONS, check_options, given_options
-
-    given = {option.name: None for option in OPTIONS} | asked | given_options(given)
-    usual = {STRENGTH.name: STRENGTH.default, PROTECT_LIT.name: PROTECT_LIT.default}
-    info = methods().info(name)
-    if parts and name != "retinexnet":
-        raise ParameterError(f"--parts is for retinexnet: {name} takes no photo apart")
-    if no_denoise:
-        parameters |= _without_denoising(info)
-    if exposure is not None and not info.takes_local:
-        raise ParameterError(f"{name} takes no exposure map")
-    stops = None if exposure is None else (options.read_exposure(exposure), exposure.stem)
-    levels = [None] if given["brightness"] is None else str(given["brightness"]).split(",")
-    checked = [usual | check_options(info, {**given, "brightness": level}) for level in levels]
-    what: dict[str, Any] = {"method": name, "parameters": parameters, "exposure": stops, **more}
-    if parts:
-        return TakenApart(options=checked[0], **what)
-    if len(levels) < 2:
-        return Relighting(options=checked[0], **what)
-    choices = tuple(one.pop("brightness") for one in checked)
-    return Strip(options=checked[0], levels=choices, **what)
-
-
-def _without_denoising(info: Info) -> dict[str, Value]:
     for parameter in info.parameters:
         if parameter.name == "denoise":
             return {"denoise": parameter.check("none" if parameter.choices else 0)}
@@ -88,21 +52,17 @@ def _without_denoising(info: Info) -> dict[str, Value]:
 
 @dataclass(frozen=True, kw_only=True)
 class Relighting:
-    """A method with its options, all of them checked.
+    """A method with its options, all of them checked, as was ``asked``.
 
-    ``exposure`` is a map of stops (h, w) and the name of its file; ``clips`` what is asked of
-    clips alone, ``pictures`` of numbered pictures; ``small_px`` the side of small pictures of
-    before and after, for a sheet.
+    ``exposure`` is a map of stops (h, w) and the name of its file.
     """
 
+    asked: Enhance
     method: str
     parameters: Mapping[str, Value]
     options: Mapping[str, Any]
     runtime: Runtime | None = None
     exposure: tuple[Image, str] | None = None
-    clips: Mapping[str, Any] | None = None
-    pictures: Mapping[str, Any] | None = None
-    small_px: int = 0
 
     takes_shards: ClassVar[bool] = True
     may_replace: ClassVar[bool] = True
@@ -123,24 +83,30 @@ class Relighting:
 
     def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
         """The photo with the work done, to be written as ``format``; None where that failed."""
+        return self.done(self, photo, job, format)
+
+    def done(
+        self, relit: Callable[[Photo], Photo], photo: Photo, job: Job, format: str
+    ) -> tuple[Photo | None, Row]:
+        """As :meth:`photo`, by ``relit``; what there is to say of the result."""
         from relume.image.exposure import subsample
         from relume.io import losses
 
         notes = (*photo.meta.notes, *losses(photo, format))
         try:
-            result = self(photo)
+            result = relit(photo)
         except CONCERNS_ALL:
             raise
         except Exception as error:
             return None, failed(error, notes)
         row = self._change(*(subsample(p.pixels, SAMPLE_PX) for p in (photo, result)))
-        if self.small_px:
+        if self.asked.sheet is not None:
             from relume.image import draw
             from relume.io import encode
             from relume.photo import Photo as Picture
 
             pair, names = [photo.pixels, result.pixels], [Path(job.name).name, "relit"]
-            small = draw.panels(pair, names, height_px=self.small_px)
+            small = draw.panels(pair, names, height_px=SMALL_PX)
             row = replace(row, small=encode(Picture(small), "jpeg"))
         return result, replace(row, notes=notes)
 
@@ -159,13 +125,15 @@ class Relighting:
             raise InputError(f"{source} -> {target}: {what}")
         numbered, began = is_numbered(source), time.monotonic()
         relit: Callable[..., ClipReport] = enhance_sequence if numbered else enhance_video
-        options = {name: v for name, v in self.options.items() if name != "expose_for"}
-        if not numbered:
+        how = {name: v for name, v in self.options.items() if name != "expose_for"}
+        if numbered or not self.asked.leaves_network:
+            how |= {"method": self.method, "parameters": self.parameters}
+        if numbered:
+            how |= {"quality": self.asked.quality, "max_megapixels": self.asked.max_megapixels}
+        else:
             make_folder(target.parent)
-        clips = (self.pictures if numbered else self.clips) or {}
-        how = {"method": self.method, "parameters": self.parameters}
-        if clips.get("fast", False) is None:
-            how = {}  # as long as it is: nobody has chosen
+            how |= self.asked.span
+            how["fast"] = None if self.asked.leaves_network else False
         try:
             report = relit(
                 source,
@@ -174,14 +142,12 @@ class Relighting:
                 exposure=self.exposure and self.exposure[0],
                 overwrite=overwrite,
                 progress=FRAMES.get(),
+                compare=self.asked.compare,
                 **how,
-                **clips,
-                **options,
             )
         except OSError as error:
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-        took = time.monotonic() - began
-        speed = f"{took:.1f} s, {report.frames / max(took, 1e-3):.1f} frames/s"
+        speed = console.speed(report.frames, time.monotonic() - began)
         speed += f"; {report.how}" if report.how else ""
         light = ""
         if report.levels is not None:

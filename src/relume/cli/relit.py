@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
@@ -15,7 +15,10 @@ from relume.cli.jobs import Job
 from relume.cli.relighting import Relighting
 from relume.cli.run import Run
 from relume.cli.work import Row
-from relume.io.places import Location, place
+from relume.io.places import place
+
+if TYPE_CHECKING:
+    from relume.cli.enhance import Enhance
 
 NO_LIGHT = 0.01
 """Mean level, before and after, of a photo that shows nothing."""
@@ -47,17 +50,10 @@ def line(job: Job, row: Row) -> dict[str, Any]:
 
 @dataclass
 class Relit(Run):
-    """The run of ``enhance``.
+    """The run of ``enhance``; one that is ``piped`` says nothing about what went well."""
 
-    ``inputs`` are the paths that were named and ``output`` what ``-o`` said; a ``silent`` run says
-    nothing about what went well, and gives what goes to standard output; ``sheet`` is a picture of
-    all photos before and after.
-    """
-
-    inputs: Sequence[Location] = ()
-    output: str | None = None
-    silent: bool = False
-    sheet: Path | None = None
+    asked: Enhance
+    piped: bool = False
     existing: list[Job] = field(default_factory=list)
     levels: list[tuple[float, float]] = field(default_factory=list)
     as_is: list[Job] = field(default_factory=list)
@@ -65,6 +61,8 @@ class Relit(Run):
     short: list[Job] = field(default_factory=list)
     small: dict[str, bytes] = field(default_factory=dict)
     _first: Job | None = None
+
+    verb: ClassVar[str] = "enhance"
 
     @property
     def work(self) -> Relighting:
@@ -116,8 +114,8 @@ class Relit(Run):
         """Keep what the summary says; a clip says it at once."""
         if row.data is not None:
             console.out_bytes(row.data)
-        if row.text and not self.quiet:
-            console.say(console.one_line(row.text))
+        if row.text and not self.asked.quiet:
+            console.say(row.text)
         if row.levels is not None:
             self.levels.append(row.levels)
             if max(row.levels) < NO_LIGHT:
@@ -130,18 +128,18 @@ class Relit(Run):
             self.small[job.name] = row.small
         if self._first is None:
             self._first = job
-            if self.output is not None and not self.silent:
-                leave_results_file(place(self.output), self.inputs)
+            if self.asked.output is not None and not self.piped:
+                leave_results_file(place(self.asked.output), self.found.inputs)
 
     def summary(self, seconds: float) -> None:
         """How bright the photos became, and what was left as it was."""
         self._report_existing()
-        if self.sheet is not None and self.small:
-            self._write_sheet(self.sheet)
-        if self.quiet or self.silent or (not self.several and (self.failed or self.clips)):
+        if self.asked.sheet is not None and self.small:
+            self._write_sheet(self.asked.sheet)
+        if self.asked.quiet or self.piped or (not self.several and (self.failed or self.clips)):
             return  # of one photo its error says all, of a clip what was said of it
         if not self.several and self.skipped and self.jobs[0].is_clip:
-            console.say(console.one_line(f"{self.jobs[0].target} is there already"))
+            console.say(f"{self.jobs[0].target} is there already")
             return
         levels = [sum(values) / len(values) for values in zip(*self.levels, strict=True)]
         took = f"{seconds:.1f} s"
@@ -150,7 +148,7 @@ class Relit(Run):
             took = f"{mean} {levels[0]:.2f} -> {levels[1]:.2f}, {took}"
         alone = self.done == 1 and not self.skipped and not self.failed
         text = self._of_one(took) if alone else self._of_several(took)
-        console.say(console.one_line(text))
+        console.say(text)
 
     def _of_one(self, took: str) -> str:
         job, option = self._first, self.work.to_change_lit
@@ -166,7 +164,9 @@ class Relit(Run):
 
     def _of_several(self, took: str) -> str:
         done = console.photos_and_clips(self.done - self.clips, self.clips)
-        parts = [f"{done} enhanced" + f" -> {self.output or 'beside the photos'}" * (self.done > 0)]
+        parts = [
+            f"{done} enhanced" + f" -> {self.asked.output or 'beside the photos'}" * (self.done > 0)
+        ]
         if self.as_is:
             are = "it is" if len(self.as_is) == 1 else "they are"
             which = console.some(job.source.name for job in self.as_is)
@@ -205,7 +205,7 @@ class Relit(Run):
         names = dict.fromkeys(job.name for job in self.jobs if job.name in self.small)
         pairs = [decode(self.small[name]).pixels for name in list(names)[:MOST_ON_SHEET]]
         write(Photo(draw.sheet(pairs)), path, overwrite=True)
-        if not self.quiet:
+        if not self.asked.quiet:
             first = "the first " * (len(names) > len(pairs))
             photos = console.count(len(pairs), "photo")
-            console.say(console.one_line(f"{first}{photos} before and after -> {path}"))
+            console.say(f"{first}{photos} before and after -> {path}")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
-from relume.cli import console
+from relume.cli import console, options
 from relume.cli.finding import Found
 from relume.cli.jobs import Job
 from relume.cli.tables import Rows
@@ -18,31 +19,41 @@ from relume.cli.work import FRAMES, NoRoomError, Row, Worker, shared_mark
 from relume.errors import WorkerLost
 from relume.executor import Executor, Local
 from relume.io.atomic import sweep
-from relume.io.places import Location, Place
+from relume.io.places import Location, Place, all_remote
+
+if TYPE_CHECKING:
+    from relume.cli.detect import Detect
+    from relume.cli.enhance import Enhance
 
 
 @dataclass
 class Run:
     """A run over jobs: each done, skipped or failed, with the count of each.
 
-    ``verb`` says what is done to them, as ``enhance``; ``rows`` is the table that they go to, and
-    ``ordered`` has them come in the order of the jobs.
+    ``rows`` is the table that they go to.
     """
 
+    asked: Enhance | Detect
     worker: Worker
     jobs: Sequence[Job]
-    found: Found = field(default_factory=Found)
+    found: Found
     rows: Rows | None = None
-    quiet: bool = False
-    on: Executor = field(default_factory=Local)
-    verb: str = ""
-    ordered: bool = False
+    on: Executor = field(init=False)
     done: int = 0
     clips: int = 0
     skipped: int = 0
     failed: int = 0
     _in_rows: set[str] = field(default_factory=set)
-    _lines: int = 0
+
+    verb: ClassVar[str]
+    """What is done to them, as ``enhance``."""
+    ordered: ClassVar[bool] = False
+    """Whether what came of them is told in the order of the jobs."""
+
+    def __post_init__(self) -> None:
+        asked, paths = self.asked, ((job.source, job.target) for job in self.jobs)
+        remote = all_remote(path for path in chain.from_iterable(paths) if path)
+        self.on = options.parse_on(asked.on, asked.processes, remote=remote) or Local()
 
     def lines(self, job: Job, row: Row) -> Iterable[dict[str, Any]]:
         """What the table has of a job."""
@@ -83,8 +94,8 @@ class Run:
         try:
             self._do_all()
         except KeyboardInterrupt:
-            goes_on = "; the same command with --skip-existing goes on" * self.can_go_on
-            console.say(f"stopped: {self._how_far()}{goes_on}")
+            how_far = self._how_far()
+            console.say(f"stopped: {how_far}; the same command with --skip-existing goes on")
             raise typer.Exit(console.INTERRUPTED) from None
         except NoRoomError as error:
             console.fail(f"{error}; stopped with {self._how_far()}")
@@ -93,8 +104,6 @@ class Run:
         self.report_left_out()
         if self.failed:
             raise typer.Exit(1)
-
-    can_go_on = True
 
     def _how_far(self) -> str:
         past = self.verb + ("d" if self.verb.endswith("e") else "ed")
@@ -112,7 +121,7 @@ class Run:
                 console.progress_bar(
                     self.verb.removesuffix("e") + "ing",
                     total=len(self.jobs) if self.several else None,
-                    quiet=self.quiet or self.talks,
+                    quiet=self.asked.quiet or self.talks,
                     after_s=0 if self.several or (first and first.is_clip) else console.PATIENCE_S,
                 )
             )
@@ -150,15 +159,12 @@ class Run:
                 speed = done / max(time.monotonic() - began, 1e-3)
                 bar.show(done, total, f"{speed:.1f} frames/s, {name}")
 
-        tokens = [(FRAMES, FRAMES.set(frames))]
-        if not self.several:
-            show = on_tile.set(lambda done, total: bar.show(done, total, f"tiles of {name}"))
-            tokens.append((on_tile, show))  # type: ignore[arg-type]
-        try:
+        with ExitStack() as shown:
+            shown.callback(FRAMES.reset, FRAMES.set(frames))
+            if not self.several:
+                tiles = on_tile.set(lambda done, total: bar.show(done, total, f"tiles of {name}"))
+                shown.callback(on_tile.reset, tiles)
             yield
-        finally:
-            for variable, token in tokens:
-                variable.reset(token)
 
     def _note(self, job: Job, row: Row) -> None:
         """Tell and count what came of a job."""
@@ -176,14 +182,13 @@ class Run:
             self._count(one, made)
 
     def _count(self, job: Job, row: Row) -> None:
-        if not self.quiet:
+        if not self.asked.quiet:
             for note in row.notes:
-                console.say(console.one_line(f"note: {job.name}: {note}"))
+                console.say(f"note: {job.name}: {note}")
         for problem in row.problems:
             console.fail(problem)
         if row.error is not None:
-            if console.is_verbose() and row.trace:
-                console.say(row.trace)
+            console.trace(row.trace)
             self.fail(job, row.error)
             return
         self.done += 1
@@ -210,10 +215,10 @@ class Run:
 
     def report_left_out(self) -> None:
         """What of the folders named was not read, in a line; special files in a line each."""
-        if self.quiet:
+        if self.asked.quiet:
             return
         for path in self.found.special:
-            console.say(console.one_line(f"note: {path} is left out: it is no regular file"))
+            console.say(f"note: {path} is left out: it is no regular file")
         kinds: tuple[tuple[Sequence[Location], str], ...] = (
             (self.found.earlier, "earlier result"),
             (self.found.others, "other file"),

@@ -14,15 +14,15 @@ import typer
 from relume.cli import console
 from relume.cli.console import PIPE
 from relume.cli.jobs import Job
-from relume.cli.options import DrawOn
 from relume.cli.run import Run
 from relume.cli.tables import as_json
-from relume.cli.tracks import FrameLog
 from relume.cli.work import FRAMES, Row
 from relume.errors import InputError
 
 if TYPE_CHECKING:
+    from relume.cli.detect import Detect
     from relume.faces import Detection
+    from relume.frames import FrameFaces
     from relume.photo import Photo
 
 LEGEND = "blue: seen on the photo as it is; orange: seen only when relit"
@@ -36,7 +36,7 @@ class Search:
     """
 
     given: Mapping[str, Any]
-    draw_on: DrawOn | None = None
+    draw_on: str | None = None
     every: int | None = None
 
     takes_shards: ClassVar[bool] = False
@@ -63,8 +63,10 @@ class Search:
         )
         return None if job.target is None else self._drawn(photo, found), row
 
-    def clip(self, job: Job, *, overwrite: bool) -> Row:
-        """The faces of every frame, followed.
+    def clip(
+        self, job: Job, *, overwrite: bool, keep: Callable[[dict[str, Any]], None] | None = None
+    ) -> Row:
+        """The faces of every frame, followed; with ``keep`` these are given to it, not to the row.
 
         Raises:
             RelumeError: as :func:`relume.frames.detect_video`.
@@ -77,21 +79,21 @@ class Search:
         if job.target is not None:
             make_folder(job.target.parent)
         frames: list[dict[str, Any]] = []
-        log = FrameLog(lambda frame: frames.append({"photo": job.name, **frame}))
-        own = {name: v for name, v in self.given.items() if name != "views"}
-        every = {} if self.every is None else {"every": self.every}
+        log = FrameLog(keep or (lambda frame: frames.append({"photo": job.name, **frame})))
         report = detect_video(
             job.source,
             log,
             drawing=job.target,
-            on_relit=None if self.draw_on is None else self.draw_on is DrawOn.relit,
+            on_relit=None if self.draw_on is None else self.draw_on == "relit",
             overwrite=overwrite,
             progress=FRAMES.get(),
-            **own,
-            **every,
+            **{name: v for name, v in self.given.items() if name != "views"},
+            **({} if self.every is None else {"every": self.every}),
         )
-        text = log.as_text(job.name)
-        return Row(tuple(report.notes), text=text, lines=tuple(frames), faces=len(log.tracks))
+        return Row(
+            tuple(report.notes), text=log.as_text(job.name), lines=tuple(frames),
+            faces=len(log.tracks), frames=report.frames,
+        )  # fmt: skip
 
     def _drawn(self, photo: Photo, found: Detection) -> Photo:
         """The photo with its faces drawn in, relit where it is too dark to show them."""
@@ -100,7 +102,7 @@ class Search:
         from relume.image import draw
 
         shown = found.relit_views or ("views" not in self.given and is_dark(photo.pixels))
-        relit = self.draw_on is DrawOn.relit or (self.draw_on is None and shown)
+        relit = self.draw_on == "relit" or (self.draw_on is None and shown)
         view = (found.relit_views or [RELIT])[0]
         pixels = render_full_size(view, photo.pixels).image if relit else photo.pixels
         colours = [draw.ORANGE if face.only_relit else draw.SKY for face in found.faces]
@@ -108,19 +110,56 @@ class Search:
 
 
 @dataclass
+class Seen:
+    """When a face was seen, and how surely at best."""
+
+    first_s: float
+    last_s: float
+    frames: int
+    score: float
+
+
+@dataclass
+class FrameLog:
+    """The frames as JSON has them, for ``keep``; what stays here is a line a track."""
+
+    keep: Callable[[dict[str, Any]], None]
+    tracks: dict[int, Seen] = field(default_factory=dict)
+
+    def __call__(self, frame: FrameFaces) -> None:
+        """Take the faces of the next frame."""
+        for each in frame.faces:
+            seen = self.tracks.setdefault(each.track, Seen(frame.seconds, 0.0, 0, 0.0))
+            seen.last_s, seen.frames = frame.seconds, seen.frames + 1
+            seen.score = max(seen.score, each.face.score)
+        self.keep(frame.as_json())
+
+    def as_text(self, name: str) -> str:
+        """A line for the clip and one for each track."""
+        lines = [f"{console.one_line(name)}: {console.count(len(self.tracks), 'face')}"]
+        for number, seen in self.tracks.items():
+            span = f"{seen.first_s:.2f}-{seen.last_s:.2f} s"
+            frames = console.count(seen.frames, "frame")
+            lines.append(f"  track {number}  {span}, {frames}  best score {seen.score:.2f}")
+        return "\n".join(lines)
+
+
+@dataclass
 class Searched(Run):
-    """The run of ``detect``: ``document`` is the file of JSON, of ``as_lines`` if it is a pipe.
+    """The run of ``detect``: faces as rows, in a document, or said as text."""
 
-    Without either, and without rows, what is found is said as text.
-    """
-
-    document: str | None = None
-    as_lines: bool = False
-    drawn: bool = False
-    overwrite: bool = False
+    asked: Detect
     faces: int = 0
     there: int = 0
     kept: list[dict[str, Any]] = field(default_factory=list)
+
+    verb: ClassVar[str] = "detect"
+    ordered: ClassVar[bool] = True
+
+    @property
+    def document(self) -> str | None:
+        """The file of JSON, if one is written in place of rows."""
+        return self.asked.as_json or (self.asked.output if self.rows is None else None)
 
     @property
     def talks(self) -> bool:
@@ -161,16 +200,16 @@ class Searched(Run):
         """Write the document, and say how many faces were found."""
         del seconds
         if self.document == PIPE:
-            typer.echo(_document(self.kept, as_lines=self.as_lines), nl=False)
+            typer.echo(_document(self.kept, as_lines=self.asked.output is not None), nl=False)
         elif self.document is not None:
             from relume.io.atomic import write_atomic
 
             text = _document(self.kept, as_lines=False)
-            write_atomic(Path(self.document), text.encode(), overwrite=self.overwrite)
+            write_atomic(Path(self.document), text.encode(), overwrite=self.asked.overwrite)
         where = self.rows.target if self.rows is not None else self.document
-        if self.quiet:
+        if self.asked.quiet:
             return
-        if self.drawn and self.faces:
+        if self.asked.draw is not None and self.faces:
             console.say(LEGEND)
         if where in (None, PIPE):
             return
@@ -178,7 +217,7 @@ class Searched(Run):
         there = f"; {console.count(self.there, 'photo')} there already" if self.there else ""
         failed = f"; {console.count(self.failed, 'photo')} failed" if self.failed else ""
         faces = console.count(self.faces, "face")
-        console.say(console.one_line(f"{faces} in {searched}{there}{failed} -> {where}"))
+        console.say(f"{faces} in {searched}{there}{failed} -> {where}")
 
 
 def _as_text(name: str, found: Detection) -> str:

@@ -3,90 +3,70 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from relume.cli import console
-from relume.cli.options import VerboseOption
+from relume.cli import console, options
+from relume.cli.command import Command, arg, opt
 from relume.errors import ParameterError
 from relume.web.settings import help_lines
 
 EPILOG = "\b\n" + "\n".join(["From the environment:", *(f"  {line}" for line in help_lines())])
 
 
-def serve(
-    site: Annotated[
-        Path | None,
-        typer.Argument(metavar="DIR", help="With --on-device: the folder of the built site."),
-    ] = None,
-    on_device: Annotated[
-        bool,
-        typer.Option(
-            "--on-device",
-            help="Serve the page that does all the work in the visitor's own browser, as built in "
-            "DIR (site/dist of a checkout).",
-        ),
-    ] = False,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="The address to listen on; the default is this machine only, 0.0.0.0 lets in "
-            "the others of its network.",
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 takes a free one.")
-    ] = 7860,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=1, help="Photos relit at once.")
-    ] = 1,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            metavar="NAME",
-            help="A name that the service may be called by, beside localhost and addresses in "
-            "numbers; may be repeated, and RELUME_HOSTS adds to it.",
-        ),
-    ] = None,
-    root_path: Annotated[
-        str | None,
-        typer.Option(
-            "--root-path",
-            metavar="PATH",
-            help="The path under which a reverse proxy serves it, such as /relume.",
-        ),
-    ] = None,
-    verbose: VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Serve(Command):
     """Relight photographs in the browser.
 
     The page runs on this machine; nothing leaves it. With --on-device its visitors' own browsers
     do the work, and nothing leaves those.
     """
-    console.be_verbose(verbose)
-    if site is not None and not on_device:
-        raise ParameterError(f"{site} is for --on-device: the folder of the built site")
-    from relume.web import serve as run
 
-    def ready(address: str) -> None:
-        # a token is for the one who sits at the terminal, not for a log
-        console.out(address if sys.stdout.isatty() else address.partition("/#")[0])
-        console.say("Ctrl-C stops it")
-
-    run(
-        host=host,
-        port=port,
-        browser=browser,
-        workers=workers,
-        allow_hosts=allow_host or (),
-        root_path=root_path,
-        on_device=on_device,
-        site=site,
-        on_ready=ready,
+    site: Path | None = arg("DIR", "With --on-device: the folder of the built site.", default=None)
+    on_device: bool = opt(
+        "--on-device",
+        "Serve the page that does all the work in the visitor's own browser, as built in DIR "
+        "(site/dist of a checkout).",
+        default=False,
     )
+    host: str = opt(
+        "--host ADDRESS",
+        "The address to listen on; the default is this machine only, 0.0.0.0 lets in the others "
+        "of its network.",
+        default="127.0.0.1",
+    )
+    port: int = opt("--port N", "0 takes a free one.", default=7860, min=0, max=65535)
+    browser: bool = opt("", "Open the page in a browser.", default=True)
+    workers: int = opt("--workers N", "Photos relit at once.", default=1, min=1)
+    allow_host: list[str] | None = opt(
+        "--allow-host NAME",
+        "A name that the service may be called by, beside localhost and addresses in numbers; may "
+        "be repeated, and RELUME_HOSTS adds to it.",
+    )
+    root_path: str | None = opt(
+        "--root-path PATH", "The path under which a reverse proxy serves it, such as /relume."
+    )
+    verbose: options.Verbose = False
+
+    def run(self) -> None:
+        """Serve until Ctrl-C."""
+        if self.site is not None and not self.on_device:
+            raise ParameterError(f"{self.site} is for --on-device: the folder of the built site")
+        from relume.web import serve
+
+        def ready(address: str) -> None:
+            # a token is for the one who sits at the terminal, not for a log
+            console.out(address if sys.stdout.isatty() else address.partition("/#")[0])
+            console.say("Ctrl-C stops it")
+
+        serve(
+            host=self.host,
+            port=self.port,
+            browser=self.browser,
+            workers=self.workers,
+            allow_hosts=self.allow_host or (),
+            root_path=self.root_path,
+            on_device=self.on_device,
+            site=self.site,
+            on_ready=ready,
+        )

@@ -124,13 +124,16 @@ class Rows:
     def __enter__(self) -> Rows:
         if not self._go_on:
             self.partial.unlink(missing_ok=True)
+        self._open()
+        if self._file.tell():
+            self._file.write("\n")  # a line that was torn off ends here, and is passed over
+        return self
+
+    def _open(self) -> None:
         try:
             self._file = self.partial.open("a", encoding="utf-8")
         except OSError as error:
             raise refused(self.partial, error) from error
-        if self._file.tell():
-            self._file.write("\n")  # a line that was torn off ends here, and is passed over
-        return self
 
     def __exit__(self, *error: object) -> None:
         with suppress(OSError):  # what could not be written has been said
@@ -206,24 +209,19 @@ class Rows:
         if self._is_table and (data := self._before()):
             table = _read_table(data, self._kind, self.target)
             yield from zip(table["photo"].to_pylist(), table["error"].to_pylist(), strict=True)
-        elif not self._is_table:
-            for _, line in _parsed(self._before().decode("utf-8", "replace").splitlines()):
-                yield line["photo"], line.get("error")
         for _, line in self._lines():
             yield line["photo"], line.get("error")
 
     def _lines(self) -> Iterator[tuple[str, Line]]:
+        """What is there as JSON: the file's lines, if it is no table, and those of this run."""
+        if not self._is_table:
+            yield from _parsed(self._before().decode("utf-8", "replace").splitlines())
         if self.partial.exists():
             with self.partial.open(encoding="utf-8") as file:
                 yield from _parsed(file)
 
     def _as_lines(self, number: Callable[[str], int]) -> bytes:
-        old = _parsed(self._before().decode("utf-8", "replace").splitlines())
-        latest = {
-            (line["photo"], line.get("frame")): text
-            for source in (old, self._lines())
-            for text, line in source
-        }
+        latest = {(line["photo"], line.get("frame")): text for text, line in self._lines()}
         lines = sorted(latest.items(), key=lambda item: number(item[0][0]))
         text = "".join(f"{line.strip()}\n" for _, line in lines)
         return text.encode()
@@ -261,6 +259,40 @@ def as_json(line: Line) -> str:
     """The line as JSON, which is UTF-8 whatever the names of files are."""
     texts = {name: as_utf8(value) for name, value in line.items() if isinstance(value, str)}
     return json.dumps({**line, **texts}, ensure_ascii=False)
+
+
+class LiveRows(Rows):
+    """Lines of JSON of photos that go on coming: each is in the file ``path`` at once.
+
+    What is there of earlier runs is read once, and put in order then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), PHOTOS, overwrite=False, go_on=True)
+        self._done = super().done()
+        if self._done or path.exists():
+            with Rows(str(path), PHOTOS, overwrite=False, go_on=True) as earlier:
+                earlier.finish([])
+        self.partial = path
+
+    def __enter__(self) -> LiveRows:
+        self._open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def add(self, *lines: Line) -> None:
+        """As ever."""
+        super().add(*lines)
+        self._done |= {as_utf8(line["photo"]) for line in lines if line.get("error") is None}
+
+    def done(self) -> set[str]:
+        """The photos that have rows without an error."""
+        return self._done
+
+    def finish(self, order: Sequence[str]) -> None:
+        """Nothing: the next run puts them in order."""
 
 
 def check_tables() -> None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from relume.cli import console, options
+from relume.cli.command import Command, arg, of_enhance, opt
+from relume.cli.enhance import Enhance
+from relume.enhancers.options import BRIGHTNESS, STRENGTH
 from relume.errors import InputError, MissingExtra, OutputError, ParameterError
+
+if TYPE_CHECKING:
+    from relume.cli.tables import LiveRows
 
 ROWS = "relume-rows.jsonl"
 """In the folder of results: what came of each photo, and so what is not done twice."""
@@ -25,24 +31,8 @@ LOOK_AGAIN = 240
 """Ticks from one look at the whole folder to the next: systems lose events, network folders all."""
 
 
-def watch(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to watch.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where results go.")
-    ],
-    method: options.MethodOption = None,
-    param: options.ParamOption = None,
-    strength: options.StrengthOption = 1.0,
-    brightness: options.BrightnessOption = None,
-    format: options.FormatOption = None,
-    quality: options.QualityOption = None,
-    settle: Annotated[
-        float,
-        typer.Option("--settle", metavar="S", min=0.0, help="Seconds a file must stay unchanged."),
-    ] = 2.0,
-    quiet: options.QuietOption = False,
-    verbose: options.VerboseOption = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Watch(Command):
     """Relight what appears in a folder.
 
     Photos and clips, in folders below it too, are done when they have not changed for a while; what
@@ -50,51 +40,69 @@ def watch(
     was. What failed is a row in DIR/relume-rows.jsonl, and is tried again when its file changes.
     Ctrl-C ends it.
     """
-    console.be_verbose(verbose)
-    try:
-        from watchfiles import watch as changes
-    except ImportError:
-        raise MissingExtra("watching a folder", "watch", "watchfiles") from None
-    from relume.cli.enhance import enhance
-    from relume.io.places import make_folder
 
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder; name the one where photos appear")
-    watched, results = folder.resolve(), output.resolve()
-    if results == watched or watched.is_relative_to(results):
-        raise ParameterError(f"-o {output}: results go into another folder than the watched one")
-    make_folder(output)
+    folder: Path = arg("FOLDER", "The folder to watch.")
+    output: Path = opt("--output -o DIR", "Where results go.", default=MISSING)
+    method: options.Method = None
+    param: options.Param = None
+    given: Mapping[str, Any] = of_enhance(STRENGTH, BRIGHTNESS)
+    format: options.Format = None
+    quality: options.Quality = None
+    settle: float = opt("--settle S", "Seconds a file must stay unchanged.", default=2.0, min=0.0)
+    quiet: options.Quiet = False
+    verbose: options.Verbose = False
 
-    def do(files: Iterable[Path]) -> None:
+    def run(self) -> None:
+        """Relight what is there, and then what comes, until the folder is gone or Ctrl-C."""
+        try:
+            from watchfiles import watch as changes
+        except ImportError:
+            raise MissingExtra("watching a folder", "watch", "watchfiles") from None
+        from relume.cli.tables import LiveRows
+        from relume.io.places import make_folder
+
+        folder, output = self.folder, self.output
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no folder; name the one where photos appear")
+        watched, results = folder.resolve(), output.resolve()
+        if results == watched or watched.is_relative_to(results):
+            raise ParameterError(
+                f"-o {output}: results go into another folder than the watched one"
+            )
+        make_folder(output)
+        with _alone(output):
+            arrivals = Arrivals(folder, results, self.settle, failed=_failed(output / ROWS))
+            rows = LiveRows(output / ROWS)
+            if not self.quiet:
+                console.say(f"watching {console.one_line(str(folder))}; Ctrl-C ends it")
+            ticks = changes(
+                *(folder,), watch_filter=None, yield_on_timeout=True, rust_timeout=TICK_MS,
+                debounce=TICK_MS,
+            )  # fmt: skip
+            for tick, seen in enumerate(ticks):
+                if not folder.is_dir():
+                    raise InputError(f"{folder} is gone; watching ends")
+                arrivals.note(Path(name) for _, name in seen)
+                if tick % LOOK_AGAIN == 0:
+                    arrivals.note([folder])
+                if ready := arrivals.settled():
+                    self._relight(ready, rows)
+
+    def _relight(self, files: Iterable[Path], rows: LiveRows) -> None:
         by_folder: dict[Path, list[str]] = {}
         for file in files:
-            by_folder.setdefault(file.parent.relative_to(folder), []).append(str(file))
+            by_folder.setdefault(file.parent.relative_to(self.folder), []).append(str(file))
         for below, names in sorted(by_folder.items()):
+            enhance = Enhance(
+                inputs=names, output=f"{self.output / below}{os.sep}", method=self.method,
+                param=self.param, given=self.given, format=self.format, quality=self.quality,
+                skip_existing=True, quiet=self.quiet,
+            )  # fmt: skip
             try:
-                enhance(
-                    names, output=f"{output / below}{os.sep}", method=method, param=param,
-                    strength=strength, brightness=brightness, format=format, quality=quality,
-                    skip_existing=True, rows=str(output / ROWS), quiet=quiet, verbose=verbose,
-                )  # fmt: skip
+                enhance.relight(rows)
             except typer.Exit as left:
                 if left.exit_code != 1:  # a photo that failed has been told of, and has its row
                     raise
-
-    with _alone(output):
-        arrivals = Arrivals(folder, results, settle, failed=_failed(output / ROWS))
-        if not quiet:
-            console.say(f"watching {console.one_line(str(folder))}; Ctrl-C ends it")
-        ticks = changes(
-            folder, watch_filter=None, yield_on_timeout=True, rust_timeout=TICK_MS, debounce=TICK_MS
-        )
-        for tick, seen in enumerate(ticks):
-            if not folder.is_dir():
-                raise InputError(f"{folder} is gone; watching ends")
-            arrivals.note(Path(name) for _, name in seen)
-            if tick % LOOK_AGAIN == 0:
-                arrivals.note([folder])
-            if ready := arrivals.settled():
-                do(ready)
 
 
 Stamp = tuple[int, int]

@@ -6,13 +6,12 @@ import errno
 import secrets
 import socket
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any
 
 from relume.cli import console
 from relume.cli.jobs import Job
@@ -27,9 +26,10 @@ from relume.errors import (
 from relume.io.formats import MAX_MEGAPIXELS, ending, format_of, named_format, result_format, sniff
 
 if TYPE_CHECKING:
+    from relume.cli.relighting import Relighting
+    from relume.cli.search import Search
     from relume.executor import Executor
     from relume.io.places import Location
-    from relume.photo import Photo
 
 
 CONCERNS_ALL = (ParameterError, WeightsError, MissingExtra)
@@ -53,8 +53,8 @@ class Row:
     it is, ``short`` that it stayed darker than was asked for; ``trace`` where an error came from;
     ``there`` that its result was there; ``problems`` errors of which it is done all the same.
     ``text`` is what is said about it, ``lines`` what a table has of it, ``faces`` how many were
-    found, ``small`` a picture of before and after, ``data`` the result that goes to a pipe. A
-    shard's has the rows of its ``members``, by name.
+    found, in how many ``frames`` of a clip, ``small`` a picture of before and after, ``data`` the
+    result that goes to a pipe. A shard's has the rows of its ``members``, by name.
     """
 
     notes: tuple[str, ...] = ()
@@ -70,26 +70,9 @@ class Row:
     text: str = ""
     lines: tuple[Mapping[str, Any], ...] = ()
     faces: int = 0
+    frames: int = 0
     small: bytes | None = None
     data: bytes | None = None
-
-
-class Work(Protocol):
-    """What is done to every photo and clip."""
-
-    takes_shards: ClassVar[bool]
-
-    def photo(self, photo: Photo, job: Job, format: str) -> tuple[Photo | None, Row]:
-        """The photo as it will be written as ``format``, or None; what came of it."""
-
-    def clip(self, job: Job, *, overwrite: bool) -> Row:
-        """The clip, or numbered pictures, read, done and written."""
-
-    def prepare(self) -> None:
-        """Whatever can fail for all photos alike, before the first."""
-
-    def settled(self, *, elsewhere: bool) -> Self:
-        """The same in one precision, for processes here or ``elsewhere`` that share the photos."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +83,7 @@ class Worker:
     pictures in shards and pipes become, None their own.
     """
 
-    work: Work
+    work: Relighting | Search
     quality: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
@@ -240,5 +223,4 @@ def _of_this_photo() -> Iterator[None]:
 
 def failed(error: Exception, notes: tuple[str, ...] = ()) -> Row:
     """The row of a photo that an error ended."""
-    trace = "".join(traceback.format_exception(error)).rstrip()
-    return Row(notes, console.reason(error), trace)
+    return Row(notes, console.reason(error), console.traced(error))

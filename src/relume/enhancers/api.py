@@ -24,10 +24,9 @@ from relume.enhancers.base import (
     TakesLocal,
 )
 from relume.enhancers.options import (
+    ALWAYS,
     DEFAULT_METHOD,
     OPTIONS,
-    PROTECT_LIT,
-    STRENGTH,
     check_options,
     given_options,
 )
@@ -123,8 +122,7 @@ def prepare(
     enhancer = build(method, parameters={**own, **(parameters or {})}, runtime=runtime)
     if given.get("black") is not None:
         given["black"] = black_text(given["black"])
-    usual = {"strength": STRENGTH.default, "protect_lit": PROTECT_LIT.default}
-    options = check_options(enhancer.info, usual | asked | given_options(given))
+    options = check_options(enhancer.info, ALWAYS | asked | given_options(given))
     if finder is None and options.get("expose_for") == "faces":
         raise ParameterError("expose_for='faces' is for single photos: take 'scene' here")
     if exposure is not None and not enhancer.info.takes_local:

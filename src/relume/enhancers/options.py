@@ -58,6 +58,8 @@ CAST = Parameter(
 PROTECT_LIT = Parameter("protect_lit", "keep what is well lit already", True)
 
 OPTIONS = (STRENGTH, BRIGHTNESS, LOCAL, EXPOSE_FOR, BLACK, CAST, PROTECT_LIT)
+ALWAYS = {option.name: option.default for option in (STRENGTH, PROTECT_LIT)}
+"""Options that are there whether somebody asks for them or not."""
 
 
 def takes(info: Info, option: Parameter) -> bool:
@@ -115,10 +117,8 @@ def parse_spec(
 
 def given_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of ``options`` that are neither None nor their default: what somebody asked for."""
-    usual = {option.name: option.default for option in OPTIONS}
-    unless_said = (STRENGTH.name, PROTECT_LIT.name)  # which are there whether they are said or not
     return {
         name: value
         for name, value in options.items()
-        if value is not None and not (name in unless_said and value == usual[name])
+        if value is not None and (name not in ALWAYS or value != ALWAYS[name])
     }
