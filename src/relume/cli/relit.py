@@ -159,7 +159,8 @@ class Relit(Run):
         elif self.dark:
             note = ": it holds no light that could be brought up"
         elif self.short:
-            note = f": {NO_MORE}, and so stays below {self.work.brightness:g}"
+            light, asked = self.levels[0][1], self.work.brightness
+            note = f": there is light for {light:.2f} of the {asked:g} ({NO_MORE})"
         return f"{job.source} -> {job.target} ({took}){note}"
 
     def _of_several(self, took: str) -> str:
