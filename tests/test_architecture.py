@@ -80,7 +80,7 @@ BESIDE_THE_PATH = (
     "image/draw", "image/darken", "image/sensor", "image/opening", "faces/fan",
 )  # fmt: skip
 LEFT_OUT = (
-    *(f"io/{name}" for name in ("ahead", "demux", "encoding", "remux", "shown", "video")),
+    *(f"io/{name}" for name in ("ahead", "demux", "encoding", "fields", "remux", "shown", "video")),
     *("io/shards", "io/places"),
     *(f"enhancers/{name}" for name in ("baselines", "curves", "onnx", "retinexnet")),
     *("enhancers/edit", "exposure/record", "exposure/cube"),

@@ -239,3 +239,50 @@ def test_colours_of_bt2020_keep_their_hue() -> None:
     red = 100 * np.array([0.6274, 0.0691, 0.0164])
     shown = ToneMap(PQ)(np.rint(65535 * pq_code(red)).astype(np.uint16)[None, None])[0, 0] / 65535
     assert shown == pytest.approx([srgb(100 / 203), 0, 0], abs=0.02)
+
+
+def interlaced_clip(path: Path) -> Path:
+    """A white bar that moves by 4 px a field, 6 frames of 25 a second; combs where it moves."""
+
+    def at(x: int) -> Array:
+        frame = np.full((96, 128, 3), 20, np.uint8)
+        frame[:, x : x + 30] = 120
+        return frame
+
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.bit_rate = 8_000_000
+        stream.options = {"flags": "+ilme+ildct", "g": "1"}
+        stream.codec_context.color_primaries = stream.codec_context.colorspace = 1
+        for number in range(6):
+            pixels = at(8 * number)
+            pixels[1::2] = at(8 * number + 4)[1::2]
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def combs(frame: Array) -> float:
+    return float(np.abs(np.diff(frame.astype(float), axis=0)).mean())
+
+
+def test_an_interlaced_clip_loses_its_combs_and_keeps_its_times(tmp_path: Path) -> None:
+    source = interlaced_clip(tmp_path / "tape.mpg")
+    before = decoded(source)
+    assert all(frame.interlaced_frame for _, _, frame in before)
+    assert min(combs(pixels) for _, pixels, _ in before) > 3
+    report = convert_clip(source, tmp_path / "out.mp4", same)
+    after = decoded(tmp_path / "out.mp4")
+    assert max(combs(pixels) for _, pixels, _ in after) < 1
+    assert [time for time, *_ in after] == pytest.approx([time for time, *_ in before], abs=1e-3)
+    assert report.frames == 6
+    assert "the clip is interlaced: whole frames are made of its fields" in report.notes
+    assert not any(frame.interlaced_frame for _, _, frame in after)
+
+
+def test_a_clip_that_is_not_interlaced_is_not_filtered(tmp_path: Path) -> None:
+    report = convert_clip(make_clip(tmp_path / "a.mp4"), tmp_path / "out.mp4", same)
+    assert not any("interlaced" in note for note in report.notes)

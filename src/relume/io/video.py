@@ -23,6 +23,7 @@ from relume.errors import InputError, OutputError, ParameterError, UnreadableInp
 from relume.io.ahead import Ahead, Behind
 from relume.io.atomic import REASONS, sweep, whole_file
 from relume.io.demux import Timeline, address, library, main_video, note_once, opened
+from relume.io.fields import whole_frames
 from relume.io.remux import Copies
 from relume.io.shown import SDR_TAGS, Shown
 from relume.photo import Array
@@ -240,7 +241,7 @@ class _Conversion:
         if self._start_s > 0 and self._timeline.seeks:
             begin = self._clip.start_time or 0
             self._clip.seek(begin + int(self._start_s * 1_000_000), backward=True)
-        for frame in self._decoded(copies):
+        for frame in whole_frames(self._decoded(copies), self.report.notes):
             seconds = self._time(frame)
             if self._end_s is not None and seconds >= self._end_s:
                 return
