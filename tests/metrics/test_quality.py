@@ -11,6 +11,7 @@ from skimage import data, metrics
 from relume.errors import InputError
 from relume.metrics.quality import (
     agreement,
+    dark_noise,
     fog,
     holes,
     lit_detail,
@@ -117,3 +118,18 @@ def test_fog_is_what_lies_over_a_pictures_blacks() -> None:
     assert fog(photo, clear) < 0.1
     assert fog(photo, veiled) == pytest.approx(0.3 + 0.7 * fog(photo, clear), abs=1e-3)
     assert fog(np.zeros_like(photo), veiled) == 0  # nothing is held
+
+
+def test_noise_is_measured_where_the_photo_is_dark_and_flat() -> None:
+    """Left of four quarters dark and flat, dark and drawn, lit, lit; noise is added to each."""
+    rng = np.random.default_rng(4)
+    photo = np.full((128, 256, 3), 0.02, np.float32)
+    photo[:, 64:128:16] = 0.05
+    photo[:, 128:] = 0.6
+    noise = rng.normal(0, 0.02, (128, 256, 1)).astype(np.float32)
+    elsewhere = np.broadcast_to(noise, photo.shape).copy()
+    elsewhere[:, :64] = 0
+    assert dark_noise(photo, photo) < 1e-6
+    assert dark_noise(photo, photo + elsewhere) < 1e-6
+    assert dark_noise(photo, photo + noise) == pytest.approx(0.02, rel=0.03)
+    assert math.isnan(dark_noise(photo[:15], photo[:15]))

@@ -30,6 +30,10 @@ AGREEMENT_SIGMA_PX = 4.0
 HOLDS = 2 / 255
 """Light above a photo's darkest places from which a place holds something."""
 
+FLAT_SQUARE_PX, FLAT_SIGMA_PX, FLATTEST = 16, 2.0, 0.25
+"""Side of the squares that noise is measured in, the blur that tells what is flat from what is
+noisy, and the share of the dark squares that is called flat."""
+
 Plane = npt.NDArray[np.float64]
 
 
@@ -126,6 +130,34 @@ def fog(photo: Image, result: Image) -> float:
     most = cv2.blur(largest(photo), (AROUND_PX, AROUND_PX))
     held = most > np.percentile(most, 1) + HOLDS
     return float(np.percentile(largest(result)[held], 5)) if held.any() else 0.0
+
+
+def dark_noise(photo: Image, result: Image) -> float:
+    """What ``result`` shows in the flat dark places of ``photo``: standard deviation of its luma.
+
+    Places are squares of 16 x 16 px, darker than half of the photo's, of which the quarter counts
+    whose light, blurred (sigma 2 px), varies least. NaN in a photo smaller than a square.
+
+    Raises:
+        InputError: different sizes.
+    """
+    _check_pair(photo, result)
+    before = luma(photo)
+    smooth = _squares(gaussian_blur(before, FLAT_SIGMA_PX)).std(axis=1)
+    level = _squares(before).mean(axis=1)
+    if not len(level):
+        return math.nan
+    dark = level <= np.median(level)
+    flat = dark & (smooth <= np.quantile(smooth[dark], FLATTEST))
+    return float(_squares(luma(result))[flat].std(axis=1).mean())
+
+
+def _squares(plane: Image) -> Image:
+    """The pixels of a plane's squares, (N, 256); what is over right and below is left out."""
+    side = FLAT_SQUARE_PX
+    rows, columns = plane.shape[0] // side, plane.shape[1] // side
+    cut = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return np.asarray(cut.transpose(0, 2, 1, 3).reshape(rows * columns, side * side))
 
 
 def ssim(image: Image, reference: Image) -> float:
