@@ -163,7 +163,7 @@ def test_one_view_by_its_name_alone(astronaut: Image) -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 2])
 def test_a_scaled_view_answers_in_the_photographs_pixels(
-    yunet: None, astronaut: Image, scale: float
+    usual: str, astronaut: Image, scale: float
 ) -> None:
     (face,) = relume.detect_faces(astronaut, views=(f"original@{scale}",))
     assert iou(face.box, FACE) > 0.7
