@@ -22,7 +22,7 @@ const thumbnail = (image) => downscaleImage(image, THUMBNAIL_PX, THUMBNAIL_PX);
 
 export class LiveRelighter {
   lift = /** @type {ReturnType<typeof plane> | null} */ (null);
-  gain = /** @type {ReturnType<typeof plane> | null} */ (null); // the same at full size, no logarithm
+  gain = /** @type {any} */ (null); // the same at full size, no logarithm
   last = /** @type {any} */ (null);
   cells = /** @type {ReturnType<typeof plane> | null} */ (null); // means of the last result
   level = /** @type {number | null} */ (null);
