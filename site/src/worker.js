@@ -16,8 +16,9 @@ let networks; // a promise of them, once start() was called
 let kind; // of the engine, once they are there
 let live = null; // a promise of what relights a camera's frames, once there was one
 const cancelled = new Set();
-/** @type {{ file: number | null, photo: any }} */
-let decoded = { file: null, photo: null }; // the last one: settings are tried on the same photo
+const SMALL = 2e6; // pixels of the copies that the page makes of a photo
+/** @type {{ file: number, photo: any }[]} the last photo and its last small copy: settings are tried on both */
+let decoded = [];
 
 async function start({ engine, threads }) {
   const able = await openEngine.choose(engine);
@@ -96,9 +97,14 @@ function toPicture({ width, height, channels }) {
   return new ImageData(rgba, width, height);
 }
 
+const isSmall = ({ width, height }) => width * height <= SMALL;
+
 async function photoOf(file, most) {
-  if (decoded.file !== file.key) decoded = { file: file.key, photo: await decode(file.blob, most) };
-  return decoded.photo;
+  const kept = decoded.find((one) => one.file === file.key);
+  if (kept) return kept.photo;
+  const photo = await decode(file.blob, most);
+  decoded = [...decoded.filter((one) => isSmall(one.photo) !== isSmall(photo)), { file: file.key, photo }];
+  return photo;
 }
 
 /** @param {any} message what the page asked for */
@@ -130,8 +136,8 @@ async function work({ id, task, ...asked }) {
 function told(error, { file }) {
   const { name, smaller = null } = error;
   if (name === STOPPED || error instanceof Refused) return { name, message: error.message, smaller };
-  const large = decoded.photo && decoded.photo.width * decoded.photo.height > 1e6;
-  decoded = { file: null, photo: null };
+  const large = decoded.some(({ photo }) => photo.width * photo.height > 1e6);
+  decoded = [];
   if (large && /memory|allocat|array length|bad_alloc|out of bounds/i.test(String(error.message ?? error))) {
     const message = `${file.blob.name}: this device has too little memory for a photo of that size.`;
     return { name: "TooLarge", message, smaller: 4 };

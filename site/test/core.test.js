@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { relightHalved } from "../src/core/detail.js";
-import { machineView } from "../src/core/enhance.js";
+import { enhance, machineView } from "../src/core/enhance.js";
 import { toImage } from "../src/core/image.js";
+import { plan } from "../src/core/relume.js";
 import { alphaPixels, alphaPng } from "../src/png.js";
 
 function photo(width, height, grey = false) {
@@ -36,6 +37,24 @@ test("the machine view of a grey photo is grey", async () => {
   const { channels: [red, green, blue] } = await machineView(toImage(photo(60, 40, true)), networks([]));
   assert.deepEqual(green, red);
   assert.deepEqual(blue, red);
+});
+
+test("three levels of a photo are metered once, and are what each alone would be", async () => {
+  const night = photo(90, 60);
+  for (let at = 0; at < 4 * 90 * 20; at += 1) if (at % 4 < 3) night.rgba[at] = 230;
+  const parameters = { half_above_mp: 4 };
+  const level = (of, brightness, own) => enhance(of, { method: "relume", parameters, strength: 1, brightness, local: null, protectLit: true, stops: null, black: null, exposeFor: "scene" }, own);
+  let asked = 0;
+  const counting = { ...networks([]), estimate: async () => { asked += 1; return 0.4; } };
+  const strip = [];
+  for (const brightness of [null, 0.3, null]) strip.push((await level(night, brightness, counting)).rgba);
+  assert.equal(asked, 1);
+  for (const [n, brightness] of [null, 0.3, null].entries()) assert.deepEqual(strip[n], (await level({ ...night }, brightness, networks([]))).rgba);
+  assert.notDeepEqual(strip[0], strip[1]);
+  const seen = {};
+  const options = { local: 1, stops: null, protectLit: true, find: null, seen };
+  const planned = [await plan(toImage(night), { ...options, brightness: null }, counting), await plan(toImage(night), { ...options, brightness: 0.3 }, counting)];
+  assert.equal(planned[0].reading.base, planned[1].reading.base, "it was metered twice");
 });
 
 test("fine detail is the same of bytes and of floats", async () => {

@@ -29,13 +29,16 @@ export async function enhance(photo, options, networks) {
   }
   const own = method === "machine" ? { ...networks, estimate: async () => MACHINE_LEVEL } : networks;
   const find = options.exposeFor !== "scene" ? (image) => findRegions(image, networks) : null;
+  const isHalved = photo.width * photo.height > parameters.half_above_mp * 1e6;
   const isBalanced = method === "relume" && options.cast > 0;
+  const seen = seenOf(photo, `${options.black} ${isHalved} ${method}`);
   const work = (image) => {
-    const seen = offBlack(image, options.black ?? readBlack(image));
-    const cast = isBalanced ? times(readCast(seen), options.cast) : NO_CAST;
-    return relight(seen, { brightness, local, stops: options.stops, protectLit, find, cast }, own);
+    seen.black ??= options.black ?? readBlack(image);
+    const off = offBlack(image, seen.black);
+    const cast = isBalanced ? times((seen.cast ??= readCast(off)), options.cast) : NO_CAST;
+    return relight(off, { brightness, local, stops: options.stops, protectLit, find, cast, seen }, own);
   };
-  if (photo.width * photo.height > parameters.half_above_mp * 1e6) {
+  if (isHalved) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));
   } else {
     const { channels } = await work(toImage(photo));
@@ -44,6 +47,13 @@ export async function enhance(photo, options, networks) {
     }
   }
   return finisher.photo;
+}
+
+// What was read of a photo, which is the same whatever is asked of it: a strip of levels meters once.
+const SEEN = new WeakMap();
+function seenOf(photo, key) {
+  if (!SEEN.has(photo)) SEEN.set(photo, {});
+  return (SEEN.get(photo)[key] ??= {});
 }
 
 function holdsNoLight({ rgba }) {

@@ -24,11 +24,13 @@ const FURTHER = LOOK_AGAIN.map((how) => ({
 // `warning` where it is too dark to be sure that there are no others.
 export async function detect(photo, { detector, threshold, views }, networks) {
   const image = toImage(photo);
-  const again = views.length > 1 && isDark(image) && isNearlyBlack(image);
+  const several = views.length > 1 && isDark(image);
+  const black = isNearlyBlack(image);
+  const again = several && black;
   const least = again ? Math.max(0, threshold - AGREES) : threshold; // a second view may be less sure
   const found = [(await search(image, detector, least, networks)).map((face) => ({ ...face, view: "original" }))];
   const names = ["original"];
-  if (views.length > 1 && isDark(image)) {
+  if (several) {
     const usual = clamp(Math.sqrt(VIEW_PIXELS / (image.width * image.height)), LEAST_SCALE, 1);
     const asked = again ? [{ name: "machine" }, ...FURTHER] : [{ name: "machine" }];
     const relit = new Map();
@@ -44,7 +46,7 @@ export async function detect(photo, { detector, threshold, views }, networks) {
     }
   }
   const faces = byScore(merged(found, threshold).filter(({ score }) => score >= threshold));
-  const unsure = warning(hiddenShare(image));
+  const unsure = warning(hiddenShare(image, black));
   return { views: names, ...(unsure && { warning: unsure }), faces: faces.map((face) => told(face, photo)) };
 }
 

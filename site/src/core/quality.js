@@ -24,8 +24,8 @@ export function isNearlyBlack(image) {
 }
 
 // The share of faces that may be expected to stay hidden: 0 in a good photograph.
-export function hiddenShare(image) {
-  if (!isNearlyBlack(image)) return 0;
+export function hiddenShare(image, black = isNearlyBlack(image)) {
+  if (!black) return 0;
   const clear = clarity(image);
   return HIDDEN.find(([below]) => clear < below)?.[1] ?? 0;
 }

@@ -25,14 +25,15 @@ export async function relight(image, options, networks) {
 // What every place gets: { level, isBounded, reading, curve, local, overall, expected, faceStops,
 // stops, protectLit, kept, cast }; without a reading the whole frame gets one exposure, the network's own.
 // options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
-// to expose for, or null), cast (what goes of the light's colour) }.
+// to expose for, or null), cast (what goes of the light's colour), seen (what was read of this image
+// before, filled here) }.
 export async function plan(image, options, networks) {
-  const { brightness, local, stops, protectLit, find, cast } = options;
+  const { brightness, local, stops, protectLit, find, cast, seen = {} } = options;
   const isBounded = local > 0 && brightness === null;
-  const aim = async (of) => brightness ?? networks.estimate(thumbnail(of));
-  if (local === 0 && !stops) return { level: await aim(image), reading: null, protectLit, cast };
-  let reading = meter(image);
-  let level = await aim(isBounded && !reading.isWhole ? reading.crop(image) : image);
+  const aim = async (of, part) => brightness ?? (seen[part] ??= await networks.estimate(thumbnail(of)));
+  if (local === 0 && !stops) return { level: await aim(image, "whole"), reading: null, protectLit, cast };
+  let reading = (seen.reading ??= meter(image));
+  let level = await (isBounded && !reading.isWhole ? aim(reading.crop(image), "content") : aim(image, "whole"));
   if (isBounded && protectLit) level = reading.sceneBrightness(level);
   if (!isBounded) reading = reading.overFrame();
   const softness = reading.softness(level);
