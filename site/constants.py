@@ -30,6 +30,7 @@ MODULES = {
     "faces": "relume.faces.front_door",
     "detector": "relume.faces.relume",
     "opening": "relume.image.opening",
+    "parallel": "relume.image.parallel",
     "search": "relume.faces.search",
 }
 

@@ -3,10 +3,11 @@
 
 import constants from "./constants.json" with { type: "json" };
 import { LUMA, subsampleStep } from "./image.js";
+import { gainFor } from "./metering.js";
 import { clamp } from "./planes.js";
 
 const { SHOULDER } = constants.levels;
-const { AUTO_LEVEL, WIDEST_GAIN } = constants.curves;
+const { AUTO_LEVEL, LEAST_EXPONENT, MEAN_SAMPLES, WIDEST_GAIN } = constants.curves;
 const VALUES = Float64Array.from({ length: 256 }, (_, value) => value / 255);
 
 // name -> (photo, parameters, brightness or null) -> what each of 256 values becomes.
@@ -24,26 +25,27 @@ export const CURVES = {
 
   "auto-gamma"(photo, { target }) {
     const median = clamp(medianLuma(photo), 0.5 / 255, 1 - 0.5 / 255);
-    const exponent = clamp(Math.log(target) / Math.log(median), 0.2, 1);
+    const exponent = clamp(Math.log(target) / Math.log(median), LEAST_EXPONENT, 1);
     return VALUES.map((x) => x ** exponent);
   },
 
   "auto-exposure"(photo, { max_gain: most }, brightness) {
-    const gain = brightness === null ? clamp(gainFor(photo, AUTO_LEVEL), 1, most) : gainFor(photo, brightness);
+    const gain = brightness === null ? clamp(exposureGain(photo, AUTO_LEVEL), 1, most) : exposureGain(photo, brightness);
     return gain === 1 ? VALUES : VALUES.map(exposure(gain));
   },
 };
 
 // Thousandths of a value are whole numbers, so the median is exact without sorting.
 function medianLuma({ rgba }) {
-  const counts = new Uint32Array(255_001);
-  for (let at = 0; at < rgba.length; at += 4) counts[299 * rgba[at] + 587 * rgba[at + 1] + 114 * rgba[at + 2]] += 1;
+  const [red, green, blue] = LUMA.map((weight) => Math.round(1000 * weight));
+  const counts = new Uint32Array(255 * 1000 + 1);
+  for (let at = 0; at < rgba.length; at += 4) counts[red * rgba[at] + green * rgba[at + 1] + blue * rgba[at + 2]] += 1;
   const pixels = rgba.length / 4;
   const nth = (n) => {
     let seen = 0;
     return counts.findIndex((count) => (seen += count) > n);
   };
-  return (nth(Math.floor((pixels - 1) / 2)) + nth(Math.floor(pixels / 2))) / 2 / 255_000;
+  return (nth(Math.floor((pixels - 1) / 2)) + nth(Math.floor(pixels / 2))) / 2 / (255 * 1000);
 }
 
 // `gain` times the light, highlights rolled off instead of clipped.
@@ -75,9 +77,9 @@ function bendFor(ratio) {
 }
 
 // The gain on linear light that brings the mean grey level to `level`.
-function gainFor(photo, level) {
+function exposureGain(photo, level) {
   const shares = new Float64Array(256); // of each value in the mean grey level
-  const step = subsampleStep(photo, 60_000);
+  const step = subsampleStep(photo, MEAN_SAMPLES);
   let pixels = 0;
   for (let y = 0; y < photo.height; y += step) {
     for (let x = 0; x < photo.width; x += step) {
@@ -86,15 +88,11 @@ function gainFor(photo, level) {
       pixels += 1;
     }
   }
-  let [low, high] = [-Math.log2(WIDEST_GAIN), Math.log2(WIDEST_GAIN)];
-  for (let n = 0; n < 18; n += 1) {
-    const middle = (low + high) / 2;
-    const curve = exposure(2 ** middle);
-    const mean = shares.reduce((sum, share, value) => (share ? sum + share * curve(VALUES[value]) : sum), 0) / pixels;
-    if (mean < level) low = middle;
-    else high = middle;
-  }
-  return 2 ** ((low + high) / 2);
+  const meanAt = (gain) => {
+    const curve = exposure(gain);
+    return shares.reduce((sum, share, value) => (share ? sum + share * curve(VALUES[value]) : sum), 0) / pixels;
+  };
+  return gainFor(meanAt, level, WIDEST_GAIN);
 }
 
 const toLinear = (x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);

@@ -3,10 +3,10 @@
 
 import constants from "./constants.json" with { type: "json" };
 import { halve, LUMA, luma, rowOf, subsampleStep } from "./image.js";
-import { boxFilter, clamp, map2, percentile, plane, reflected } from "./planes.js";
+import { boxFilter, clamp, guide, map, percentile, plane, reflected } from "./planes.js";
 
-const { FLAT, GAIN_RADIUS_PX, MOST_GAIN, NOISE_K, QUIET, WINDOW_PX } = constants.detail;
-const REACH_PX = 6; // of the Gaussian window of the energy
+const { ENERGY_SAMPLES, FLAT, GAIN_RADIUS_PX, MOST_GAIN, NOISE_K, QUIET, WINDOW_PX } = constants.detail;
+const REACH_PX = 4 * WINDOW_PX; // of the Gaussian window of the energy
 const KERNEL = gaussian();
 
 function gaussian() {
@@ -83,7 +83,7 @@ class Detail {
   }
 
   noise() {
-    const step = subsampleStep(this.photo, 250_000);
+    const step = subsampleStep(this.photo, ENERGY_SAMPLES);
     const [across, down] = [Math.ceil(this.photo.width / step), Math.ceil(this.photo.height / step)];
     const all = new Float32Array(across * down);
     for (let n = 0; n < down; n += 1) all.set(this.energy(n * step, step), n * across);
@@ -110,15 +110,5 @@ function enlargedRow({ width, height, data }, y, out) {
 }
 
 // The local slope of `after` over `before`.
-function localGain(before, after) {
-  const box = (one) => boxFilter(one, GAIN_RADIUS_PX);
-  const times = (a, b) => map2(a, b, (x, y) => x * y);
-  const [mean, meanAfter] = [box(before), box(after)];
-  const both = box(times(before, after));
-  const own = box(times(before, before));
-  for (let i = 0; i < own.data.length; i += 1) {
-    const variance = Math.max(own.data[i] - mean.data[i] ** 2, 0);
-    own.data[i] = clamp((both.data[i] - mean.data[i] * meanAfter.data[i]) / (variance + FLAT), 0, MOST_GAIN);
-  }
-  return box(own);
-}
+const localGain = (before, after) =>
+  boxFilter(map(guide(before, after, GAIN_RADIUS_PX, FLAT).slope, (slope) => clamp(slope, 0, MOST_GAIN)), GAIN_RADIUS_PX);

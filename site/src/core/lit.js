@@ -6,13 +6,13 @@ import { LUMA, subsample } from "./image.js";
 import { clamp, downscale, most, roundEven, smoothstep, sum } from "./planes.js";
 
 const {
-  CELLS, DARK_LEVEL, GATE, HEADROOM, KNEE, LAMP, LAMP_LEVEL, LIT_LEVEL, NO_HEADROOM, NO_LAMP,
+  CELLS, DARK_LEVEL, GATE, HEADROOM, KNEE, LAMP, LAMP_LEVEL, LIT_LEVEL, LIT_SAMPLES, NO_HEADROOM, NO_LAMP,
 } = constants.levels;
 
 // For a photo of this luma (a plane): a function that blends the original back, pixel by pixel,
 // (before, after), three floats each.
 export function litProtection(grey) {
-  const sample = subsample(grey, 1_000_000).data;
+  const sample = subsample(grey, LIT_SAMPLES).data;
   const level = sum(sample.map((x) => Math.min(x, LAMP_LEVEL))) / sample.length;
   const gate = GATE * smoothstep(level, DARK_LEVEL, LIT_LEVEL);
   const scale = Math.min(1, CELLS / Math.max(grey.height, grey.width));

@@ -4,7 +4,7 @@
 import constants from "./constants.json" with { type: "json" };
 import { crop, largest, luma, planeOf, squareRoot } from "./image.js";
 import {
-  areaResize, boxFilter, clamp, downscale, extremes, guidedFilter, linearResize, map, map2, most, percentile, plane,
+  areaResize, boxFilter, clamp, downscale, extremes, guide, guidedFilter, linearResize, map, map2, most, percentile, plane,
   roundEven, smoothstep, sum,
 } from "./planes.js";
 
@@ -199,12 +199,8 @@ export function meter(image) {
   let weight = map(flatShare(image, size), (flat) => 1 - smoothstep(flat, ...C.MOSTLY_FLAT));
   const inner = extremes(weight, 3, Math.min); // half of a cell at the border of a frame may be the frame
   if (sum(inner.data) > C.INNER_SHARE * sum(weight.data)) weight = inner;
-  const mean = boxFilter(root, C.METER_RADIUS_PX);
-  const squares = boxFilter(map(root, (x) => x * x), C.METER_RADIUS_PX);
-  const variance = map2(squares, mean, (square, x) => Math.max(square - x * x, 0));
-  const steep = map(variance, (x) => x / (x + C.EDGE_EPS));
-  const slope = boxFilter(steep, C.METER_RADIUS_PX);
-  const offset = boxFilter(map2(mean, steep, (x, share) => x - share * x), C.METER_RADIUS_PX);
+  const line = guide(root, root, C.METER_RADIUS_PX, C.EDGE_EPS);
+  const [slope, offset] = [line.slope, line.offset].map((one) => boxFilter(one, C.METER_RADIUS_PX));
   const base = plane(...size);
   for (let i = 0; i < base.data.length; i += 1) {
     base.data[i] = Math.max(slope.data[i] * root.data[i] + offset.data[i], 0) ** 2;
@@ -244,8 +240,8 @@ export function fitStops(stops, image) {
   if (stops.height > height && stops.width > width) return downscale(stops, width, height);
   const large = linearResize(stops, width, height);
   const radius = roundEven(Math.max(height / stops.height, width / stops.width));
-  if (radius < 2 || Math.min(height, width) < 8) return large;
-  const subsample = Math.max(1, Math.floor(radius / 4));
+  if (radius < 2 || Math.min(height, width) < C.MAP_LEAST_PX) return large;
+  const subsample = Math.max(1, Math.floor(radius / C.MAP_SUBSAMPLE));
   return guidedFilter(squareRoot(luma(image)), large, { radius, eps: C.EDGE_EPS, subsample });
 }
 

@@ -103,25 +103,9 @@ export function linearResize(source, width, height) {
 export function downscale(source, width, height) {
   const factor = Math.min(Math.floor(source.height / (4 * height)), Math.floor(source.width / (4 * width)));
   if (factor <= 1) return areaResize(source, width, height);
-  return areaResize(averaged(source, factor), width, height);
-}
-
-// The means of blocks of factor x factor; what does not fill one is left out.
-function averaged(source, factor) {
-  const [width, height] = [Math.floor(source.width / factor), Math.floor(source.height / factor)];
-  const out = plane(width, height);
-  const share = 1 / (factor * factor);
-  for (let y = 0; y < height; y += 1) {
-    for (let row = y * factor; row < (y + 1) * factor; row += 1) {
-      let at = row * source.width;
-      for (let x = 0; x < width; x += 1) {
-        let total = 0;
-        for (let n = 0; n < factor; n += 1) total += source.data[at++];
-        out.data[y * width + x] += total * share;
-      }
-    }
-  }
-  return out;
+  const [across, down] = [source.width, source.height].map((side) => Math.floor(side / factor));
+  // what does not fill a block is left out
+  return areaResize(resample(source, taps(factor * across, across), taps(factor * down, down)), width, height);
 }
 
 // 0 1 2 | 2 1 0 | 0 1 ...: the place that stands for one beyond the border.
@@ -196,25 +180,28 @@ export function extremes({ width, height, data }, side, pick) {
   return out;
 }
 
-// `source` smoothed along the edges of `guide` (He, Sun, Tang), its coefficients at 1 / subsample.
-export function guidedFilter(guide, source, { radius, eps, subsample = 1 }) {
+const times = (a, b) => map2(a, b, (x, y) => x * y);
+
+// The line { slope, offset } that leads from `from` to `to` around each place (He, Sun, Tang's guided filter).
+export function guide(from, to, radius, eps) {
+  const [mean, meanTo, own, both] = [from, to, times(from, from), times(from, to)].map((one) => boxFilter(one, radius));
+  const [slope, offset] = [plane(from.width, from.height), plane(from.width, from.height)];
+  for (let i = 0; i < slope.data.length; i += 1) {
+    const variance = Math.max(own.data[i] - mean.data[i] ** 2, 0);
+    slope.data[i] = (both.data[i] - mean.data[i] * meanTo.data[i]) / (variance + eps);
+    offset.data[i] = meanTo.data[i] - slope.data[i] * mean.data[i];
+  }
+  return { slope, offset };
+}
+
+// `source` smoothed along the edges of `image`, whose lines are found at 1 / subsample of the size.
+export function guidedFilter(image, source, { radius, eps, subsample = 1 }) {
   const { width, height } = source;
   const step = Math.max(1, Math.min(subsample, radius, Math.floor(Math.min(height, width) / 4)));
-  const small = [Math.ceil(width / step), Math.ceil(height / step)];
-  const reach = Math.max(1, Math.floor(radius / step));
-  const [g, p] = [downscale(guide, ...small), downscale(source, ...small)];
-  const times = (a, b) => map2(a, b, (x, y) => x * y);
-  const [gMean, pMean] = [boxFilter(g, reach), boxFilter(p, reach)];
-  const [gg, gp] = [boxFilter(times(g, g), reach), boxFilter(times(g, p), reach)];
-  const slope = plane(...small);
-  const offset = plane(...small);
-  for (let i = 0; i < slope.data.length; i += 1) {
-    const variance = Math.max(gg.data[i] - gMean.data[i] ** 2, 0);
-    slope.data[i] = (gp.data[i] - gMean.data[i] * pMean.data[i]) / (variance + eps);
-    offset.data[i] = pMean.data[i] - slope.data[i] * gMean.data[i];
-  }
+  const [small, reach] = [[Math.ceil(width / step), Math.ceil(height / step)], Math.max(1, Math.floor(radius / step))];
+  const { slope, offset } = guide(downscale(image, ...small), downscale(source, ...small), reach, eps);
   const [a, b] = [slope, offset].map((one) => linearResize(boxFilter(one, reach), width, height));
-  return map2(map2(a, guide, (x, y) => x * y), b, (x, y) => x + y);
+  return map2(times(a, image), b, (x, y) => x + y);
 }
 
 export function map(one, f) {

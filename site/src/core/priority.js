@@ -7,7 +7,7 @@ import { GAMMA, limited, ratio } from "./metering.js";
 import { extremes, linearResize, map, most, percentile, plane, roundEven, sum } from "./planes.js";
 
 const {
-  DARK_SHARE, FACE_BEND, FACE_INNER, FACE_LOWER, FACE_REACH, FACE_ROOM, FLOOR, GIVEN_UP, HIGHLIGHTS, MOST_FACE_STOPS, MOST_GAIN,
+  DARK_SHARE, FACE_BEND, FACE_DARK, FACE_INNER, FACE_LOWER, FACE_REACH, FACE_ROOM, FLOOR, GIVEN_UP, HIGHLIGHTS, MOST_FACE_STOPS, MOST_GAIN,
   SEARCH_GAIN, SEARCH_PX, SURENESS, TOE, UNTOUCHED_STOPS, USUAL_BRIGHTNESS,
 } = constants.exposure;
 
@@ -19,7 +19,7 @@ export async function priorityStops(image, reading, curve, brightness, find, sha
   const { width, height } = factor;
   const exposed = plane(width, height, reading.base.data.map((base, i) => Math.min(base * factor.data[i], 1)));
   const floor = FLOOR * Math.min(1, brightness / USUAL_BRIGHTNESS) ** (1 / 3);
-  const dark = extremes(map(exposed, (value) => (value < 0.5 * floor ? 1 : 0)), 3, Math.min).data;
+  const dark = extremes(map(exposed, (value) => (value < FACE_DARK * floor ? 1 : 0)), 3, Math.min).data;
   if (sum(dark) / dark.length < DARK_SHARE) return null;
   const lit = exposedCopy(image, factor);
   const light = linearResize(exposed, lit.width, lit.height).data;

@@ -6,7 +6,7 @@ import { areaResize, boxFilter, clamp, extremes, linearResize, map, map2, most, 
 import { largest, luma } from "./image.js";
 
 const { BASE_PX, BESIDE_DARK, CONTRAST_PX, LIT, LOST } = constants.detail;
-const BLOCK_VALUES = 1 << 18;
+const { BLOCK_VALUES } = constants.parallel;
 
 // `after`, changed in place: where it is lit and lost contrast, the luma's detail of `before`.
 export function keepLitDetail(before, after, strength) {

@@ -17,8 +17,14 @@ from relume.photo import Image
 AUTO_LEVEL = 0.42
 """The mean grey level that "auto" aims at: about that of LOL's normal-light photographs."""
 
+MEAN_SAMPLES = 60_000
+"""Pixels, at least, of which the mean is brought there."""
+
 LEVELS = 4096
 """Steps of value that :func:`exposure_gain` tells apart."""
+
+LEAST_EXPONENT = 0.2
+"""How far auto-gamma brightens."""
 
 WIDEST_GAIN = 1024.0
 """The bracket of the search for a gain: ten stops to either side."""
@@ -84,7 +90,7 @@ class AutoGamma:
         """The photo through the curve, with an exponent of 0.2 to 1."""
         # half a level of 8 bit stands in for black, which no exponent can move
         median = float(np.clip(np.median(luma(image)), 0.5 / 255, 1 - 0.5 / 255))
-        exponent = np.clip(np.log(self.target) / np.log(median), 0.2, 1.0)
+        exponent = np.clip(np.log(self.target) / np.log(median), LEAST_EXPONENT, 1.0)
         return np.asarray(image ** np.float32(exponent), np.float32)
 
 
@@ -138,7 +144,7 @@ def _weighed_values(image: Image) -> tuple[Image, npt.NDArray[np.float64]]:
     A curve of single values has the same mean over these as over the picture's pixels: exactly
     for 8 bits, whose values have a step each.
     """
-    sample = subsample(image, 60_000).astype(np.float64)
+    sample = subsample(image, MEAN_SAMPLES).astype(np.float64)
     steps = np.clip(sample * (LEVELS - 1) + 0.5, 0, LEVELS - 1).astype(np.intp).reshape(-1)
     weights = np.broadcast_to(np.array(REC601) / (sample.size / 3), sample.shape).reshape(-1)
     shares = np.bincount(steps, weights, LEVELS).astype(np.float64)

@@ -170,6 +170,8 @@ MOSTLY_PICTURE = 0.9
 
 # --- maps of stops ---
 
+MAP_LEAST_PX, MAP_SUBSAMPLE = 8, 4
+"""Shorter side of a photo whose edges a coarse map follows, and steps to each of its cells."""
 UNTOUCHED_STOPS = 0.05
 """What an exposure map may ask for where the photo's own exposure still holds."""
 MOST_STOPS = 8.0
@@ -183,6 +185,8 @@ SEARCH_GAIN = 6.0
 """How far shadows are lifted for the search, more than for the result."""
 FLOOR = 0.62
 """Luma of a face's highlights from which it is lit well enough, in a photo of usual brightness."""
+FACE_DARK = 0.5
+"""The share of that floor up to which a place is so dark that a face is looked for."""
 USUAL_BRIGHTNESS = 0.45
 HIGHLIGHTS = 98
 """Percentile of the luma of a face that is its highlights."""

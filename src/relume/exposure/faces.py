@@ -68,7 +68,7 @@ def face_stops(
     factor = curve.at(reading.base)
     exposed = np.minimum(reading.base * factor, 1)
     floor = c.FLOOR * min(1.0, brightness / c.USUAL_BRIGHTNESS) ** (1 / 3)
-    dark = cv2.erode((exposed < 0.5 * floor).astype(np.uint8), np.ones((3, 3), np.uint8))
+    dark = cv2.erode((exposed < c.FACE_DARK * floor).astype(np.uint8), np.ones((3, 3), np.uint8))
     if float(dark.mean()) < c.DARK_SHARE:
         return None
     size = size_within(image, c.SEARCH_PX)

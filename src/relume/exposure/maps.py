@@ -37,9 +37,8 @@ def fit_stops(stops: Image, image: Image) -> Image:
         return downscale(stops, width, height)
     large = enlarged(stops, width, height)
     radius = round(max(height / stops.shape[0], width / stops.shape[1]))
-    if radius < 2 or min(height, width) < 8:
+    if radius < 2 or min(height, width) < c.MAP_LEAST_PX:
         return large
     root = np.sqrt(luma(image))
-    return guided_filter(
-        root, large, radius_px=radius, eps=c.EDGE_EPS, subsample=max(1, radius // 4)
-    )
+    subsample = max(1, radius // c.MAP_SUBSAMPLE)
+    return guided_filter(root, large, radius_px=radius, eps=c.EDGE_EPS, subsample=subsample)

@@ -32,6 +32,8 @@ NOISE_K = 1.0
 """Standard deviations of noise that a detail must exceed; of 1 to 3, best PSNR when darkened."""
 QUIET = 40.0
 """Percentile of the detail's local energy that counts as noise."""
+ENERGY_SAMPLES = 250_000
+"""Pixels, about, of which that is taken."""
 WINDOW_PX = 1.5
 WINDOW_REACH_PX = 8
 """More than the 6 px that the Gaussian window of the energy sees to each side."""
@@ -124,8 +126,8 @@ def _cut(rows: slice, before: Image, gain: Image, after: Image) -> tuple[int, Im
 
 
 def _sampled_energy(image: Image, before: Image) -> Image:
-    """The energy of the detail at every n-th pixel: about 250,000 of them."""
-    step = subsample_step(image, 250_000)
+    """The energy of the detail at every n-th pixel."""
+    step = subsample_step(image, ENERGY_SAMPLES)
     sampled = np.empty((-(-image.shape[0] // step), -(-image.shape[1] // step)), np.float32)
 
     def measure(rows: slice) -> None:

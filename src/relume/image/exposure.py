@@ -29,6 +29,9 @@ SCALE_STEPS = 6
 SHOULDER = 0.8
 """Linear light from which :func:`expose` rolls off instead of clipping."""
 
+LIT_SAMPLES = 1_000_000
+"""Pixels, at least, by which :func:`lit_level` is found."""
+
 LAMP_LEVEL = 0.6
 """Grey that counts fully as light: a lamp makes a night photo no better exposed than a wall."""
 
@@ -71,7 +74,9 @@ def mean_level(image: Image) -> float:
 
 def lit_level(image: Image) -> float:
     """How well lit a picture is: the mean of its luma, lamps counted as no more than 0.6."""
-    return float(cv2.mean(np.minimum(luma(subsample(image, 1_000_000)), np.float32(LAMP_LEVEL)))[0])
+    return float(
+        cv2.mean(np.minimum(luma(subsample(image, LIT_SAMPLES)), np.float32(LAMP_LEVEL)))[0]
+    )
 
 
 def left_as_lit(before: Image, after: Image, *, nearly: float = NEARLY) -> bool:
