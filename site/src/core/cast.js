@@ -23,7 +23,7 @@ export function readCast(image) {
     }
     return true;
   };
-  const [reds, blues] = [[], []];
+  const [reds, blues] = [/** @type {number[]} */ ([]), /** @type {number[]} */ ([])];
   for (const [y0, y1] of bounds(0, height - 1)) {
     for (const [x0, x1] of bounds(0, width - 1)) {
       const edges = [0, 0, 0];
