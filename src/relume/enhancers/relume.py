@@ -36,7 +36,7 @@ from relume.photo import Image
 
 HALF_ABOVE = Parameter(
     "half_above_mp",
-    "megapixels above which a photo is worked on at half its size, its fine detail kept",
+    "larger photos, in megapixels, are relit at half their size: faster, fine detail is kept",
     4.0,
     0.1,
     1000.0,
