@@ -148,9 +148,9 @@ class Device extends EventTarget {
 
   async detect(file, query, signal) {
     const given = Object.fromEntries(query);
-    const views = given.views === "original" ? ["original"] : this.menu.default_views;
     const most = this.menu.limits.megapixels;
     const { detector, threshold } = given;
+    const views = given.views === "original" ? ["original"] : this.menu.detectors.find(({ name }) => name === detector).views;
     return this.ask({ task: "detect", file: this.known(file), detector, threshold: Number(threshold), views, most }, signal);
   }
 

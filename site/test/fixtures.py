@@ -22,7 +22,7 @@ from relume import cli as sample
 from relume import weights
 from relume.engine import Runtime
 from relume.enhancers.registry import methods
-from relume.faces import detect, enhance
+from relume.faces import ORIGINAL, RELIT, detect, enhance
 from relume.faces.quality import clarity, hidden_share, warning
 from relume.image.darken import darken
 from relume.io import decode
@@ -217,10 +217,12 @@ def main(folder: Path) -> None:
     with_yunet = ("dark.png", "two.png") if weights.is_here("yunet") else ()
     for name, data in portraits():
         (folder / name).write_bytes(data)
-        for detector in ("relume", "yunet") if name in with_yunet else ("relume",):
-            seen = detect(
-                decode(data, name=name), detector=detector, runtime=Runtime(precision="f32")
-            )
+        ways: list[tuple[str, tuple[str, ...] | None]] = [("relume", None)]
+        ways += [("relume", (ORIGINAL, RELIT))] if name == "two.png" else []  # fused
+        ways += [("yunet", None)] if name in with_yunet else []
+        for detector, views in ways:
+            photo, runtime = decode(data, name=name), Runtime(precision="f32")
+            seen = detect(photo, detector=detector, views=views, runtime=runtime)
             found.append(seen.as_json(name))
     (folder / "faces.json").write_text(json.dumps(found))
     (folder / "dark.json").write_text(json.dumps([*map(visibility, in_the_dark())]))

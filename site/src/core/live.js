@@ -83,7 +83,7 @@ export class LiveRelighter {
 
   // What the network makes of the frame in this light.
   async relit(image, small, level) {
-    const { data } = this.gain;
+    const { data } = /** @type {ReturnType<typeof plane>} */ (this.gain);
     const [red, green, blue] = image.channels;
     const step = Math.max(1, Math.floor(data.length / SAMPLES));
     let [total, count] = [0, 0];

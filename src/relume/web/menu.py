@@ -10,7 +10,7 @@ from relume import __version__
 from relume.catalog import Info
 from relume.enhancers import DEFAULT_METHOD, methods
 from relume.enhancers.options import OPTIONS, takes
-from relume.faces import ORIGINAL, RELIT, detectors, landmarkers, usual_detector
+from relume.faces import ORIGINAL, RELIT, detectors, landmarkers, usual_detector, usual_views
 from relume.io.formats import QUALITY, READABLE_SUFFIXES, WRITABLE
 from relume.web import query
 from relume.web.settings import Settings
@@ -33,7 +33,11 @@ def menu(settings: Settings) -> dict[str, Any]:
             for info in methods()
             if not info.needs_file
         ],
-        "detectors": [_entry(info) for info in detectors() if not info.needs_file],
+        "detectors": [
+            _entry(info) | {"views": list(usual_views(info.name))}
+            for info in detectors()
+            if not info.needs_file
+        ],
         "landmarkers": [_entry(info) for info in landmarkers()],
         "options": [p.as_json() for p in (*OPTIONS, query.FORMAT, QUALITY)],
         "formats": [

@@ -207,9 +207,9 @@ export class Settings extends EventTarget {
 
   option(name) { return this.menu.options.find((one) => one.name === name); }
 
+  get detector() { return this.menu.detectors.find((entry) => entry.name === byId("detector").value); }
   get threshold() {
-    return this.menu.detectors.find((entry) => entry.name === byId("detector").value)
-      .parameters.find((parameter) => parameter.name === "threshold");
+    return this.detector.parameters.find((parameter) => parameter.name === "threshold");
   }
 
   fill() {
@@ -223,7 +223,6 @@ export class Settings extends EventTarget {
     byId("quality").min = this.option("quality").low;
     byId("quality").max = this.option("quality").high;
     byId("detector-part").hidden = menu.detectors.length < 2;
-    byId("second-look-part").hidden = menu.default_views.length < 2;
     byId("strength").value = this.option("strength").default;
     byId("local").value = this.option("local").default;
     byId("protect_lit").checked = this.option("protect_lit").default;
@@ -297,6 +296,7 @@ export class Settings extends EventTarget {
     byId("brightness-auto").hidden = this.brightness === null || !this.takes("brightness");
     byId("undo").disabled = this.past.length === 0;
     byId("reset").disabled = !this.standard || JSON.stringify(this.state) === JSON.stringify(this.standard);
+    byId("second-look-part").hidden = this.detector?.views.length === 1; // it sees the dark by itself
     byId("threshold-value").textContent = Number(byId("threshold").value).toFixed(2);
     const lossless = ["png", "tiff"].includes(this.format);
     byId("quality").disabled = lossless;
