@@ -84,7 +84,7 @@ def test_json_on_stdout(relume: Relume, night: Path, found: Found) -> None:
     assert (face["score"], face["view"]) == (0.875, "original")
     np.testing.assert_allclose(face["landmarks"], POINTS, atol=0.051)
     assert len(text.splitlines()) == 3, "a line for the photo, for each face, and for the end"
-    assert found.options == [{"landmarks": "peppa"}]
+    assert found.options == [{"landmarks": "relume"}]
     assert json.loads(relume("detect", night, "--json", "-").out)["faces"][0]["landmarks"] is None
 
 

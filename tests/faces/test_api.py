@@ -204,10 +204,10 @@ def test_a_second_view_helps_in_the_dark(yunet: None, astronaut: Image, seed: in
     assert [f.score for f in both] == sorted((f.score for f in both), reverse=True)
 
 
-def test_68_landmarks_in_the_dark(yunet: None, peppa: None, astronaut: Image) -> None:
+def test_68_landmarks_in_the_dark(yunet: None, astronaut: Image) -> None:
     dark = darken(astronaut, K, np.random.default_rng(1))
-    face = best(relume.detect_faces(dark, landmarks="peppa"))
-    (bright,) = relume.detect_faces(astronaut, landmarks="peppa")
+    face = best(relume.detect_faces(dark, landmarks="relume"))
+    (bright,) = relume.detect_faces(astronaut, landmarks="relume")
     for points in (face.landmarks, bright.landmarks):
         assert points is not None
         assert points.shape == (68, 2)

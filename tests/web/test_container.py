@@ -234,7 +234,7 @@ def test_the_steps_in_a_clean_environment(context: Path, tmp_path: Path) -> None
             assert time.monotonic() < deadline, f"never healthy: {shlex.join(start)}"
             time.sleep(0.5)
         url, data = f"http://127.0.0.1:{port}", packed(picture(120, 90))
-        for path in ("enhance", "detect", "detect?landmarks=peppa"):
+        for path in ("enhance", "detect", "detect?landmarks=relume"):
             answer = httpx.post(f"{url}/v1/{path}", files={"file": ("n.jpg", data)}, timeout=120)
             assert answer.status_code == 200, answer.text
             if path == "enhance":

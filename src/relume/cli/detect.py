@@ -37,7 +37,7 @@ class Detect(Command):
     )
     landmarker: str | None = opt(
         "--landmarks --landmarker -l NAME",
-        "Also find 68 points in every face, by peppa (as relume landmarks does) or fan.",
+        "Also find 68 points in every face, by relume (as relume landmarks), peppa or fan.",
         names="landmarkers",
     )
     threshold: float | None = opt(
@@ -166,9 +166,11 @@ class Detect(Command):
 
 
 class Landmarks(Detect):
-    """Find 68 points in every face, too: detect --landmarks peppa."""
+    """Find 68 points in every face, too: detect --landmarks relume."""
 
     @property
     def points(self) -> str:
         """What finds the 68 points."""
-        return self.landmarker or "peppa"
+        from relume.faces import USUAL_LANDMARKER
+
+        return self.landmarker or USUAL_LANDMARKER

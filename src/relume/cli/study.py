@@ -47,7 +47,7 @@ class Study(Command):
     detectors: str | None = opt(
         "A,B,...", "Face detectors.", shown="yunet if it is here, else relume", names="detectors,"
     )
-    landmarks: str | None = opt("NAME", "Measure landmarks too ('peppa').", names="landmarkers")
+    landmarks: str | None = opt("NAME", "Measure landmarks too ('relume').", names="landmarkers")
     labels: Path | None = opt(
         "FILE|DIR",
         "The true faces: a CSV file of boxes (image,x0,y0,x1,y1) or ellipses "

@@ -11,11 +11,18 @@ from relume.faces.api import (
     detect,
     detect_faces,
     detect_on_views,
+    place_landmarks,
 )
 from relume.faces.base import ORIGINAL, Box, Detector, Face, Landmarker, Points, Quality
 from relume.faces.front_door import enhance
-from relume.faces.refit import place_landmarks
-from relume.faces.registry import RELIT, detectors, landmarkers, usual_detector, usual_views
+from relume.faces.registry import (
+    RELIT,
+    USUAL_LANDMARKER,
+    detectors,
+    landmarkers,
+    usual_detector,
+    usual_views,
+)
 from relume.faces.search import box_around
 from relume.faces.views import (
     View,
@@ -29,6 +36,7 @@ from relume.faces.views import (
 __all__ = [
     "ORIGINAL",
     "RELIT",
+    "USUAL_LANDMARKER",
     "Box",
     "Detection",
     "Detector",

@@ -7,15 +7,33 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from relume import __version__
 from relume.catalog import Catalog, Value
 from relume.engine import Runtime
-from relume.faces.base import Detector, Face, Landmarker, by_score, is_relit
+from relume.faces.base import (
+    Box,
+    Detector,
+    Face,
+    Landmarker,
+    Placed,
+    SureLandmarker,
+    by_score,
+    is_relit,
+)
 from relume.faces.fusion import AGREES, clusters
 from relume.faces.quality import hidden_share, quality_of, warning
-from relume.faces.refit import place_landmarks
 from relume.faces.registry import detectors, landmarkers, usual_detector, usual_views
-from relume.faces.views import View, is_nearly_black, parse_views, render_views, select_views
+from relume.faces.views import (
+    View,
+    is_nearly_black,
+    landmark_view,
+    parse_views,
+    render_views,
+    select_views,
+)
+from relume.metrics.landmarks import POINTS
 from relume.photo import Array, Photo, check_image, to_image
 
 
@@ -137,9 +155,7 @@ def detect(
     if any(view.further for view in rendered):  # a second view may be less sure
         parameters = {**parameters, "threshold": max(0.0, least - AGREES)}
     find: Detector = _built(detectors(), name, parameters)
-    faces = detect_on_views(
-        rendered, find, lead_score=least, least=least, landmarker=landmarker, runtime=runtime
-    )
+    faces = detect_on_views(rendered, find, lead_score=least, least=least, landmarker=landmarker)
     return Detection(
         faces=[replace(face, quality=quality_of(image, face)) for face in faces],
         width=image.shape[1],
@@ -158,13 +174,11 @@ def detect_on_views(
     lead_score: float = 0.0,
     least: float = 0.0,
     landmarker: Landmarker | None = None,
-    runtime: Runtime | None = None,
 ) -> list[Face]:
     """The faces of rendered views as one answer in the photograph's pixels, best score first.
 
     ``lead_score`` is the score from which the first view's faces lead (see
-    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept; ``runtime`` is how a
-    face is relit for landmarks (see :mod:`relume.faces.refit`).
+    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept.
     """
     found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
@@ -173,12 +187,32 @@ def detect_on_views(
     faces = by_score([face for face in fused if face.score >= least])
     if landmarker is None or not faces:
         return faces
-    placed = place_landmarks(views, [face.box for face in faces], landmarker, runtime=runtime)
+    placed = place_landmarks(views, [face.box for face in faces], landmarker)
     sigmas = [None] * len(faces) if placed.sigma is None else placed.sigma
     return [
         replace(face, landmarks=points, sigma=sigma)
         for face, points, sigma in zip(faces, placed.points, sigmas, strict=True)
     ]
+
+
+def place_landmarks(views: Sequence[View], boxes: Sequence[Box], landmarker: Landmarker) -> Placed:
+    """The 68 points of the faces in boxes of the photograph, on what shows them best.
+
+    A landmarker that was taught in the dark looks at the photograph itself, if that is among the
+    views; another at the view that shows most.
+    """
+    view = landmark_view(views)
+    if isinstance(landmarker, SureLandmarker):
+        view = next((view for view in views if view.is_whole_photograph), view)
+    own = [view.from_photograph(box) for box in boxes]
+    if isinstance(landmarker, SureLandmarker):
+        placed = landmarker.place(view.image, own)
+    else:
+        points = [landmarker(view.image, box) for box in own]
+        placed = Placed(np.asarray(points, np.float32).reshape(-1, POINTS, 2))
+    found = [view.points_to_photograph(points) for points in placed.points]
+    sigma = None if placed.sigma is None else placed.sigma / np.float32(view.scale)
+    return Placed(np.asarray(found, np.float32).reshape(-1, POINTS, 2), sigma)
 
 
 def _built(catalog: Catalog[Any], name: str, parameters: Mapping[str, Value]) -> Any:

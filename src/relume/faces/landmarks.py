@@ -112,12 +112,13 @@ def square(box: Box) -> tuple[tuple[int, int], int]:
 def cut(image: Image, corner: tuple[int, int], side_px: int) -> Image:
     """A square of the picture (96, 96, 3); outside of it, its border goes on."""
     height, width = image.shape[:2]
-    (x, y), far = corner, side_px
-    # the nearest pixel inside, for squares that lie outside as a whole too
-    rows = np.clip(np.arange(y, y + far), 0, height - 1)
-    columns = np.clip(np.arange(x, x + far), 0, width - 1)
-    part = np.ascontiguousarray(image[rows[:, None], columns])
-    return to_input(part)
+    x, y = corner
+    part = image[max(y, 0) : y + side_px, max(x, 0) : x + side_px]
+    if part.shape[:2] != (side_px, side_px):  # the nearest pixel inside
+        rows = np.clip(np.arange(y, y + side_px), 0, height - 1)
+        columns = np.clip(np.arange(x, x + side_px), 0, width - 1)
+        part = image[rows[:, None], columns]
+    return to_input(np.ascontiguousarray(part))
 
 
 def to_input(part: Image) -> Image:

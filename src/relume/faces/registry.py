@@ -8,7 +8,7 @@ from functools import cache
 from relume import weights
 from relume.catalog import Catalog
 from relume.errors import WeightsError
-from relume.faces import centerface, fan, haar, peppa, relume, yunet
+from relume.faces import centerface, fan, haar, landmarks, peppa, relume, yunet
 from relume.faces.base import ORIGINAL, Detector, Landmarker
 
 RELIT = "machine"
@@ -37,9 +37,10 @@ def landmarkers() -> Catalog[Landmarker]:
     """All landmarkers by name.
 
     >>> landmarkers().names()
-    ['peppa', 'fan']
+    ['relume', 'peppa', 'fan']
     """
     catalog: Catalog[Landmarker] = Catalog("landmarker")
+    catalog.add(landmarks.INFO, landmarks.RelumeLandmarker)
     catalog.add(peppa.INFO, peppa.Peppa)
     catalog.add(fan.LANDMARKER_INFO, fan.Fan)
     catalog.add_installed("relume.landmarkers")
@@ -58,11 +59,17 @@ def usual_detector() -> str:
     return relume.INFO.name
 
 
-def usual_views(detector: str, landmarks: str | None = None) -> tuple[str, ...]:
+USUAL_LANDMARKER = landmarks.INFO.name
+"""The landmarker where none is named."""
+
+
+def usual_views(detector: str, landmarker: str | None = None) -> tuple[str, ...]:
     """The views where none are named: the shipped detector sees the dark in the photograph itself.
 
-    ``detector`` is its name; ``landmarks`` are placed on a view that shows them.
+    ``detector`` is its name, ``landmarker`` a spec or none; any but the shipped ones needs a
+    relit view.
     """
-    if detector == relume.INFO.name and landmarks is None:
+    places = (landmarker or USUAL_LANDMARKER).partition(":")[0]
+    if detector == relume.INFO.name and places == landmarks.INFO.name:
         return (ORIGINAL,)
     return (ORIGINAL, RELIT)

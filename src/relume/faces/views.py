@@ -121,11 +121,6 @@ class View:
         """Whether this is the photograph as it is, at its size."""
         return self.is_photograph and self.scale == 1 and not self.mirrored
 
-    @property
-    def is_plain_machine(self) -> bool:
-        """Whether this is the machine view with nothing said about how."""
-        return not self.is_photograph and _parse(self.name).is_plain_machine
-
     def to_photograph(self, face: Face) -> Face:
         """A face found on this view, in the photograph's pixels and with the view's name."""
         points = None if face.landmarks is None else self.points_to_photograph(face.landmarks)
@@ -262,19 +257,6 @@ def render_views(
         if spec.mirrored:
             shown = np.ascontiguousarray(shown[:, ::-1])
         yield View(spec.name, shown, scale, spec.mirrored, spec.further)
-
-
-def relight(image: Image, name: str, brightness: float, *, runtime: Runtime | None = None) -> View:
-    """A part of a photograph as the view of this name shows it, but at another brightness.
-
-    Raises:
-        RelumeError: as :func:`render_views`.
-    """
-    spec = _parse(name)
-    options = {**dict(spec.options), "brightness": brightness}
-    asked = replace(spec, options=tuple(sorted(options.items())))
-    (view,) = render_views([asked], image, runtime=runtime)
-    return view
 
 
 def render_full_size(name: str, image: Image) -> View:

@@ -139,7 +139,7 @@ class Evaluator:
         if self.landmarker is None:
             return None
         with (clock or Clock()).on("landmarks"):
-            placed = place_landmarks(views, [box], self.landmarker, runtime=arm_specs.RUNTIME)
+            placed = place_landmarks(views, [box], self.landmarker)
         return tuple((round(float(x), 2), round(float(y), 2)) for x, y in placed.points[0])
 
     def _reference(self, unit: Unit, clock: Clock) -> _Context:

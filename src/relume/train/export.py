@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -23,6 +24,8 @@ from relume.nets.sizes import (
 from relume.train.phases import RelumeNet
 
 OPSET = 18
+LEAST_HALVED = 256
+"""Smaller weights (biases, scales) stay as they are: they weigh nothing."""
 
 
 def export_retinexnet(net: RetinexNet, folder: Path, *, name: str = "retinexnet") -> list[Path]:
@@ -120,7 +123,8 @@ def export_landmarks(net: LandmarkNet, folder: Path) -> list[Path]:
     """Write relume-landmarks.safetensors and relume-landmarks.onnx into ``folder``.
 
     The ONNX graph takes ``image`` (N, 3, 96, 96), ``black`` (N, 3) and ``gain`` (N, 1) of N faces,
-    and gives ``points`` (N, 68, 2) and ``sigma`` (N, 68), shares of the square's side.
+    and gives ``points`` (N, 68, 2) and ``sigma`` (N, 68), shares of the square's side. Its weights
+    are stored in 16 bits, and are of 32 again before anything is computed.
     """
     net = net.eval()
     tensors = write_safetensors(net, folder / "relume-landmarks.safetensors")
@@ -132,7 +136,31 @@ def export_landmarks(net: LandmarkNet, folder: Path) -> list[Path]:
     }
     dynamic = {name: {0: 1} for name in inputs}
     write_onnx(LandmarkOutputs(net), inputs, LANDMARK_OUTPUTS, graph, dynamic=dynamic)
+    _store_half(graph)
     return [tensors, graph]
+
+
+def _store_half(path: Path) -> None:
+    """Write the large weights of an ONNX file as float16, each with a cast to float32 after it."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(path)
+    graph = model.graph
+    for number, tensor in enumerate(list(graph.initializer)):
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < LEAST_HALVED:
+            continue
+        name = f"{tensor.name}.half"
+        half = numpy_helper.from_array(values.astype(np.float16), name)
+        cast = helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT)
+        graph.initializer.remove(tensor)
+        graph.initializer.append(half)
+        graph.node.insert(number, cast)
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".part")
+    onnx.save(model, partial)
+    partial.replace(path)
 
 
 def write_safetensors(

@@ -190,6 +190,10 @@ def _landmarks(recipe: Recipe, material: Material, note: Note) -> Task:
     data = recipe.data
     faces = read_faces(material.bright, data, note=note)
     held = validate_points.read_held(material.held, data) if material.held else []
+
+    def export(net: LandmarkNet, folder: Path) -> list[Path]:
+        return export_landmarks(validate_points.calibrated(net, held) if held else net, folder)
+
     return Task(
         LandmarkNet(),
         [],
@@ -199,7 +203,7 @@ def _landmarks(recipe: Recipe, material: Material, note: Note) -> Task:
         source=lambda phase: PointSampler(faces, data, phase, recipe.seed),
         figures=validate_points.validate_landmarks,
         panels=validate_points.write_landmark_panels,
-        export=export_landmarks,
+        export=export,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from relume.errors import InputError
 from relume.faces.base import Box, Face
@@ -16,7 +18,7 @@ from relume.faces.search import box_around
 from relume.image import draw
 from relume.image.darken import Camera, darken
 from relume.image.opening import Opening
-from relume.metrics.landmarks import nme
+from relume.metrics.landmarks import POINTS, nme
 from relume.nets.landmarks import LANDMARK_OUTPUTS, LandmarkNet, LandmarkOutputs
 from relume.photo import Image, as_float
 from relume.train.data import Floats, Pixels
@@ -84,6 +86,15 @@ def validate_landmarks(net: LandmarkNet, held: Sequence[HeldFace]) -> dict[str, 
         figures[f"nme_{k:g}"] = round(float(np.mean(errors)), 4)
     mean = round(float(np.mean(list(figures.values()))), 4)
     return {"nme": mean, **figures, "over_expected": round(sum(found) / sum(expected), 3)}
+
+
+def calibrated(net: LandmarkNet, held: Sequence[HeldFace]) -> LandmarkNet:
+    """A copy whose sigma is as large as its errors on the held faces are; the points stay."""
+    moved = copy.deepcopy(net)
+    with torch.no_grad():
+        over = validate_landmarks(net, held)["over_expected"]
+        moved.out.bias[POINTS:] += float(np.log(over))
+    return moved
 
 
 def write_landmark_panels(net: LandmarkNet, held: Sequence[HeldFace], path: Path) -> None:
