@@ -14,6 +14,7 @@ from relume.faces.search import (
     LEFT,
     RIGHT,
     TOP,
+    RawDetections,
     bounds,
     iou,
     non_maximum_suppression,
@@ -33,6 +34,26 @@ def boxes(draw: st.DrawFn) -> Box:
 
 scores = st.floats(0, 1)
 scored = st.lists(st.tuples(boxes(), scores), max_size=12)
+
+
+def test_parts_of_a_surer_face_are_left_out() -> None:
+    """An eye in a face; a face beside it; one in a less sure one; one of half its size."""
+    boxes = np.array(
+        [
+            [0, 0, 100, 100],  # the face
+            [20, 20, 50, 50],  # within it: a part
+            [90, 0, 130, 40],  # a quarter of it within
+            [0, 0, 100, 60],  # more than half as large
+            [300, 0, 340, 40],  # surer than what it lies in
+            [290, 0, 400, 100],
+        ],
+        np.float32,
+    )
+    scores = np.array([0.9, 0.8, 0.7, 0.65, 0.6, 0.5], np.float32)
+    found = RawDetections(boxes, scores, np.zeros((6, 5, 2), np.float32))
+    np.testing.assert_array_equal(found.without_parts().boxes, boxes[[0, 2, 3, 4, 5]])
+    nothing = found.where([])
+    assert len(nothing.without_parts().scores) == 0
 
 
 def test_bounds_hold_all_points() -> None:

@@ -7,7 +7,7 @@ import { gainFor } from "./metering.js";
 import { clamp, smoothstep, sum } from "./planes.js";
 
 const { DETECTOR_STRIDES_PX: STRIDES_PX } = constants.sizes;
-const { LARGEST_PX, OVERLAP_PX, SAME_IOU, TILE_PX, VOTES_FROM } = constants.search;
+const { LARGEST_PX, OVERLAP_PX, PART_SHARE, PART_SIZE, SAME_IOU, TILE_PX, VOTES_FROM } = constants.search;
 const { BLACK_SHARE, LEVEL, MEASURED_PIXELS, MOST_BLACK, MOST_GAIN } = constants.opening;
 const { NMS, SMALLEST_PX, THRESHOLD } = constants.detector;
 const { SURE } = constants.faces; // scores from which a face counts in an exposure, and in full
@@ -65,7 +65,7 @@ export async function search(image, name, threshold, networks) {
     level = areaResizeImage(crop(level, 0, 0, ...even), ...even.map((side) => Math.max(1, side >> 1)));
   }
   const kept = suppressed(found);
-  return (isMerged ? kept.map((face) => averaged(face, found)) : kept)
+  return (isMerged ? withoutParts(kept.map((face) => averaged(face, found))) : kept)
     .filter(({ box: [x0, y0, x1, y1], score }) => score >= threshold && x1 > x0 && y1 > y0);
 }
 
@@ -131,11 +131,25 @@ export const scaled = ({ box, score, landmarks }, factor, [dx, dy] = [0, 0]) => 
   landmarks: landmarks.map(([x, y]) => [(x + dx) * factor, (y + dy) * factor]),
 });
 
+/** @param {number[]} box */
+const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
+
 /** @param {number[]} one @param {number[]} other boxes */
-export function iou([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) {
-  const inside = Math.max(0, Math.min(ax1, bx1) - Math.max(ax0, bx0)) * Math.max(0, Math.min(ay1, by1) - Math.max(ay0, by0));
-  const both = (ax1 - ax0) * (ay1 - ay0) + (bx1 - bx0) * (by1 - by0) - inside;
-  return both > 0 ? inside / both : 0;
+const common = ([ax0, ay0, ax1, ay1], [bx0, by0, bx1, by1]) =>
+  Math.max(0, Math.min(ax1, bx1) - Math.max(ax0, bx0)) * Math.max(0, Math.min(ay1, by1) - Math.max(ay0, by0));
+
+/** @param {number[]} one @param {number[]} other boxes */
+export function iou(one, other) {
+  const both = area(one) + area(other) - common(one, other);
+  return both > 0 ? common(one, other) / both : 0;
+}
+
+// The faces, best score first, that are no parts of surer ones.
+function withoutParts(faces) {
+  const wholes = faces.filter(({ score }) => score >= VOTES_FROM);
+  const isPart = ({ box, score }) => wholes.some((whole) => whole.score > score
+    && common(box, whole.box) >= PART_SHARE * area(box) && area(whole.box) > PART_SIZE * area(box));
+  return faces.filter((face) => !isPart(face));
 }
 
 function suppressed(faces) {

@@ -29,6 +29,13 @@ TILE_PX = 2048
 OVERLAP_PX = 384
 SAME_IOU, VOTES_FROM = 0.5, 0.3
 """The overlap and the score from which a box is averaged with a better one."""
+PART_SHARE, PART_SIZE = 0.85, 2.0
+"""A box with that share of its area in a surer one, more than so many times as large, is a part of
+that face.
+
+Measured: of 23 false boxes on 131 real dark photographs 6 were parts of one large face; no true
+face is lost by it there, nor in WIDER, LFPW and FDDB, bright or dark.
+"""
 
 # Where YuNet's boxes lie in the bounds of the 68 points: medians over 101 photographs of LFPW's
 # training half (benchmarks/peppa_preprocessing.py). The brows are the topmost points, a
@@ -90,6 +97,18 @@ class RawDetections:
         boxes[sure] = means
         return RawDetections(boxes, left.scores, left.landmarks)
 
+    def without_parts(self) -> RawDetections:
+        """Those, best score first, that are no parts of surer faces."""
+        corners, sure = self.boxes.astype(np.float64), self.scores >= VOTES_FROM
+        wholes = corners[sure]
+        low = np.maximum(corners[:, None, :2], wholes[None, :, :2])
+        high = np.minimum(corners[:, None, 2:], wholes[None, :, 2:])
+        inside = np.clip(high - low, 0, None).prod(axis=2)  # (N, wholes)
+        areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
+        part = (inside >= PART_SHARE * areas[:, None]) & (areas[sure] > PART_SIZE * areas[:, None])
+        surer = self.scores[sure] > self.scores[:, None]
+        return self.where(~(part & surer).any(axis=1))
+
     def faces(self) -> list[Face]:
         """As faces, best score first; boxes without area are left out."""
         found = []
@@ -112,7 +131,8 @@ def search(
     """What ``find`` sees at all levels and in all tiles of a picture, suppressed to one each.
 
     ``largest_px`` is the longer side down to which the picture is halved, by default
-    :data:`LARGEST_PX`; ``merge`` averages what shows the same face instead of keeping the best.
+    :data:`LARGEST_PX`; ``merge`` averages what shows the same face instead of keeping the best, and
+    leaves parts of a face out.
     """
     largest_px = LARGEST_PX if largest_px is None else largest_px
     found: list[RawDetections] = []
@@ -125,7 +145,7 @@ def search(
                 here = here.where(longer_px <= OVERLAP_PX)
             found.append(here.moved(scale=scale, x_px=x, y_px=y))
     every = RawDetections.joined(found)
-    return every.merged(most_iou) if merge else every.suppressed(most_iou)
+    return every.merged(most_iou).without_parts() if merge else every.suppressed(most_iou)
 
 
 def _levels(image: Image, largest_px: int) -> Iterator[tuple[float, Image]]:
