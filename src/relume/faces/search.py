@@ -233,15 +233,21 @@ def non_maximum_suppression(
 ) -> list[int]:
     """The indices that stay, best score first: none overlaps a better one by over ``most_iou``."""
     corners = np.asarray(boxes, np.float64).reshape(-1, 4)
-    if not len(corners):
-        return []
-    sides = np.maximum(corners[:, 2:] - corners[:, :2], 0)
+    low, high = corners[:, :2].T, corners[:, 2:].T  # (2, N): x and y apart, which is fast
+    areas = np.clip(high - low, 0, None).prod(axis=0)
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    rank = np.empty(len(order), np.float32)  # OpenCV takes no score of 0, and rounds the others
-    rank[order] = np.arange(len(order), 0, -1)
-    rectangles = np.concatenate([corners[:, :2], sides], axis=1)
-    kept = cv2.dnn.NMSBoxes(rectangles, rank, 0.0, most_iou)  # type: ignore[arg-type]
-    return [int(i) for i in kept]
+    kept: list[int] = []
+    while order.size:
+        best, order = order[0], order[1:]
+        kept.append(int(best))
+        (x0, y0), (x1, y1) = low[:, order], high[:, order]
+        wide = np.minimum(x1, high[0, best]) - np.maximum(x0, low[0, best])
+        tall = np.minimum(y1, high[1, best]) - np.maximum(y0, low[1, best])
+        both = np.where((wide > 0) & (tall > 0), wide * tall, 0)
+        union = areas[order] + areas[best] - both
+        shares = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+        order = order[shares <= most_iou]
+    return kept
 
 
 def weighted_box(boxes: Sequence[Box], weights: Sequence[float]) -> Box:
