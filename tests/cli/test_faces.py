@@ -15,6 +15,7 @@ from PIL import Image as Pil
 import relume.faces
 from relume import __version__
 from relume.faces import Detection, Face
+from relume.faces.api import _keep_built
 from relume.image.draw import ORANGE, SKY
 from relume.photo import Photo
 
@@ -240,6 +241,7 @@ def test_without_yunet_and_without_a_network_the_shipped_detector_looks(
         raise OSError("no network")
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    _keep_built.cache_clear()  # a test before this one may have loaded YuNet
     result = relume("detect", night, "--json", "-")
     assert result.code == 0
     assert json.loads(result.out)["detector"] == "relume"

@@ -86,9 +86,8 @@ def relight_halved(image: Image, relight: Callable[[Image], Image]) -> Image:
     blocks = _blocks(before)
     parts = {rows.start or 0: _cut(rows, before, gain, after) for rows in row_blocks(blocks)}
     del before, gain, after
+    free_memory()
     is_large = image.size > LARGE_VALUES
-    if is_large:
-        free_memory()
     out = np.empty_like(image)
 
     def finish(rows: slice) -> None:
