@@ -100,6 +100,7 @@ test("frames flow, are bright, and nothing leaves the device; closing frees the 
   assert.ok(await page.isVisible("#camera-view"));
 
   await page.click("#camera-close");
+  await page.waitForFunction(() => document.getElementById("camera-video").srcObject === null); // a dialog's "close" comes after the click
   assert.deepEqual(await tracks(page), ["ended"]);
   assert.equal(await page.$eval("#camera-video", (video) => video.srcObject), null);
   await isQuiet(opened);
