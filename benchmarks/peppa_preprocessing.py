@@ -24,10 +24,10 @@ import numpy.typing as npt
 import relume
 from relume.errors import RelumeError
 from relume.faces import Box, box_around
-from relume.faces.peppa import CROP, POINTS, Peppa, square_crop
+from relume.faces.peppa import CROP, Peppa, square_crop
 from relume.faces.search import BOTTOM, LEFT, RIGHT, TOP, bounds, iou
 from relume.faces.yunet import YuNet
-from relume.metrics.landmarks import nme
+from relume.metrics.landmarks import POINTS, nme
 from relume.photo import Image
 
 Floats = npt.NDArray[np.float64]

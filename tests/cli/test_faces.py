@@ -15,7 +15,7 @@ from PIL import Image as Pil
 import relume.faces
 from relume import __version__
 from relume.faces import Detection, Face
-from relume.faces.api import _keep_built
+from relume.faces.registry import _keep_built
 from relume.image.draw import ORANGE, SKY
 from relume.photo import Photo
 

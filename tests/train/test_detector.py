@@ -301,7 +301,7 @@ def test_scores_are_moved_to_a_quarter_false_alarm_and_keep_their_order(photogra
     assert abs(shifts[0]) > 0.01
     find = validate_faces.detector_of(moved)
     scored = [
-        validate_faces._scored(find(validate_faces._darkened(h, k, n)), h.labels)
+        validate_faces._scored(find(validate_faces.darkened(h.photo, k, n)), h.labels)
         for n, h in enumerate(held)
         for k in validate_faces.LADDER
     ]

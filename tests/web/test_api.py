@@ -20,7 +20,7 @@ from relume.enhancers import enhance, methods
 from relume.enhancers.options import OPTIONS
 from relume.errors import RelumeError, WeightsError
 from relume.faces import detectors
-from relume.faces.api import _keep_built
+from relume.faces.registry import _keep_built
 from relume.image.exposure import mean_level
 from relume.io import decode
 from relume.io.formats import WRITABLE

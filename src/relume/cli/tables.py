@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relume.cli.console import as_utf8
-from relume.errors import InputError, MissingExtra, OutputError, ParameterError
+from relume.errors import InputError, OutputError, ParameterError, extra_module
 from relume.io.atomic import refused, write_atomic
 from relume.io.places import Place, place
 
@@ -301,10 +301,7 @@ def check_tables() -> None:
     Raises:
         MissingExtra: pyarrow is not installed.
     """
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise MissingExtra(".parquet files", "parquet", "pyarrow") from None
+    extra_module("pyarrow.parquet", ".parquet files", "parquet")
 
 
 def _shard(photo: str) -> str:

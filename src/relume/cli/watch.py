@@ -17,7 +17,7 @@ from relume.cli import console, options
 from relume.cli.command import Command, arg, of_enhance, opt
 from relume.cli.enhance import Enhance
 from relume.enhancers.options import BRIGHTNESS, STRENGTH
-from relume.errors import InputError, MissingExtra, OutputError, ParameterError
+from relume.errors import InputError, OutputError, ParameterError, extra_module
 
 if TYPE_CHECKING:
     from relume.cli.tables import LiveRows
@@ -54,10 +54,7 @@ class Watch(Command):
 
     def run(self) -> None:
         """Relight what is there, and then what comes, until the folder is gone or Ctrl-C."""
-        try:
-            from watchfiles import watch as changes
-        except ImportError:
-            raise MissingExtra("watching a folder", "watch", "watchfiles") from None
+        changes = extra_module("watchfiles", "watching a folder", "watch").watch
         from relume.cli.tables import LiveRows
         from relume.io.places import make_folder
 

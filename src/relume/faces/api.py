@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from relume import __version__
-from relume.catalog import Catalog, Value
 from relume.engine import Runtime
 from relume.faces.base import (
     Box,
@@ -24,7 +22,13 @@ from relume.faces.base import (
 )
 from relume.faces.fusion import AGREES, clusters
 from relume.faces.quality import hidden_share, quality_of, warning
-from relume.faces.registry import detectors, landmarkers, usual_detector, usual_views
+from relume.faces.registry import (
+    built,
+    detectors,
+    landmarkers,
+    usual_detector,
+    usual_views,
+)
 from relume.faces.views import (
     View,
     is_nearly_black,
@@ -148,13 +152,13 @@ def detect(
     least = float(parameters["threshold"])
     landmarker: Landmarker | None = None
     if landmarks is not None:
-        landmarker = _built(landmarkers(), *landmarkers().parse(landmarks))
+        landmarker = built(landmarkers(), *landmarkers().parse(landmarks))
     black = is_nearly_black(image)
     selected = select_views(specs, image, nearly_black=black)
     rendered = list(render_views(selected, image, runtime=runtime))
     if any(view.further for view in rendered):  # a second view may be less sure
         parameters = {**parameters, "threshold": max(0.0, least - AGREES)}
-    find: Detector = _built(detectors(), name, parameters)
+    find: Detector = built(detectors(), name, parameters)
     faces = detect_on_views(rendered, find, lead_score=least, least=least, landmarker=landmarker)
     return Detection(
         faces=[replace(face, quality=quality_of(image, face)) for face in faces],
@@ -204,22 +208,10 @@ def place_landmarks(views: Sequence[View], boxes: Sequence[Box], landmarker: Lan
     view = landmark_view(views)
     if isinstance(landmarker, SureLandmarker):
         view = next((view for view in views if view.is_whole_photograph), view)
-    own = [view.from_photograph(box) for box in boxes]
-    if isinstance(landmarker, SureLandmarker):
-        placed = landmarker.place(view.image, own)
+        placed = landmarker.place(view.image, [view.from_photograph(box) for box in boxes])
     else:
-        points = [landmarker(view.image, box) for box in own]
+        points = [landmarker(view.image, view.from_photograph(box)) for box in boxes]
         placed = Placed(np.asarray(points, np.float32).reshape(-1, POINTS, 2))
     found = [view.points_to_photograph(points) for points in placed.points]
     sigma = None if placed.sigma is None else placed.sigma / np.float32(view.scale)
     return Placed(np.asarray(found, np.float32).reshape(-1, POINTS, 2), sigma)
-
-
-def _built(catalog: Catalog[Any], name: str, parameters: Mapping[str, Value]) -> Any:
-    """A detector or landmarker, built once: loading a network costs more than one picture."""
-    return _keep_built(catalog, name, tuple(sorted(parameters.items())))
-
-
-@lru_cache(maxsize=8)
-def _keep_built(catalog: Catalog[Any], name: str, parameters: tuple[tuple[str, Value], ...]) -> Any:
-    return catalog.create(name, dict(parameters))

@@ -7,7 +7,6 @@ that it is handed the search and asks for it where a place is too dark.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TypeVar
 
 from relume import enhancers
@@ -18,7 +17,7 @@ from relume.enhancers.options import DEFAULT_METHOD
 from relume.exposure.black import BlackLevel
 from relume.exposure.faces import ExposeFor, Find, Region
 from relume.faces.base import Detector
-from relume.faces.registry import detectors, usual_detector
+from relume.faces.registry import built, detectors, usual_detector
 from relume.image.exposure import smoothstep
 from relume.photo import Array, Image, Photo
 
@@ -102,7 +101,7 @@ def face_finder(expose_for: ExposeFor) -> Find | None:
     """What finds the faces to expose for, or None if none are to be found."""
     if expose_for == "scene":
         return None
-    detector = _detector(usual_detector())
+    detector: Detector = built(detectors(), usual_detector(), {})
 
     def find(image: Image) -> Sequence[Region]:
         height, width = image.shape[:2]
@@ -114,8 +113,3 @@ def face_finder(expose_for: ExposeFor) -> Find | None:
         return regions
 
     return find
-
-
-@lru_cache(maxsize=2)
-def _detector(name: str) -> Detector:
-    return detectors().create(name)

@@ -16,12 +16,12 @@ from relume.engine import Array, Inference, Runtime, load
 from relume.faces.base import MIRRORED, Box, Placed, Points, mirrored_points
 from relume.faces.search import box_around, points_bounds
 from relume.image.opening import Opening
+from relume.metrics.landmarks import POINTS
 from relume.nets.sizes import LANDMARKS_PX
 from relume.photo import Image, check_image
 from relume.weights import path
 
 WEIGHTS = "relume-landmarks"
-POINTS = 68
 CROP = 1.4
 """Side of the square over the longer side of the points' bounds."""
 
@@ -111,6 +111,11 @@ def square(box: Box) -> tuple[tuple[int, int], int]:
 
 def cut(image: Image, corner: tuple[int, int], side_px: int) -> Image:
     """A square of the picture (96, 96, 3); outside of it, its border goes on."""
+    return to_input(cut_out(image, corner, side_px))
+
+
+def cut_out(image: Array, corner: tuple[int, int], side_px: int) -> Array:
+    """A square of the picture (side_px, side_px, 3); outside of it, its border goes on."""
     height, width = image.shape[:2]
     x, y = corner
     part = image[max(y, 0) : y + side_px, max(x, 0) : x + side_px]
@@ -118,7 +123,7 @@ def cut(image: Image, corner: tuple[int, int], side_px: int) -> Image:
         rows = np.clip(np.arange(y, y + side_px), 0, height - 1)
         columns = np.clip(np.arange(x, x + side_px), 0, width - 1)
         part = image[rows[:, None], columns]
-    return to_input(np.ascontiguousarray(part))
+    return np.ascontiguousarray(part)
 
 
 def to_input(part: Image) -> Image:

@@ -15,11 +15,11 @@ from relume.catalog import Info, Parameter
 from relume.engine import Runtime, load
 from relume.faces.base import Box, Points, mirrored_points
 from relume.faces.search import box_around, points_bounds
+from relume.metrics.landmarks import POINTS
 from relume.photo import Image, check_image
 from relume.weights import path
 
 INPUT_PX = 160
-POINTS = 68
 CROP = 1.3
 """Side of the square crop over the longer side of the points' bounds."""
 MIDDLE = np.float32(127)

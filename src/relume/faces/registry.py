@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 
 from relume import weights
-from relume.catalog import Catalog
+from relume.catalog import Catalog, Value
 from relume.errors import WeightsError
 from relume.faces import centerface, fan, haar, landmarks, peppa, relume, yunet
 from relume.faces.base import ORIGINAL, Detector, Landmarker
@@ -73,3 +75,14 @@ def usual_views(detector: str, landmarker: str | None = None) -> tuple[str, ...]
     if detector == relume.INFO.name and places == landmarks.INFO.name:
         return (ORIGINAL,)
     return (ORIGINAL, RELIT)
+
+
+def built(catalog: Catalog[Any], name: str, parameters: Mapping[str, Value]) -> Any:
+    """A detector or landmarker, built once: loading a network costs more than one picture."""
+    given = catalog.info(name).check_parameters(parameters)
+    return _keep_built(catalog, name, tuple(sorted(given.items())))
+
+
+@lru_cache(maxsize=8)
+def _keep_built(catalog: Catalog[Any], name: str, parameters: tuple[tuple[str, Value], ...]) -> Any:
+    return catalog.create(name, dict(parameters))

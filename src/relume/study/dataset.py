@@ -28,7 +28,6 @@ Ellipse = tuple[float, float, float, float, float]
 """Major radius, minor radius, angle of the major axis to the x axis, centre x, centre y."""
 LabelKind = Literal["boxes", "ellipses", "points"]
 
-POINTS = 68
 GROUP = "group:"
 IGNORE = "ignore"
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")

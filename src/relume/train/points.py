@@ -19,9 +19,11 @@ import numpy.typing as npt
 from relume.engine import Runtime
 from relume.errors import InputError, RecipeError
 from relume.executor import cores
+from relume.faces.landmarks import cut_out
 from relume.faces.peppa import Peppa
 from relume.faces.search import bounds
 from relume.faces.yunet import YuNet
+from relume.image.filters import size_within
 from relume.io import READABLE_SUFFIXES, read
 from relume.io.points import points_beside, read_points
 from relume.metrics.landmarks import POINTS
@@ -102,9 +104,7 @@ def around(photo: Pixels, points: Floats) -> tuple[Pixels, Floats]:
     x0, y0, x1, y1 = bounds(points[:, :2])
     side = max(round(AROUND * max(x1 - x0, y1 - y0)), 8)
     x, y = round((x0 + x1 - side) / 2), round((y0 + y1 - side) / 2)
-    rows = np.clip(np.arange(y, y + side), 0, photo.shape[0] - 1)
-    columns = np.clip(np.arange(x, x + side), 0, photo.shape[1] - 1)
-    part = np.ascontiguousarray(photo[rows[:, None], columns])
+    part = cut_out(photo, (x, y), side)
     kept = min(side, KEPT_PX)
     if kept < side:
         part = np.asarray(cv2.resize(part, (kept, kept), interpolation=cv2.INTER_AREA))
@@ -125,7 +125,7 @@ def _teacher(data: Data) -> Callable[[Pixels], list[Floats]] | None:
 
     def teach(photo: Pixels) -> list[Floats]:
         scale = min(1.0, data.longest_px / max(photo.shape[:2]))
-        size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
+        size = size_within(photo, data.longest_px)
         image = as_float(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA)))
         boxes = [face.box for face in find(image)]
         large = [box for box in boxes if max(box[2] - box[0], box[3] - box[1]) >= LEAST_PX]

@@ -7,7 +7,7 @@ shipped one; so the figures are those of what users will get.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from relume.engine import Array, Inference
 from relume.enhancers.relume import RelumeEnhancer
 from relume.enhancers.retinexnet import OUTPUTS, Decomposition, RetinexNetEnhancer
 from relume.errors import extra_module
+from relume.faces.base import Face
 from relume.image import draw
+from relume.image.darken import Camera, darken
 from relume.image.exposure import mean_level
+from relume.image.opening import Opening
 from relume.io import write
 from relume.metrics.quality import psnr, ssim
 from relume.nets.fast import FastNet
@@ -213,6 +216,35 @@ def _label_log_axis(axes: Any) -> None:
 def _means(names: Sequence[str], rows: Sequence[Sequence[float]]) -> dict[str, float]:
     means = np.mean(rows, axis=0)
     return {name: round(float(m), 4) for name, m in zip(names, means, strict=True)}
+
+
+def darkened(photo: Pixels, k: float, number: int) -> Image:
+    """A validation photograph at the share ``k`` of its light, the same in every run."""
+    image = as_float(photo)
+    if k == 1:
+        return image
+    rng = np.random.default_rng([number, round(1e6 * k)])
+    return darken(image, k, rng, camera=Camera.draw(rng))
+
+
+def write_ladder(
+    photos: Iterable[Pixels],
+    find: Callable[[int, Image], Sequence[Face]],
+    ladder: Sequence[float],
+    path: Path,
+) -> None:
+    """One row a photograph: at each light, opened up as the net sees it, with what it finds.
+
+    ``find`` is handed the photograph's number and the photograph at that light.
+    """
+    rows = []
+    for number, photo in enumerate(photos):
+        panels = []
+        for k in ladder:
+            image = darkened(photo, k, number)
+            panels.append(draw.draw_faces(Opening.of(image)(image), find(number, image)))
+        rows.append(draw.panels(panels, [f"{k:g} of the light" for k in ladder], height_px=260))
+    write_rows(rows, path)
 
 
 def write_rows(rows: Sequence[Image], path: Path) -> None:

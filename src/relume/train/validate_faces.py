@@ -13,9 +13,6 @@ import torch
 from relume.errors import InputError
 from relume.faces.base import Face
 from relume.faces.relume import THRESHOLD, RelumeDetector
-from relume.image import draw
-from relume.image.darken import Camera, darken
-from relume.image.opening import Opening
 from relume.metrics.detection import (
     LEAST_SCORE,
     Scored,
@@ -23,11 +20,10 @@ from relume.metrics.detection import (
     score_at_false_alarms,
 )
 from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet
-from relume.photo import Image, as_float
 from relume.train.data import Pixels
 from relume.train.faces import LABELS, Labels, read_face_photos
 from relume.train.recipe import Data
-from relume.train.validate import inference, write_rows
+from relume.train.validate import darkened, inference, write_ladder
 
 LADDER = (1.0, 0.03, 0.01, 0.005)
 """The light that a validation photograph is left with; 1 leaves it as it is."""
@@ -77,7 +73,7 @@ def validate_detector(net: FaceNet, held: Sequence[Held]) -> dict[str, float]:
     find = detector_of(net)
     figures = {}
     for k in LADDER:
-        scored = [_scored(find(_darkened(h, k, n)), h.labels) for n, h in enumerate(held)]
+        scored = [_scored(find(darkened(h.photo, k, n)), h.labels) for n, h in enumerate(held)]
         figures[f"found_{k:g}"] = round(found_at_false_alarms(scored, FALSE_ALARMS), 4)
     return {"found": round(float(np.mean(list(figures.values()))), 4), **figures}
 
@@ -89,7 +85,7 @@ def calibrated(net: FaceNet, held: Sequence[Held]) -> FaceNet:
     """
     find = detector_of(net)
     scored = [
-        _scored(find(_darkened(h, k, n)), h.labels) for n, h in enumerate(held) for k in LADDER
+        _scored(find(darkened(h.photo, k, n)), h.labels) for n, h in enumerate(held) for k in LADDER
     ]
     score = score_at_false_alarms(scored, FALSE_ALARMS)
     shift = np.log(THRESHOLD / (1 - THRESHOLD)) - np.log(score / (1 - score))
@@ -103,22 +99,7 @@ def calibrated(net: FaceNet, held: Sequence[Held]) -> FaceNet:
 def write_detector_panels(net: FaceNet, held: Sequence[Held], path: Path) -> None:
     """One row a photograph: bright, then opened up as the net sees it, with what it finds."""
     find = detector_of(net)
-    rows = []
-    for n, h in enumerate(held):
-        panels = []
-        for k in LADDER:
-            image = _darkened(h, k, n)
-            panels.append(draw.draw_faces(Opening.of(image)(image), find(image)))
-        rows.append(draw.panels(panels, [f"{k:g} of the light" for k in LADDER], height_px=260))
-    write_rows(rows, path)
-
-
-def _darkened(held: Held, k: float, number: int) -> Image:
-    image = as_float(held.photo)
-    if k == 1:
-        return image
-    rng = np.random.default_rng([number, round(1e6 * k)])
-    return darken(image, k, rng, camera=Camera.draw(rng))
+    write_ladder((h.photo for h in held), lambda _, image: find(image), LADDER, path)
 
 
 def _scored(faces: Sequence[Face], labels: Labels) -> Scored:

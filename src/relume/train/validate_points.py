@@ -15,17 +15,14 @@ from relume.faces.base import Box, Face
 from relume.faces.landmarks import RelumeLandmarker
 from relume.faces.quality import MEAN_DISTANCE
 from relume.faces.search import box_around
-from relume.image import draw
-from relume.image.darken import Camera, darken
-from relume.image.opening import Opening
 from relume.metrics.landmarks import POINTS, nme
 from relume.nets.landmarks import LANDMARK_OUTPUTS, LandmarkNet, LandmarkOutputs
-from relume.photo import Image, as_float
+from relume.photo import Image
 from relume.train.data import Floats, Pixels
 from relume.train.point_sampler import off
 from relume.train.points import read_faces
 from relume.train.recipe import Data
-from relume.train.validate import inference, write_rows
+from relume.train.validate import darkened, inference, write_ladder
 
 LADDER = (1.0, 0.1, 0.03, 0.01, 0.005)
 """The light that a validation face is left with; 1 leaves it as it is."""
@@ -78,7 +75,7 @@ def validate_landmarks(net: LandmarkNet, held: Sequence[HeldFace]) -> dict[str, 
     for k in LADDER:
         errors = []
         for number, face in enumerate(held):
-            placed = place.place(_darkened(face, k, number), [face.box])
+            placed = place.place(darkened(face.photo, k, number), [face.box])
             errors.append(nme(placed.points[0], face.points))
             found.append(float(np.linalg.norm(placed.points[0] - face.points, axis=1).mean()))
             assert placed.sigma is not None
@@ -100,21 +97,9 @@ def calibrated(net: LandmarkNet, held: Sequence[HeldFace]) -> LandmarkNet:
 def write_landmark_panels(net: LandmarkNet, held: Sequence[HeldFace], path: Path) -> None:
     """One row a face: bright, then darker and opened up as the net sees it, with its points."""
     place = landmarker_of(net)
-    rows = []
-    for number, face in enumerate(held):
-        panels = []
-        for k in LADDER:
-            image = _darkened(face, k, number)
-            points = place(image, face.box)
-            shown = Opening.of(image)(image)
-            panels.append(draw.draw_faces(shown, [Face(face.box, 1.0, points)]))
-        rows.append(draw.panels(panels, [f"{k:g} of the light" for k in LADDER], height_px=260))
-    write_rows(rows, path)
 
+    def find(number: int, image: Image) -> list[Face]:
+        box = held[number].box
+        return [Face(box, 1.0, place(image, box))]
 
-def _darkened(face: HeldFace, k: float, number: int) -> Image:
-    image = as_float(face.photo)
-    if k == 1:
-        return image
-    rng = np.random.default_rng([number, round(1e6 * k)])
-    return darken(image, k, rng, camera=Camera.draw(rng))
+    write_ladder((face.photo for face in held), find, LADDER, path)
