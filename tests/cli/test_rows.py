@@ -125,6 +125,26 @@ def test_what_is_no_table_of_these_rows_is_refused(tmp_path: Path) -> None:
         rows.done()
 
 
+def test_a_table_holds_what_is_expected_of_each_points_error(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", exc_type=ImportError)
+    name = tmp_path / "t.parquet"
+    box = {"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0}
+    face = {"box": box, "score": 0.9, "view": "original", "landmarks": [[1, 2], [3, 4]]}
+    line = {"photo": "a.jpg", "faces": [{**face, "sigma": [0.5, 0.25]}, face]}
+    with Rows(str(name), FACES, overwrite=False, go_on=False) as rows:
+        rows.add(line)
+        rows.finish(["a.jpg"])
+    assert [row["sigma"] for row in parquet.read_table(name).to_pylist()] == [[0.5, 0.25], None]
+    # a table of an earlier version goes on with the column it lacks
+    parquet.write_table(parquet.read_table(name).drop_columns("sigma"), name)
+    with Rows(str(name), FACES, overwrite=False, go_on=True) as rows:
+        rows.add({**line, "photo": "b.jpg"})
+        rows.finish(["a.jpg", "b.jpg"])
+    table = parquet.read_table(name).to_pylist()
+    assert [row["photo"] for row in table] == ["a.jpg", "a.jpg", "b.jpg", "b.jpg"]
+    assert [row["sigma"] for row in table] == [None, None, [0.5, 0.25], None]
+
+
 def test_a_table_without_pyarrow_is_refused_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

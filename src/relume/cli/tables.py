@@ -48,7 +48,7 @@ def face_rows(line: Line) -> Iterator[Line]:
     for number, face in enumerate(line.get("faces", ())):
         points = face["landmarks"]
         flat = None if points is None else [value for point in points for value in point]
-        found = {name: face.get(name) for name in ("score", "view", "track")}
+        found = {name: face.get(name) for name in ("score", "view", "track", "sigma")}
         found["landmarks"] = flat
         yield {**photo, "face": number, **face["box"], **found}
 
@@ -69,11 +69,15 @@ FACES = Kind(
         "score": "float",
         "view": "string",
         "landmarks": "list",
+        "sigma": "list",
         "error": "string",
     },
     face_rows,
 )
-"""What ``detect`` writes: a row a face, of a clip in each frame; landmarks are x, y, x, y, ..."""
+"""What ``detect`` writes: a row a face, of a clip in each frame; landmarks are x, y, x, y, ...,
+sigma what is expected of each point's error, in pixels."""
+LATER = ("sigma",)
+"""Columns that tables of earlier versions do not have."""
 
 PHOTOS = Kind(
     {
@@ -322,7 +326,10 @@ def _read_table(data: bytes, kind: Kind, name: object) -> pyarrow.Table:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(io.BytesIO(data)).select(list(kind.columns)).cast(_schema(kind))
+        table = pq.read_table(io.BytesIO(data))
+        for name in kind.columns.keys() & set(LATER) - set(table.column_names):
+            table = table.append_column(name, pa.nulls(len(table)))
+        return table.select(list(kind.columns)).cast(_schema(kind))
     except (pa.ArrowException, KeyError) as error:
         what = f"{name} holds no rows of this command: name another file, or give --overwrite"
         raise InputError(what) from error
