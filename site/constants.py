@@ -20,6 +20,7 @@ MODULES = {
     "levels": "relume.image.exposure",
     "detail": "relume.image.detail",
     "color": "relume.image.color",
+    "texture": "relume.image.texture",
     "sizes": "relume.nets.sizes",
     "curves": "relume.enhancers.curves",
     "machine": "relume.enhancers.machine",

@@ -103,3 +103,24 @@ def test_where_there_is_no_light_for_it_less_is_expected() -> None:
     assert plan(room(), Aim(0.5, "frame", "asked")).expected == 0.5
     result = apply(asked, photo, simple)
     assert mean_level(result) == pytest.approx(asked.expected, abs=0.02)
+
+
+def test_a_faithful_plan_keeps_texture_and_faint_greys() -> None:
+    """What the network wiped away comes back, and what it tinted is grey, only where asked."""
+    photo = np.full((64, 64, 3), 8 / 255, np.float32)
+    photo[:, 32::4] -= np.float32(2 / 255)
+
+    def wipes(image: Image, level: float, factor: Factor | None) -> Image:
+        del factor
+        return np.full(image.shape, (level, level, 1.5 * level), np.float32)
+
+    aim = Aim(0.3, "frame", "asked")
+    results = {
+        faithful: apply(plan(photo, aim, local=0.0, faithful=faithful), photo, wipes)
+        for faithful in (False, True)
+    }
+    assert np.ptp(results[False], axis=(0, 1)).max() == 0
+    columns = results[True][32, 36:60].mean(axis=1)
+    assert columns[1::4].min() > columns[::4].max() + 0.02
+    blue = {key: float((r[:, :, 2] - r[:, :, 0]).mean()) for key, r in results.items()}
+    assert 0 <= blue[True] < blue[False]

@@ -36,7 +36,7 @@ export async function enhance(photo, options, networks) {
     seen.black ??= options.black ?? readBlack(image);
     const off = offBlack(image, seen.black);
     const cast = isBalanced ? times((seen.cast ??= readCast(off)), options.cast) : NO_CAST;
-    return relight(off, { brightness, local, stops: options.stops, protectLit, find, cast, seen }, own);
+    return relight(off, { brightness, local, stops: options.stops, protectLit, find, cast, faithful: method === "relume", seen }, own);
   };
   if (isHalved) {
     await relightHalved(photo, work, (y, rows) => finisher.row(y, rows));

@@ -113,7 +113,7 @@ export function rowOf({ width, rgba, channels }, y) {
 export function halve(source) {
   const { width, height } = source;
   const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
-  const channels = [0, 1, 2].map(() => new Float32Array(w * h));
+  const channels = Array.from({ length: source.channels?.length ?? 3 }, () => new Float32Array(w * h));
   for (let y = 0; y < h; y += 1) {
     const rows = [rowOf(source, 2 * y), rowOf(source, Math.min(2 * y + 1, height - 1))];
     channels.forEach((out, n) => {

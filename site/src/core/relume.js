@@ -4,6 +4,7 @@
 
 import { takeCastOff } from "./cast.js";
 import constants from "./constants.json" with { type: "json" };
+import { putBackTexture, takeDoubtfulColourOff } from "./faithful.js";
 import { downscaleImage, largest, luma, meanLevel, planeOf, subsample } from "./image.js";
 import { fitStops, GAMMA, limited, meter, networkShare, scaling } from "./metering.js";
 import { priorityStops } from "./priority.js";
@@ -23,15 +24,16 @@ export async function relight(image, options, networks) {
 }
 
 // What every place gets: { level, isBounded, reading, curve, local, overall, expected, faceStops,
-// stops, protectLit, kept, cast }; without a reading the whole frame gets one exposure, the network's own.
+// stops, protectLit, kept, cast, faithful }; without a reading the whole frame gets one exposure, the network's own.
 // options: { brightness (null: automatic), local, stops (a plane or null), protectLit, find (faces
-// to expose for, or null), cast (what goes of the light's colour), seen (what was read of this image
+// to expose for, or null), cast (what goes of the light's colour), faithful (to the photo's texture and
+// doubtful colours), seen (what was read of this image
 // before, filled here) }.
 export async function plan(image, options, networks) {
-  const { brightness, local, stops, protectLit, find, cast, seen = {} } = options;
+  const { brightness, local, stops, protectLit, find, cast, faithful = false, seen = {} } = options;
   const isBounded = local > 0 && brightness === null;
   const aim = async (of, part) => brightness ?? (seen[part] ??= await networks.estimate(thumbnail(of)));
-  if (local === 0 && !stops) return { level: await aim(image, "whole"), reading: null, protectLit, cast };
+  if (local === 0 && !stops) return { level: await aim(image, "whole"), reading: null, protectLit, cast, faithful };
   let reading = (seen.reading ??= meter(image));
   let level = await (isBounded && !reading.isWhole ? aim(reading.crop(image), "content") : aim(image, "whole"));
   if (isBounded && protectLit) level = reading.sceneBrightness(level);
@@ -45,7 +47,7 @@ export async function plan(image, options, networks) {
   const curve = reading.curve(gain, softness, { overall, local: share });
   const faceStops = find && local ? await priorityStops(image, reading, curve, level, find, local) : null;
   return {
-    level, isBounded, reading, curve, local: share, overall, expected, faceStops, stops, protectLit, kept: protectLit ? share : 0, cast,
+    level, isBounded, reading, curve, local: share, overall, expected, faceStops, stops, protectLit, kept: protectLit ? share : 0, cast, faithful,
   };
 }
 
@@ -53,7 +55,7 @@ export async function apply(plan, image, networks) {
   const small = thumbnail(image);
   if (!plan.reading) {
     const relit = matchMean(await networks.infer(image, small, plan.level, null, 1), plan.level);
-    return takeCastOff(plan.cast, relit, () => 1);
+    return finished(plan, image, relit, () => 1);
   }
   const { factor, counted, expected } = exposed(plan, image);
   const factorAt = factor ? (i) => factor.data[i] : () => plan.overall;
@@ -68,7 +70,12 @@ export async function apply(plan, image, networks) {
   const shareAt = (i) => (factor ? share(factor.data[i]) : highest);
   if (factor || highest < 1) blendDirect(image, relit, factorAt, shareAt);
   if (expected) applied(relit, counted.match(relit, expected, { byFactor: !factor }));
-  return takeCastOff(plan.cast, plan.kept ? keepLitDetail(image, relit, plan.kept) : relit, shareAt);
+  return finished(plan, image, plan.kept ? keepLitDetail(image, relit, plan.kept) : relit, shareAt);
+}
+
+function finished({ cast, faithful }, image, relit, shareAt) {
+  if (faithful) takeDoubtfulColourOff(image, putBackTexture(image, relit), shareAt);
+  return takeCastOff(cast, relit, shareAt);
 }
 
 // The plane of factors, null if one does for all, what counts beside the places that got stops, and

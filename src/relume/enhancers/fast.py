@@ -18,6 +18,7 @@ class FastEnhancer(RelumeEnhancer):
     """What the method relume does, with a network of an eighth of the work."""
 
     half_above_mp: float = 1.0
+    faithful: bool = False
 
     info: ClassVar[Info] = replace(
         RelumeEnhancer.info,

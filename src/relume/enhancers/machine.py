@@ -24,6 +24,7 @@ class MachineEnhancer(RelumeEnhancer):
 
     local: float = 0.0
     cast: Cast | float = 0.0
+    faithful: bool = False
 
     info: ClassVar[Info] = replace(
         RelumeEnhancer.info,

@@ -75,7 +75,7 @@ class RelumeEnhancer:
     ``local``, ``exposure`` and ``protect_lit`` are those of :func:`relume.enhance`, ``find``
     finds the faces to expose for, ``black`` is the camera's, None for what is read of the photo.
     ``cast`` is what goes of the light's colour, or a share of what is read of it.
-    ``planned`` comes before all of these.
+    ``faithful`` is the plan's. ``planned`` comes before all of these.
     """
 
     brightness: Brightness = "auto"
@@ -87,6 +87,7 @@ class RelumeEnhancer:
     black: Black | None = None
     cast: Cast | float = 0.5
     half_above_mp: float = 4.0
+    faithful: bool = True
     tile_px: int = 2048
     ensemble: int = 1
     denoise: float = 1.0
@@ -209,6 +210,7 @@ class RelumeEnhancer:
             stops=self.exposure,
             protect_lit=self.protect_lit,
             find=self.find,
+            faithful=self.faithful,
         )
 
     def read(self, image: Image) -> Reading | None:

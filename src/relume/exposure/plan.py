@@ -23,6 +23,7 @@ from relume.image.color import GAMMA, luma, times
 from relume.image.detail import keep_lit_detail
 from relume.image.exposure import FRAME_TOLERANCE, mean_level, scale_to, smoothsteps, subsample
 from relume.image.parallel import for_row_blocks
+from relume.image.texture import believed_colour, put_back_texture
 from relume.photo import Image
 
 Factor = Image | float
@@ -43,7 +44,8 @@ class Plan:
     aim where there is no light for it.
     ``face_stops`` (h, w) are what faces lack, ``stops`` (any size) the map that was asked for.
     ``protect_lit`` leaves what is hardly lifted to the photo itself, and so much of the
-    local contrast of lit places is kept as ``kept`` says, in [0, 1].
+    local contrast of lit places is kept as ``kept`` says, in [0, 1]. ``faithful`` puts back the
+    photo's texture that the network wiped away, and takes off colour that too little light has.
     """
 
     aim: Aim
@@ -56,6 +58,7 @@ class Plan:
     stops: Image | None = None
     protect_lit: bool = True
     kept: float = 0.0
+    faithful: bool = False
 
     @property
     def is_even(self) -> bool:
@@ -83,6 +86,7 @@ def plan(
     stops: Image | None = None,
     protect_lit: bool = True,
     find: Find | None = None,
+    faithful: bool = False,
 ) -> Plan:
     """How ``image`` is brought to ``aim``.
 
@@ -92,7 +96,7 @@ def plan(
     added, and ``find`` finds faces, which may need more light.
     """
     if local == 0 and stops is None and aim.over == "frame":
-        return Plan(aim, black, cast, protect_lit=protect_lit)
+        return Plan(aim, black, cast, protect_lit=protect_lit, faithful=faithful)
     image = black.off(image)
     reading = (reading or meter(image)).counted_for(aim)
     softness = reading.softness(aim.level)
@@ -107,7 +111,9 @@ def plan(
     if find is not None and local:
         lacking = face_stops(image, reading, curve, aim.level, find, share=local)
     kept = share if protect_lit else 0.0
-    return Plan(aim, black, cast, reading, curve, expected, lacking, stops, protect_lit, kept)
+    return Plan(
+        aim, black, cast, reading, curve, expected, lacking, stops, protect_lit, kept, faithful
+    )
 
 
 def carried_over(plan: Plan, image: Image, *, find: Find | None = None) -> Plan:
@@ -145,8 +151,10 @@ def apply(plan: Plan, image: Image, relight: Relight) -> Image:
         reading.match(result, expected, by_factor=plan.is_even)
     if plan.kept:
         result = keep_lit_detail(image, result, plan.kept)
-    if plan.cast:
-        _take_cast_off(plan, result, factor)
+    if plan.faithful:
+        put_back_texture(image, result)
+    if plan.cast or plan.faithful:
+        _correct_colour(plan, image, result, factor)
     return result
 
 
@@ -202,14 +210,21 @@ def _blend(plan: Plan, image: Image, result: Image, factor: Factor) -> None:
     for_row_blocks(blend, result)
 
 
-def _take_cast_off(plan: Plan, result: Image, factor: Factor) -> None:
-    """What is the network's loses the planned share of the light's colour, in place."""
+def _correct_colour(plan: Plan, image: Image, result: Image, factor: Factor) -> None:
+    """What is the network's loses colour that is the light's or nobody's, in place."""
+    believed = believed_colour(image) if plan.faithful else None
 
-    def take_off(rows: slice) -> None:
+    def correct(rows: slice) -> None:
         lift = factor if isinstance(factor, float) else factor[rows]
-        result[rows] = plan.cast.off(result[rows], plan.network_share(lift))
+        share = plan.network_share(lift)
+        picture = result[rows]
+        if believed is not None:
+            grey = luma(picture)[:, :, None]
+            kept = 1 - share * (1 - believed[rows])
+            picture = grey + times(picture - grey, kept)
+        result[rows] = plan.cast.off(picture, share)
 
-    for_row_blocks(take_off, result)
+    for_row_blocks(correct, result)
 
 
 def _match_frame(picture: Image, level: float) -> None:
