@@ -66,7 +66,7 @@ def test_what_differs_much_is_no_texture() -> None:
 def test_any_size(size: tuple[int, int]) -> None:
     photo = np.random.default_rng(0).random((*size, 3), np.float32)
     assert np.isfinite(put_back_texture(photo, photo.copy())).all()
-    assert believed_colour(photo).shape == size
+    assert believed_colour(photo, photo).shape == size
 
 
 @pytest.mark.parametrize("height", [94, 95])
@@ -80,14 +80,13 @@ def test_blocks_of_rows_are_not_seen(height: int, monkeypatch: pytest.MonkeyPatc
 
 
 def test_faint_colour_is_believed_as_far_as_it_rises_above_rounding() -> None:
-    def share(red: float, green: float, blue: float) -> float:
-        return float(believed_colour(np.full((8, 8, 3), (red, green, blue), np.float32))[4, 4])
+    def share(photo: tuple[float, ...], result: tuple[float, ...] = (0.4, 0.4, 0.6)) -> float:
+        before, after = (np.full((8, 8, 3), colour, np.float32) for colour in (photo, result))
+        return float(believed_colour(before, after)[4, 4])
 
-    cold, warm = FAINT
-    assert share(0, 0, cold) == pytest.approx(0.5)  # c^2 / (c^2 + c^2)
-    assert share(cold, 0, cold) == pytest.approx(0.5)  # magenta
-    assert share(0.1, 0.1, 0.1 + 3 * cold) == pytest.approx(0.9)
-    assert share(warm, 0.5 * warm, 0) == pytest.approx(0.5)
-    assert share(0.2, 0.2, 0.2) == 0  # grey has none, whatever a network makes of it
-    assert share(0.1, 0.2, 0.9) > 0.999
-    assert share(3 / 255, 2 / 255, 1 / 255) > 0.95  # as skin is
+    assert share((0, 0, FAINT)) == pytest.approx(0.5)  # c^2 / (c^2 + c^2)
+    assert share((0.1, 0.1, 0.1 + 3 * FAINT)) == pytest.approx(0.9)
+    assert share((0.1, 0.2, 0.9)) > 0.999
+    assert share((0.02, 0.02, 0.02)) == 0  # grey, which the network made blue
+    assert share((0.02, 0.02, 0.02), (0.6, 0.4, 0.5)) == 0  # or pink
+    assert share((0.02, 0.02, 0.02), (0.6, 0.45, 0.35)) == 1  # as skin is

@@ -33,23 +33,31 @@ export function putBackTexture(before, after) {
   return after;
 }
 
-// How much of its colour each pixel of the photo has: values in [0, 1].
-function believedColour(image) {
-  const small = halve(image);
-  const [red, green, blue] = small.channels.map((data) => boxFilter(plane(small.width, small.height, data), CHROMA_RADIUS_PX).data);
-  const share = plane(small.width, small.height);
-  for (let i = 0; i < red.length; i += 1) {
-    const chroma = Math.max(red[i], green[i], blue[i]) - Math.min(red[i], green[i], blue[i]);
-    const warmth = (Math.min(red[i], green[i]) - blue[i]) / Math.max(chroma, 1e-5);
-    const faint = FAINT[0] + smoothstep(warmth, ...WARM) * (FAINT[1] - FAINT[0]);
-    share.data[i] = chroma ** 2 / (chroma ** 2 + faint ** 2);
-  }
-  return doubledTo(share, image.width, image.height).data;
+// How much of its colour each pixel of the result `after` keeps: values in [0, 1].
+function believedColour(before, after) {
+  const [seen, made] = [chromaOf(before), chromaOf(after)];
+  const share = plane(seen.width, seen.height, seen.chroma.map((chroma, i) => {
+    const believed = chroma ** 2 / (chroma ** 2 + FAINT ** 2);
+    const warmth = made.warm[i] / Math.max(made.chroma[i], 1e-5);
+    return believed + (1 - believed) * smoothstep(warmth, ...WARM);
+  }));
+  return doubledTo(share, before.width, before.height).data;
+}
+
+// At half the size: the largest channel less the least, and the lesser of red and green less blue.
+function chromaOf(image) {
+  const { width, height, channels } = halve(image);
+  const [red, green, blue] = channels.map((data) => boxFilter(plane(width, height, data), CHROMA_RADIUS_PX).data);
+  return {
+    width, height,
+    chroma: red.map((r, i) => Math.max(r, green[i], blue[i]) - Math.min(r, green[i], blue[i])),
+    warm: red.map((r, i) => Math.min(r, green[i]) - blue[i]),
+  };
 }
 
 // `picture`, in place: colour that the photo does not tell is taken off as far as a place is lifted.
 export function takeDoubtfulColourOff(image, picture, shareAt) {
-  const believed = believedColour(image);
+  const believed = believedColour(image, picture);
   const [reds, greens, blues] = picture.channels;
   for (let i = 0; i < believed.length; i += 1) {
     const kept = 1 - shareAt(i) * (1 - believed[i]);

@@ -212,7 +212,7 @@ def _blend(plan: Plan, image: Image, result: Image, factor: Factor) -> None:
 
 def _correct_colour(plan: Plan, image: Image, result: Image, factor: Factor) -> None:
     """What is the network's loses colour that is the light's or nobody's, in place."""
-    believed = believed_colour(image) if plan.faithful else None
+    believed = believed_colour(image, result) if plan.faithful else None
 
     def correct(rows: slice) -> None:
         lift = factor if isinstance(factor, float) else factor[rows]
