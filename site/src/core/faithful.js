@@ -22,9 +22,11 @@ export function putBackTexture(before, after) {
   const followed = map2(doubled(slope), result, (s, r) => s * r);
   const lost = map2(own, followed, (o, f) => o - f);
   const energy = boxFilter(halfOf(map2(lost, lost, (a, b) => a * b)), RADIUS_PX);
-  const noise = NOISE_K ** 2 * Math.max(percentile(energy.data.slice().sort(), QUIET), ROUNDED ** 2);
+  const quiet = percentile(map2(energy, mean, (e, m) => e / (m + LIGHT)).data.sort(), QUIET);
+  const noise = mean.data.map((m) => NOISE_K ** 2 * Math.max(quiet * (m + LIGHT), ROUNDED ** 2));
   const lit = map2(gain, mean, (g, m) => (g * m) / (m + LIGHT));
-  const share = doubled(map2(lit, energy, (g, e) => g * Math.max(1 - noise / (e + 1e-12), 0))).data;
+  const weight = plane(lit.width, lit.height, lit.data.map((g, i) => g * Math.max(1 - noise[i] / (energy.data[i] + 1e-12), 0)));
+  const share = doubled(weight).data;
   for (let i = 0; i < share.length; i += 1) {
     const faint = lost.data[i] * share[i];
     const added = faint / (1 + (faint / STRONGEST) ** 2);

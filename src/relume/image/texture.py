@@ -38,10 +38,11 @@ FLAT = 0.02
 """What counts as flat in the result: a standard deviation of so much of the mean."""
 MOST_SLOPE = 4.0
 QUIET = 30.0
-"""Percentile of the energy of what was lost that counts as noise."""
+"""Percentile of the energy of what was lost, over the light, that counts as noise: a camera's noise
+grows with the light."""
 ROUNDED = 0.3 / 255
 """Standard deviation that rounding to 8 bits has: no noise is less."""
-NOISE_K = 1.3
+NOISE_K = 1.0
 """Standard deviations of noise that a texture must exceed."""
 LIGHT = 1.5 / 255
 """Mean light of a place that has half of its texture: below it there are JPEG's tiles."""
@@ -71,7 +72,7 @@ def put_back_texture(before: Image, after: Image) -> Image:
         return after
     lost = np.empty((height, width), np.float32)
     energy = np.empty((-(-height // 2), -(-width // 2)), np.float32)
-    gain = np.empty_like(energy)
+    gain, light = np.empty_like(energy), np.empty_like(energy)
 
     def measure(rows: slice) -> None:
         top, bottom, _ = rows.indices(height)
@@ -80,12 +81,14 @@ def put_back_texture(before: Image, after: Image) -> Image:
         parts = _lost(luma(before[around]), luma(after[around]))
         lost[top:bottom] = parts[0][top - first :][: bottom - top]
         half = slice(top // 2, -(-bottom // 2))
-        for plane, part in zip((energy, gain), parts[1:], strict=True):
+        for plane, part in zip((energy, gain, light), parts[1:], strict=True):
             plane[half] = part[(top - first) // 2 :][: half.stop - half.start]
 
     for_row_blocks(measure, before[:, :, :2])
-    noise = NOISE_K**2 * max(float(np.percentile(energy, QUIET)), ROUNDED**2)
-    gain *= np.maximum(1 - np.float32(noise) / (energy + np.float32(1e-12)), 0)
+    light += np.float32(LIGHT)
+    noise = light * np.float32(np.percentile(energy / light, QUIET))
+    noise = np.float32(NOISE_K**2) * np.maximum(noise, np.float32(ROUNDED**2))
+    gain *= np.maximum(1 - noise / (energy + np.float32(1e-12)), 0)
     lost *= _doubled(gain, height, width)
 
     def add(rows: slice) -> None:
@@ -96,8 +99,8 @@ def put_back_texture(before: Image, after: Image) -> Image:
     return after
 
 
-def _lost(old: Image, new: Image) -> tuple[Image, Image, Image]:
-    """What of the luma was lost (H, W), its energy and what it is multiplied with, at half size."""
+def _lost(old: Image, new: Image) -> tuple[Image, Image, Image, Image]:
+    """What of the luma was lost (H, W); at half size its energy, its gain and the light there."""
     height, width = old.shape
     mean, level = (box_filter(halve(x), RADIUS_PX) for x in (old, new))
     gain = np.minimum(level / np.maximum(mean, np.float32(1e-4)), np.float32(MOST_GAIN))
@@ -109,7 +112,7 @@ def _lost(old: Image, new: Image) -> tuple[Image, Image, Image]:
     old -= _doubled(np.clip(slope, 0, np.float32(MOST_SLOPE)), height, width) * new
     energy = box_filter(halve(old * old), RADIUS_PX)
     gain *= mean / (mean + np.float32(LIGHT))
-    return old, energy, gain
+    return old, energy, gain, mean
 
 
 def _doubled(half: Image, height: int, width: int) -> Image:
