@@ -6,13 +6,14 @@ import pytest
 
 import relume
 from relume.errors import ParameterError
+from relume.exposure.aim import Aim
 from relume.exposure.constants import MOST_GAIN
 from relume.exposure.curve import Curve, expose_directly, ratio
 from relume.exposure.maps import check_stops, fit_stops
 from relume.exposure.meter import meter
-from relume.exposure.plan import network_share
+from relume.exposure.plan import network_share, plan
 from relume.image.color import luma
-from relume.image.darken import Camera, darken, render, scene_light
+from relume.image.darken import Camera, darken, render, scene_light, through_jpeg
 from relume.image.exposure import mean_level
 from relume.photo import Image
 
@@ -296,3 +297,31 @@ def test_the_lights_of_a_scene_come_up_without_a_jump() -> None:
     assert lit[-1] == 1
     assert (np.diff(lit) >= 0).all()
     assert np.diff(lit).max() < 0.35
+
+
+@pytest.mark.parametrize("quality", [70, 85])
+def test_a_night_as_jpeg_is_exposed_as_its_png_where_a_level_is_asked_for(quality: int) -> None:
+    """Dark tiles that JPEG made flat are no bars: else a small lamp is half of what is seen."""
+    light = scene_light(scene(480, 640)) * np.float32(0.004)
+    light[60:86, 100:126] = 1
+    light[300:312, 500:520] = np.float32([1, 0.7, 0.4])
+    camera = Camera(red_gain=1, blue_gain=1, shot=1e-5, read=3e-8, jpeg_quality=100)
+    street = darken(render(light), 1.0, np.random.default_rng(0), camera=camera)
+    saved = through_jpeg(street, quality)
+    asked = Aim(0.4, "frame", "asked")
+    assert meter(saved).weight.mean() < 0.5 < meter(street).weight.mean()
+    png, jpeg = (plan(image, asked).curve for image in (street, saved))
+    assert png is not None
+    assert jpeg is not None
+    assert jpeg.toe == pytest.approx(png.toe, rel=0.1)
+    assert jpeg.local == pytest.approx(png.local, abs=0.05)
+    assert jpeg.softness == pytest.approx(png.softness, abs=0.05)
+    purple = []
+    for photo in (street, saved):
+        relit = relume.enhance(photo, brightness=0.4, expose_for="scene")
+        tiles = relit.reshape(60, 8, 80, 8, 3).mean(axis=(1, 3))
+        around = cv2.blur(tiles.max(axis=2), (3, 3))
+        assert not ((tiles.max(axis=2) < 10 / 255) & (around > 60 / 255)).any()
+        tint = tiles[..., ::2].min(axis=2) - tiles[..., 1]
+        purple.append(float((tint - cv2.blur(tint, (5, 5))).max()))
+    assert purple[1] < purple[0] + 0.05  # the scene has purples of its own

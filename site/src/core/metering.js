@@ -32,9 +32,9 @@ export class Reading {
   /** @param {Partial<Reading>} fields */
   constructor(fields) { Object.assign(this, fields); }
 
-  // The same where every pixel counts alike, and noise bounds nothing: for what is asked.
+  // The same where every pixel counts alike, flat ones too, and noise bounds nothing: for what is asked.
   overFrame() {
-    return new Reading({ ...this, weight: map(this.weight, () => 1), evidence: 1 });
+    return new Reading({ ...this, weight: map(this.weight, () => 1), evidence: 1, ...brightest(this.base.data.slice()) });
   }
 
   // The brightness that suits the photo, if `expected` suits its scene.
@@ -146,6 +146,12 @@ export class Reading {
   mean(f) { return weightedMean(this.weight, (i) => f(this.grey.data[i], this.base.data[i], i)); }
 }
 
+// Of base light, which is sorted: that of the brightest places, and of the lamps.
+function brightest(light) {
+  light.sort();
+  return { brightest: percentile(light, C.BRIGHTEST), lamps: percentile(light, C.LAMPS) };
+}
+
 function weightedMean({ data }, f) {
   const total = sum(data);
   let mean = 0;
@@ -213,13 +219,11 @@ export function meter(image) {
   const level = bare.mean((x) => x);
   const least = C.LEAST_WEIGHT * most(weight.data);
   const inside = content(weight, least);
-  const counted = base.data.filter((_, i) => weight.data[i] > least).sort();
   return new Reading({
     ...seen,
     level,
     power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
-    brightest: percentile(counted, C.BRIGHTEST),
-    lamps: percentile(counted, C.LAMPS),
+    ...brightest(base.data.filter((_, i) => weight.data[i] > least)),
     peak: largestInside(root, inside) ** 2,
     content: inside,
     evidence: evidence(bare, level),

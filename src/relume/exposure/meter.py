@@ -62,9 +62,15 @@ class Reading:
         """The same where that counts which the aim is over, and as much as it can be brought there.
 
         Noise alone looks as flat as a frame that shows nothing; whoever asks knows that it is one.
+        Over a frame flat places count, and among the brightest too: dark tiles of a JPEG are as
+        flat as bars, and without them the lamps of a night would be all that is seen of it.
         """
-        weight = np.ones_like(self.weight) if aim.over == "frame" else self.weight
-        return replace(self, weight=weight, evidence=self.evidence if aim.is_bounded else 1.0)
+        reading = replace(self, evidence=self.evidence if aim.is_bounded else 1.0)
+        if aim.over != "frame":
+            return reading
+        brightest, lamps = _brightest(self.base)
+        weight = np.ones_like(self.weight)
+        return replace(reading, weight=weight, brightest=brightest, lamps=lamps)
 
     def scene_brightness(self, expected: float) -> float:
         """The brightness that suits the photo, if ``expected`` suits its scene.
@@ -192,7 +198,7 @@ def meter(image: Image) -> Reading:
     if total <= 0:
         return Reading(base, grey, weight, slope, offset, 0.0, 0.0, 0.0, 0.0, 0.0, WHOLE, 0.0)
     counted = weight > c.LEAST_WEIGHT * weight.max()
-    brightest, lamps = (float(v) for v in np.percentile(base[counted], (c.BRIGHTEST, c.LAMPS)))
+    brightest, lamps = _brightest(base[counted])
     level, content = float((weight * grey).sum()) / total, _content(weight)
     return Reading(
         base,
@@ -208,6 +214,12 @@ def meter(image: Image) -> Reading:
         content=content,
         evidence=_evidence(grey, weight, level),
     )
+
+
+def _brightest(base: Image) -> tuple[float, float]:
+    """Base light of the brightest places and of the lamps, among places of any shape."""
+    brightest, lamps = np.percentile(base, (c.BRIGHTEST, c.LAMPS))
+    return float(brightest), float(lamps)
 
 
 def _flat_share(image: Image, size: tuple[int, int]) -> Image:
