@@ -34,7 +34,7 @@ export class Reading {
 
   // The same where every pixel counts alike, flat ones too, and noise bounds nothing: for what is asked.
   overFrame() {
-    return new Reading({ ...this, weight: map(this.weight, () => 1), evidence: 1, ...brightest(this.base.data.slice()) });
+    return new Reading({ ...this, weight: map(this.weight, () => 1), evidence: 1, ...lampsOf(this.base.data.slice()) });
   }
 
   // The brightness that suits the photo, if `expected` suits its scene.
@@ -147,7 +147,7 @@ export class Reading {
 }
 
 // Of base light, which is sorted: that of the brightest places, and of the lamps.
-function brightest(light) {
+function lampsOf(light) {
   light.sort();
   return { brightest: percentile(light, C.BRIGHTEST), lamps: percentile(light, C.LAMPS) };
 }
@@ -223,7 +223,7 @@ export function meter(image) {
     ...seen,
     level,
     power: bare.mean((x) => Math.sqrt(Math.max(x, 0))) ** 2,
-    ...brightest(base.data.filter((_, i) => weight.data[i] > least)),
+    ...lampsOf(base.data.filter((_, i) => weight.data[i] > least)),
     peak: largestInside(root, inside) ** 2,
     content: inside,
     evidence: evidence(bare, level),
