@@ -42,7 +42,7 @@ QUIET = 30.0
 grows with the light."""
 ROUNDED = 0.3 / 255
 """Standard deviation that rounding to 8 bits has: no noise is less."""
-NOISE_K = 1.0
+NOISE_K = 1.5
 """Standard deviations of noise that a texture must exceed."""
 LIGHT = 1.5 / 255
 """Mean light of a place that has half of its texture: below it there are JPEG's tiles."""
