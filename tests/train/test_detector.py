@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,13 +13,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from relume.engine import load  # noqa: E402
+from relume import weights  # noqa: E402
+from relume.engine import Runtime, load  # noqa: E402
 from relume.errors import InputError, RecipeError  # noqa: E402
 from relume.faces.cells import decode, levels, padded  # noqa: E402
 from relume.faces.relume import THRESHOLD, RelumeDetector  # noqa: E402
 from relume.faces.search import RawDetections  # noqa: E402
+from relume.faces.yunet import YuNet  # noqa: E402
 from relume.nets.detector import DETECTOR_OUTPUTS, DetectorOutputs, FaceNet  # noqa: E402
-from relume.train import faces, loop, run, validate_faces  # noqa: E402
+from relume.train import face_sampler, faces, loop, run, teacher, validate_faces  # noqa: E402
 from relume.train.face_sampler import FaceSampler  # noqa: E402
 from relume.train.faces import Labels, centres, strides, targets  # noqa: E402
 from relume.train.phases import DetectorPhase  # noqa: E402
@@ -51,6 +54,7 @@ checkpoint_s = 0.0
 """
 
 
+SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "weights" / "yunet"
 DARK = (110, 20, 20)
 
 
@@ -115,6 +119,15 @@ def test_the_teacher_is_believed_where_nobody_labelled() -> None:
     assert (wanted[:, 1] == 1).all()
 
 
+def test_a_labels_box_takes_the_place_of_the_teachers_that_means_the_same_face() -> None:
+    shown = seen(64, 9, (2, 2, 22, 22))
+    wanted = targets(shown, labelled((4, 2, 24, 22)), 64)  # they overlap by .82
+    assert wanted[9, 0] == np.float32(0.8)
+    assert wanted[9, 2:6].tolist() == [4, 2, 24, 22]
+    wanted = targets(shown, labelled((4, 2, 24, 22), ignore=True), 64)
+    assert wanted[9, 2:6].tolist() == [2, 2, 22, 22]
+
+
 def test_what_a_teacher_sees_beside_the_labels_is_wrong_and_what_it_misses_is_taught() -> None:
     # the only label lies at the other end: 20 px wide, so on the finest level, in cell (5, 5)
     wanted = targets(seen(64, 9, (2, 2, 22, 22)), labelled((34, 34, 54, 54)), 64)
@@ -149,7 +162,8 @@ def test_a_crop_and_its_labels_stay_together(photographs: Path) -> None:
     assert known.labels[0] is not None
     assert known.labels[0].boxes.tolist() == [[20, 20, 60, 60]]  # at half the size
     sampler = FaceSampler(known, data, Phase("detector", 1), 3)
-    image, _, gain, wanted = sampler.batch(0, 0)
+    image, _, gain, wanted, features = sampler.batch(0, 0)
+    assert features.shape == (12, 84, 0)  # nobody teaches
     assert image.shape == (12, 3, 64, 64)
     assert gain.min() >= 1
     checked = 0
@@ -159,6 +173,73 @@ def test_a_crop_and_its_labels_stay_together(photographs: Path) -> None:
             assert crop[0, y, x] > crop[1, y, x] + 0.05  # skin is red, the ground green
             checked += 1
     assert checked > 5
+
+
+def test_windows_are_laid_around_faces_of_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(face_sampler, "AIMED_SHARE", 1.0)
+    photo = np.zeros((300, 400, 3), np.uint8)
+    box = (310.0, 30.0, 370.0, 90.0)  # 60 px, near a corner
+    sizes = []
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        crop, labels = face_sampler._window(rng, photo, labelled(box), 96)
+        assert crop.shape == (96, 96, 3)
+        assert labels is not None
+        for x0, y0, x1, y1 in labels.boxes:
+            assert 0 <= (x0 + x1) / 2 <= 96
+            assert 0 <= (y0 + y1) / 2 <= 96
+            sizes.append(x1 - x0)
+    assert len(sizes) == 200
+    assert min(sizes) < 18 < 70 < max(sizes)
+
+
+def test_a_mosaic_keeps_its_windows_labels_at_their_places(
+    photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(face_sampler, "MOSAIC_SHARE", 1.0)
+    data = Data(patch_px=128, batch=12, longest_px=256, darkened_share=0)
+    known = faces.read_face_photos([photographs], data)
+    image, *_, wanted, _ = FaceSampler(known, data, Phase("detector", 1), 3).batch(0, 0)
+    checked = 0
+    for crop, rows in zip(image, wanted, strict=True):
+        for cell in np.flatnonzero(rows[:, 0] == np.float32(faces.TAUGHT)):
+            x, y = centres(128)[cell].astype(int)
+            assert crop[0, y, x] > crop[1, y, x] + 0.05  # skin is red, the ground green
+            checked += 1
+    assert checked > 20
+
+
+def test_the_teacher_gives_what_its_last_layers_read_of_every_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = weights.entries()["yunet"].file
+    known = [p for p in (SHARED / file, weights.cache_folder() / file) if p.is_file()]
+    if not known:
+        pytest.skip("YuNet's weights are not at hand")
+    shutil.copy(known[0], tmp_path)
+    monkeypatch.setenv("RELUME_CACHE", str(tmp_path))
+    picture = np.random.default_rng(1).random((64, 64, 3), np.float32)
+    found, features = teacher.named("yunet")(picture)
+    assert features.shape == (84, 64)
+    alone = decode(*YuNet(runtime=Runtime(precision="f32")).outputs(picture), 0.0)
+    assert np.abs(found.scores - alone.scores).max() < 1e-5
+    assert features.min() == 0  # rectified
+    assert len(np.unique(features.argmax(axis=1))) > 1
+
+
+def test_features_count_by_their_own_deviation_and_most_where_a_face_is() -> None:
+    rng = np.random.default_rng(2)
+    true = torch.from_numpy(rng.normal(5, [1.0, 100.0], (2, 84, 2)).astype(np.float32))
+    scores = torch.zeros(2, 84)
+    levels = true.split([64, 16, 4], 1)
+    right = torch.cat([(x - x.mean((0, 1))) / x.std((0, 1)) for x in levels], 1)
+    assert float(DetectorPhase._unlike(right, true, scores, 64)) == pytest.approx(0, abs=1e-8)
+    assert float(DetectorPhase._unlike(0 * right, true, scores, 64)) == pytest.approx(1, abs=0.1)
+    wrong = right.clone()
+    wrong[0, 9] += 3
+    plain = float(DetectorPhase._unlike(wrong, true, scores, 64))
+    scores[0, 9] = 1.0
+    assert float(DetectorPhase._unlike(wrong, true, scores, 64)) > 4 * plain
 
 
 def test_a_batch_is_a_function_of_its_number_shared_by_processes(photographs: Path) -> None:
@@ -290,11 +371,11 @@ def test_scores_are_moved_to_a_quarter_false_alarm_and_keep_their_order(photogra
     net = FaceNet().eval()
     with torch.no_grad():
         for head in net.heads:
-            head.out.bias[0] = 0  # random scores around a half: false alarms everywhere
+            head.score[-1].bias[0] = 0  # random scores around a half: false alarms everywhere
     held = validate_faces.read_held([photographs], Data(longest_px=128))
     moved = validate_faces.calibrated(net, held)
     shifts = [
-        float(after.out.bias.detach()[0] - before.out.bias.detach()[0])
+        float((after.score[-1].bias - before.score[-1].bias).detach())
         for before, after in zip(net.heads, moved.heads, strict=True)
     ]
     assert shifts == pytest.approx([shifts[0]] * 3)

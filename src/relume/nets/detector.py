@@ -41,34 +41,49 @@ class Residual(nn.Module):
         return x + self.layer(x)
 
 
+class Branch(nn.Sequential):
+    """What is asked of the cells of one level: a look at their neighbours, then one at channels."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(WIDTH, WIDTH, 3, padding=1, groups=WIDTH, bias=False),
+            nn.Conv2d(WIDTH, WIDTH, 1, bias=False),
+            nn.BatchNorm2d(WIDTH),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(WIDTH, outputs, 1),
+        )
+
+
 class Head(nn.Module):
-    """Score, box and points of the cells of one level."""
+    """Score, box and points of the cells of one level; whether and where are asked apart."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.spread = nn.Conv2d(WIDTH, WIDTH, 3, padding=1, groups=WIDTH, bias=False)
-        self.mix = nn.Sequential(
-            nn.Conv2d(WIDTH, WIDTH, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU(inplace=True)
-        )
-        self.out = nn.Conv2d(WIDTH, SCORES + BOX + POINTS, 1)
-        nn.init.zeros_(self.out.bias)
-        nn.init.constant_(self.out.bias[:SCORES], RARE)
+        self.score, self.place = Branch(SCORES), Branch(BOX + POINTS)
+        for branch in (self.score, self.place):
+            nn.init.zeros_(branch[-1].bias)
+        nn.init.constant_(self.score[-1].bias, RARE)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 64, H, W) to (B, H W, 15), cells row by row."""
-        return self.out(self.mix(self.spread(x))).flatten(2).transpose(1, 2)
+        return _cells(torch.cat([self.score(x), self.place(x)], dim=1))
 
 
 class FaceNet(nn.Module):
-    """Three levels of features, each given what the coarser ones see; a head on each."""
+    """Three levels of features, each given what the coarser ones see; a head on each.
+
+    ``teacher`` reads a teacher's features out of them, in training only (Romero et al., *FitNets*,
+    ICLR 2015); it is not exported.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(Layer(4, 16, stride=2), Layer(16, 32, stride=2))
+        self.stem = nn.Sequential(Layer(4, 16, stride=2), Layer(16, 32, stride=2), Residual(32))
         self.fine = nn.Sequential(Layer(32, WIDTH, stride=2), Residual(WIDTH), Residual(WIDTH))
         self.middle = nn.Sequential(Layer(WIDTH, WIDTH, stride=2), Residual(WIDTH))
         self.coarse = nn.Sequential(Layer(WIDTH, WIDTH, stride=2), Residual(WIDTH))
         self.heads = nn.ModuleList(Head() for _ in DETECTOR_STRIDES_PX)
+        self.teacher = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 1) for _ in DETECTOR_STRIDES_PX)
 
     def forward(self, image: Tensor, black: Tensor, gain: Tensor) -> list[Tensor]:
         """Each level's score (a logit), box and points (B, N, 15), as ``faces.cells`` has them.
@@ -76,14 +91,25 @@ class FaceNet(nn.Module):
         ``image`` is (B, 3, H, W) in [0, 1], H and W multiples of 32, ``black`` (B, 3), ``gain``
         (B, 1): see :class:`relume.image.opening.Opening`.
         """
+        features = self.features(image, black, gain)
+        return [head(x) for head, x in zip(self.heads, features, strict=True)]
+
+    def taught(self, image: Tensor, black: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """The levels joined, (B, N, 15), and what a teacher's features (B, N, 64) may be."""
+        features = self.features(image, black, gain)
+        out = [head(x) for head, x in zip(self.heads, features, strict=True)]
+        read = [_cells(layer(x)) for layer, x in zip(self.teacher, features, strict=True)]
+        return torch.cat(out, dim=1), torch.cat(read, dim=1)
+
+    def features(self, image: Tensor, black: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
+        """(B, 64, H / s, W / s) of each stride s."""
         x = self.opened(image, black, gain)  # (B, 4, H, W)
         fine = self.fine(self.stem(x))  # (B, 64, H / 8, W / 8)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = middle + F.interpolate(coarse, scale_factor=2.0, mode="nearest")
         fine = fine + F.interpolate(middle, scale_factor=2.0, mode="nearest")
-        features = (fine, middle, coarse)
-        return [head(x) for head, x in zip(self.heads, features, strict=True)]
+        return fine, middle, coarse
 
     @staticmethod
     def opened(image: Tensor, black: Tensor, gain: Tensor) -> Tensor:
@@ -93,6 +119,11 @@ class FaceNet(nn.Module):
         power = gain[:, :, None, None]
         place = torch.log2(power) / 8 + torch.zeros_like(image[:, :1])
         return torch.cat([1 - left**power, place], dim=1)
+
+
+def _cells(x: Tensor) -> Tensor:
+    """(B, C, H, W) as (B, H W, C), row by row."""
+    return x.flatten(2).transpose(1, 2)
 
 
 class DetectorOutputs(nn.Module):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from relume.engine import Runtime
-from relume.errors import InputError, RecipeError
-from relume.faces.cells import POINTS, decode
-from relume.faces.search import RawDetections
-from relume.faces.yunet import YuNet
+from relume.errors import InputError
 from relume.image.darken import record, scene_light
 from relume.image.opening import Opening
-from relume.photo import Image, as_float
+from relume.photo import as_float
+from relume.train import teacher
 from relume.train.data import Floats, Pixels
-from relume.train.faces import FacePhotos, Labels, strides, targets
+from relume.train.faces import SMALLEST_PX, FacePhotos, Labels, targets
 from relume.train.light import MOST_STOPS, add_lamps, uneven_stops
 from relume.train.recipe import Data, Phase
 from relume.train.sampler import CAMERAS
@@ -26,8 +21,12 @@ LIGHT = scene_light(np.linspace(0, 1, 256, dtype=np.float32).reshape(1, -1, 1)).
 OCTAVES = (-1.8, 0.7)
 """A window's side over the photograph's shorter one, as powers of two."""
 MOST_ENLARGED = 1.6
-MOSAIC_SHARE = 0.25
-"""The share of crops that are four windows of half the size: small faces, and more edges."""
+MOSAIC_SHARE = 0.3
+"""The share of crops that are 4 windows of half the size or 16 of a quarter: small faces."""
+AIMED_SHARE = 0.6
+"""The share of windows of labelled photographs that are laid around a face."""
+AIMED_PX, AIMED_MOST = 10.0, 0.8
+"""The least size of that face, and its most as a share of the window; in between log-uniform."""
 GAIN_JITTER, BLACK_JITTER = 0.4, (0.6, 1.1)
 """A crop is opened up as its whole photograph might be: gain times exp(+-0.4), black level."""
 CROPS_A_PHOTO = 2
@@ -35,6 +34,8 @@ CROPS_A_PHOTO = 2
 
 class FaceSampler:
     """Crops (B, 3, P, P), their opening (B, 3) and (B, 1), and targets (B, cells, 17).
+
+    And last the teacher's features (B, cells, 64), none of them without a teacher.
 
     A crop is a function of (seed, phase, step, position); two neighbours in a batch are of one
     photograph, which is decoded once. The teacher, frozen, looks at the crop while it is bright.
@@ -44,7 +45,7 @@ class FaceSampler:
         self.faces, self.data, self.phase, self.seed = faces, data, phase, seed
         self.side_px = phase.patch_px or data.patch_px
         self.size = phase.batch or data.batch
-        self.teacher = _teacher(data.teacher)
+        self.teacher = teacher.named(data.teacher)
         if not len(faces.photos):
             raise InputError("expected bright photographs to train on, got none")
         known = [labels is not None for labels in faces.labels]
@@ -77,7 +78,8 @@ class FaceSampler:
         self, rng: np.random.Generator, photo: Pixels, labels: Labels | None
     ) -> tuple[Floats, ...]:
         bright, labels = self._crop(rng, photo, labels)
-        wanted = targets(self.teacher(as_float(bright)), labels, self.side_px)
+        seen, features = self.teacher(as_float(bright))
+        wanted = targets(seen, labels, self.side_px)
         image = as_float(bright)
         if rng.random() < self.data.darkened_share:
             image = darkened(rng, bright, self.data, self.phase)
@@ -91,19 +93,21 @@ class FaceSampler:
             black,
             np.array([gain], np.float32),
             wanted,
+            features,
         )
 
     def _crop(
         self, rng: np.random.Generator, photo: Pixels, labels: Labels | None
     ) -> tuple[Pixels, Labels | None]:
-        """A window of the photograph, or four of half the size; mirrored half of the time."""
+        """A window of the photograph, or a mosaic of smaller ones; mirrored half of the time."""
         if rng.random() < MOSAIC_SHARE:
-            half = self.side_px // 2
-            parts = [_window(rng, photo, labels, half) for _ in range(4)]
-            rows = [np.concatenate([p for p, _ in parts[i : i + 2]], axis=1) for i in (0, 2)]
-            crop = np.concatenate(rows)
+            a_side = int(rng.choice([2, 4], p=[2 / 3, 1 / 3]))
+            own_px = self.side_px // a_side
+            parts = [_window(rng, photo, labels, own_px) for _ in range(a_side**2)]
+            pictures = np.stack([part for part, _ in parts]).reshape(a_side, a_side, own_px, -1, 3)
+            crop = np.concatenate(np.concatenate(pictures, axis=1), axis=1)
             if labels is not None:
-                places = [(0, 0), (half, 0), (0, half), (half, half)]
+                places = [(x * own_px, y * own_px) for y in range(a_side) for x in range(a_side)]
                 labels = Labels.joined(
                     [own.moved(*p, 1) for (_, own), p in zip(parts, places, strict=True) if own]
                 )
@@ -128,34 +132,41 @@ def darkened(rng: np.random.Generator, bright: Pixels, data: Data, phase: Phase)
     return record(light, k, rng, CAMERAS[data.camera](rng))
 
 
-def _teacher(name: str) -> Callable[[Image], RawDetections]:
-    """What a teacher says of every cell of a crop; one without a name sees nothing.
-
-    Raises:
-        RecipeError: a detector that does not speak of cells.
-    """
-    if name == "yunet":
-        yunet = YuNet(runtime=Runtime(precision="f32", threads=1))
-        return lambda image: decode(*yunet.outputs(image), 0.0)
-    if name:
-        raise RecipeError(f'expected teacher yunet or none at all (""), got {name!r}')
-
-    def blind(image: Image) -> RawDetections:
-        cells = len(strides(image.shape[0]))
-        zeros = np.zeros((cells, 4), np.float32)
-        return RawDetections(zeros, zeros[:, 0], np.zeros((cells, POINTS, 2), np.float32))
-
-    return blind
+def _aimed(rng: np.random.Generator, labels: Labels | None) -> Floats | None:
+    """The box of the face that a window is laid around, None for a window anywhere."""
+    if labels is None or rng.random() >= AIMED_SHARE:
+        return None
+    boxes = labels.boxes[~labels.ignore]
+    boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= SMALLEST_PX]
+    return boxes[int(rng.integers(len(boxes)))] if len(boxes) else None
 
 
 def _window(
     rng: np.random.Generator, photo: Pixels, labels: Labels | None, side_px: int
 ) -> tuple[Pixels, Labels | None]:
-    """A random square window at ``side_px``; what lies outside of the photograph is black."""
+    """A square window at ``side_px``; what lies outside of the photograph is black.
+
+    Anywhere, or around one of the labelled faces.
+    """
     height, width = photo.shape[:2]
-    own_px = round(min(height, width) * 2 ** rng.uniform(*OCTAVES))
+    face = _aimed(rng, labels)
+    if face is None:
+        own_px = round(min(height, width) * 2 ** rng.uniform(*OCTAVES))
+    else:
+        size = float(np.sqrt((face[2:] - face[:2]).prod()))
+        wanted_px = np.exp(rng.uniform(np.log(AIMED_PX), np.log(AIMED_MOST * side_px)))
+        own_px = round(size * side_px / wanted_px)
     own_px = min(max(own_px, round(side_px / MOST_ENLARGED), 1), max(height, width))
-    x, y = (int(rng.integers(0, max(1, n - own_px + 1))) for n in (width, height))
+    low, room = np.zeros(2), np.array([width, height], float) - own_px
+    if face is not None:  # its middle is inside, and not at the edge
+        middle = (face[:2] + face[2:]) / 2
+        low, room = (
+            np.minimum(middle - 0.85 * own_px, room),
+            np.minimum(room, middle - 0.15 * own_px),
+        )
+    x, y = (
+        int(rng.integers(a, max(a, b) + 1)) for a, b in zip(low.clip(0), room.clip(0), strict=True)
+    )
     part = photo[y : y + own_px, x : x + own_px]
     scale = side_px / own_px
     size = tuple(max(1, min(side_px, round(n * scale))) for n in part.shape[1::-1])

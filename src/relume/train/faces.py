@@ -139,6 +139,8 @@ def targets(seen: RawDetections, labels: Labels | None, side_px: int) -> Floats:
         taken = np.flatnonzero(scores > 0)
         overlap = iou_matrix(seen.boxes[taken], labels.boxes)  # (cells with a score, labels)
         scores[taken[overlap.max(axis=1, initial=0) < OTHER]] = 0
+        for box, own in zip(labels.boxes[~labels.ignore], overlap.T[~labels.ignore], strict=True):
+            rows[taken[own > SAME], 2:6] = box  # nearer than a teacher's
         known = (overlap > SAME) & (seen.scores[taken] >= SURE)[:, None]
         seen_at_all = np.asarray(known.any(axis=0))
         for box, ignore, here in zip(labels.boxes, labels.ignore, seen_at_all, strict=True):

@@ -18,9 +18,12 @@ from relume.nets.fast import FastNet
 from relume.nets.landmarks import LandmarkNet
 from relume.nets.picture import ExposureNet, PictureNet
 from relume.nets.retinexnet import RetinexNet
+from relume.nets.sizes import DETECTOR_STRIDES_PX
 from relume.train import faces, losses
 
 LossTerms = dict[str, Tensor]
+FACE_CELLS = 4.0
+"""How much more a teacher's features count in a cell with a face than in one without."""
 
 
 class RelumeNet(nn.Module):
@@ -197,21 +200,34 @@ class ExposurePhase(PhaseModule):
 class DetectorPhase(PhaseModule):
     """The face detector: scores by quality focal loss, boxes by EIoU, points by Huber loss.
 
+    And the teacher's features, each channel of a level by its own deviation in the batch; cells
+    with faces count more.
+
     Boxes and points count where a face is asked for, by how much; an error of a point is a share
     of the face's size.
     """
 
-    defaults: ClassVar[dict[str, float]] = {"score": 1.0, "box": 1.0, "points": 0.5}
+    defaults: ClassVar[dict[str, float]] = {
+        "score": 1.0,
+        "box": 1.0,
+        "points": 0.5,
+        "features": 0.5,
+    }
 
     def __init__(self, net: FaceNet, weights: Mapping[str, float], *, bf16: bool) -> None:
         super().__init__(weights, bf16=bf16)
         self.net = net.to(memory_format=torch.channels_last)
 
-    def forward(self, image: Tensor, black: Tensor, gain: Tensor, wanted: Tensor) -> LossTerms:
-        """Loss terms of crops (B, 3, P, P), black (B, 3), gain (B, 1) and targets (B, N, 17)."""
+    def forward(
+        self, image: Tensor, black: Tensor, gain: Tensor, wanted: Tensor, features: Tensor
+    ) -> LossTerms:
+        """Loss terms of crops (B, 3, P, P), black (B, 3), gain (B, 1), targets (B, N, 17).
+
+        And of the teacher's features (B, N, 64 or none).
+        """
         image = image.contiguous(memory_format=torch.channels_last)
-        with self.autocast(image):
-            out = torch.cat(self.net(image, black, gain), dim=1).float()  # (B, N, 15)
+        with self.autocast(image):  # (B, N, 15), (B, N, 64)
+            out, read = (x.float() for x in self.net.taught(image, black, gain))
         side_px = image.shape[3]
         stride = torch.from_numpy(faces.strides(side_px)).to(image)[:, None]  # (N, 1)
         corner = torch.from_numpy(faces.centres(side_px)).to(image) - stride / 2  # (N, 2)
@@ -230,8 +246,24 @@ class DetectorPhase(PhaseModule):
             "box": (losses.box_overlap(boxes, box) * share).sum() / total_share,
             "points": (huber.mean(dim=1) * share * wanted[found][:, 16]).sum() / total_share,
         }
+        if features.shape[2]:
+            terms["features"] = self._unlike(read, features, wanted[:, :, 0], side_px)
         total = sum((self.weights[k] * v for k, v in terms.items()), start=image.new_zeros(()))
         return {**terms, "total": total}
+
+    @staticmethod
+    def _unlike(read: Tensor, features: Tensor, scores: Tensor, side_px: int) -> Tensor:
+        """Mean squared error of features (B, N, 64), the mean of the levels'."""
+        cells = [(side_px // stride_px) ** 2 for stride_px in DETECTOR_STRIDES_PX]
+        terms = []
+        for own, true, score in zip(
+            *(x.split(cells, 1) for x in (read, features, scores)), strict=True
+        ):
+            mean, scale = true.mean(dim=(0, 1)), true.std(dim=(0, 1)).clamp(min=0.1)
+            weight = 1 + FACE_CELLS * score
+            away = (own - (true - mean) / scale).square().mean(dim=2)
+            terms.append((away * weight).sum() / weight.sum())
+        return torch.stack(terms).mean()
 
 
 class LandmarksPhase(PhaseModule):

@@ -41,7 +41,11 @@ CLIPPED, CLIPPED_SHARE = 240, 0.002
 """Levels of 255, and the share of pixels above them, from which a photo is said to clip."""
 DARKENED_PX = 288
 """Side of the part of a bright photograph that is darkened, at least: the whole costs more."""
-CAMERAS = {"real": Camera.draw_real, "phone": Camera.draw_phone}
+CAMERAS = {
+    "real": Camera.draw_real,
+    "phone": Camera.draw_phone,
+    "mixed": lambda rng: (Camera.draw_phone if rng.random() < 0.5 else Camera.draw_real)(rng),
+}
 """What darkens bright photographs, by the name that recipes give it."""
 CAST_KEPT = 0.4
 """The share of a lamp's colour, of what the camera left of it, that the reference keeps, as a

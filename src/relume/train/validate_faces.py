@@ -92,7 +92,7 @@ def calibrated(net: FaceNet, held: Sequence[Held]) -> FaceNet:
     moved = copy.deepcopy(net)
     with torch.no_grad():
         for head in moved.heads:
-            head.out.bias[0] += float(shift)
+            head.score[-1].bias += float(shift)
     return moved
 
 
