@@ -122,13 +122,19 @@ def quality_focal(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     return each.sum() / wanted.sum().clamp(min=1)
 
 
-def box_overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
-    """Efficient IoU loss (Zhang et al., 2021) of boxes (N, 4) as corners: (N,), 0 where equal."""
+def overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
+    """Intersection over union (N,) of boxes (N, 4) as corners."""
     low = torch.maximum(boxes[:, :2], wanted[:, :2])
     high = torch.minimum(boxes[:, 2:], wanted[:, 2:])
-    overlap = (high - low).clamp(min=0).prod(dim=1)
+    both = (high - low).clamp(min=0).prod(dim=1)
+    areas = [(x[:, 2:] - x[:, :2]).prod(dim=1) for x in (boxes, wanted)]
+    return both / (areas[0] + areas[1] - both).clamp(min=1e-6)
+
+
+def box_overlap(boxes: Tensor, wanted: Tensor) -> Tensor:
+    """Efficient IoU loss (Zhang et al., 2021) of boxes (N, 4) as corners: (N,), 0 where equal."""
+    iou = overlap(boxes, wanted)
     size, wanted_size = boxes[:, 2:] - boxes[:, :2], wanted[:, 2:] - wanted[:, :2]
-    iou = overlap / (size.prod(dim=1) + wanted_size.prod(dim=1) - overlap).clamp(min=1e-6)
     hull = torch.maximum(boxes[:, 2:], wanted[:, 2:]) - torch.minimum(boxes[:, :2], wanted[:, :2])
     hull = hull.square().clamp(min=1e-6)  # (N, 2)
     away = ((boxes[:, :2] + boxes[:, 2:]) - (wanted[:, :2] + wanted[:, 2:])).square().sum(dim=1) / 4

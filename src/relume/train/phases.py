@@ -200,11 +200,12 @@ class ExposurePhase(PhaseModule):
 class DetectorPhase(PhaseModule):
     """The face detector: scores by quality focal loss, boxes by EIoU, points by Huber loss.
 
-    And the teacher's features, each channel of a level by its own deviation in the batch; cells
-    with faces count more.
-
-    Boxes and points count where a face is asked for, by how much; an error of a point is a share
-    of the face's size.
+    A score is asked to be the target's times the IoU of the net's own box, so that of several
+    cells the best placed is the surest (Li et al., *Generalized focal loss*, NeurIPS 2020). Boxes
+    and points count where a face is asked for, by how much and by how sure the net is: what
+    nobody can see in the dark shall not blur the rest. An error of a point is a share of the
+    face's size. The teacher's features count by each channel's deviation in the batch, and more
+    in cells with faces.
     """
 
     defaults: ClassVar[dict[str, float]] = {
@@ -240,11 +241,14 @@ class DetectorPhase(PhaseModule):
         away = corner.repeat(1, 5) + raw[:, 5:] * stride - points
         away = away / (box[:, 2:] - box[:, :2]).clamp(min=1).prod(dim=1, keepdim=True).sqrt()
         huber = F.smooth_l1_loss(away, torch.zeros_like(away), beta=0.05, reduction="none")
-        total_share = share.sum().clamp(min=1)
+        scores = wanted[:, :, 0].clone()
+        scores[found] = share * losses.overlap(boxes.detach(), box)
+        seen = share * raw[:, 0].detach().sigmoid()
+        total_seen = seen.sum().clamp(min=1)
         terms = {
-            "score": losses.quality_focal(out[:, :, 0], wanted[:, :, 0], wanted[:, :, 1]),
-            "box": (losses.box_overlap(boxes, box) * share).sum() / total_share,
-            "points": (huber.mean(dim=1) * share * wanted[found][:, 16]).sum() / total_share,
+            "score": losses.quality_focal(out[:, :, 0], scores, wanted[:, :, 1]),
+            "box": (losses.box_overlap(boxes, box) * seen).sum() / total_seen,
+            "points": (huber.mean(dim=1) * seen * wanted[found][:, 16]).sum() / total_seen,
         }
         if features.shape[2]:
             terms["features"] = self._unlike(read, features, wanted[:, :, 0], side_px)
