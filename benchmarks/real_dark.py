@@ -11,7 +11,7 @@ neither required nor false. ``real-dark-faces.csv`` beside this script holds box
 twelve photographs of DARK FACE and LIME, which are known by their sha256. WIDER is read from its
 own annotations and counts the *dim* faces: at least 20 px, of a mean grey level below 50 of 255.
 
-Each photograph is fitted into ``--side`` pixels and searched by frozen YuNet in four ways: as it
+Each photograph is fitted into ``--side`` pixels and searched by a detector, frozen YuNet, in four ways: as it
 is, relit for people, relit for machines, and as ``detect_faces`` does. Found is what is found at
 ``--rate`` false alarms a photograph (the threshold follows from the false boxes of all sets that
 are asked for, so that each way pays the same) and at the default threshold of .6; the
@@ -118,15 +118,21 @@ def relit(image: Image) -> Image:
     return relume.enhance(image, expose_for="scene")
 
 
-WAYS: dict[str, Callable[[Image], Any]] = {
-    "photograph": lambda image: detect(image, threshold=LOWEST, views=("original",)),
-    "relit": lambda image: detect(relit(image), threshold=LOWEST, views=("original",)),
-    "machine": lambda image: detect(image, threshold=LOWEST, views=("machine",)),
-    "default": lambda image: detect(image, threshold=LOWEST),
+def looked_at(image: Image, detector: str, *views: str) -> Any:
+    return detect(image, detector=detector, threshold=LOWEST, views=views or None)
+
+
+WAYS: dict[str, Callable[[Image, str], Any]] = {
+    "photograph": lambda image, detector: looked_at(image, detector, "original"),
+    "relit": lambda image, detector: looked_at(relit(image), detector, "original"),
+    "machine": lambda image, detector: looked_at(image, detector, "machine"),
+    "default": looked_at,
 }
 
 
-def measured(photo: Labelled, side: int, ways: list[str], pictures: bool) -> dict[str, Any]:
+def measured(
+    photo: Labelled, side: int, ways: list[str], detector: str, pictures: bool
+) -> dict[str, Any]:
     """One photograph's row: what each way found, and what relighting made of it."""
     image = relume.read(photo.file).pixels
     scale = min(1.0, side / max(image.shape[:2]))
@@ -136,7 +142,7 @@ def measured(photo: Labelled, side: int, ways: list[str], pictures: bool) -> dic
     faces, ignored = (np.multiply(b, scale) for b in (photo.faces, photo.ignored))
     row: dict[str, Any] = {"set": photo.kind, "image": photo.file.name, "ways": {}}
     for way in ways:
-        found = WAYS[way](image).faces
+        found = WAYS[way](image, detector).faces
         boxes, scores = [f.box for f in found], [f.score for f in found]
         scored = Scored.of(boxes, scores, faces, ignored)
         row["ways"][way] = {"best": scored.best.tolist(), "false": scored.false.tolist()}
@@ -192,6 +198,7 @@ def main() -> None:
     parser.add_argument("--drop", type=Path, help="WIDER's photographs and boxes to leave out")
     parser.add_argument("--sets", default="", help="only these, with commas")
     parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--detector", default="yunet", help="yunet, relume or another")
     parser.add_argument("--side", type=int, default=1280, help="longer side, pixels")
     parser.add_argument("--rate", type=float, default=0.25, help="false alarms a photograph")
     parser.add_argument("--rows", type=Path, help="where rows are kept, one JSON object a line")
@@ -210,7 +217,8 @@ def main() -> None:
     for photo in photos:
         if (photo.kind, photo.file.name) in done or not photo.file.exists():
             continue
-        row = measured(photo, options.side, options.ways.split(","), not options.faces_only)
+        ways = options.ways.split(",")
+        row = measured(photo, options.side, ways, options.detector, not options.faces_only)
         rows.append(row)
         if options.rows:
             with options.rows.open("a") as stream:

@@ -104,6 +104,7 @@ def export_detector(net: FaceNet, folder: Path) -> list[Path]:
 
     The ONNX graph takes ``image`` (1, 3, H, W), H and W multiples of 32, ``black`` (1, 3) and
     ``gain`` (1, 1), and gives ``cls``, ``bbox`` and ``kps`` of each stride (relume.faces.cells).
+    Its weights are stored in 16 bits, and are of 32 again before anything is computed.
     """
     net = net.eval()
     tensors = write_safetensors(net, folder / "relume-faces.safetensors")
@@ -116,6 +117,7 @@ def export_detector(net: FaceNet, folder: Path) -> list[Path]:
     stride_px = DETECTOR_STRIDES_PX[-1]
     dynamic = {"image": {2: stride_px, 3: stride_px}}
     write_onnx(DetectorOutputs(net), inputs, DETECTOR_OUTPUTS, graph, dynamic=dynamic)
+    _store_half(graph)
     return [tensors, graph]
 
 
