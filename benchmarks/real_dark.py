@@ -12,10 +12,10 @@ twelve photographs of DARK FACE and LIME, which are known by their sha256. WIDER
 own annotations and counts the *dim* faces: at least 20 px, of a mean grey level below 50 of 255.
 
 Each photograph is fitted into ``--side`` pixels and searched by frozen YuNet, or another detector,
-in four ways: as it is, relit for people, relit for machines, and as ``detect_faces`` does. Found is what is found at
-``--rate`` false alarms a photograph (the threshold follows from the false boxes of all sets that
-are asked for, so that each way pays the same) and at the default threshold of .6; the
-publications' photographs are never part of this project. Rows are kept, so that a run goes on
+in four ways: as it is, relit for people, relit for machines, and as ``detect_faces`` does. Found
+is what is found at ``--rate`` false alarms a photograph (the threshold follows from the false boxes
+of all sets that are asked for, so that each way pays the same) and at the default threshold of .6;
+the publications' photographs are never part of this project. Rows are kept, so that a run goes on
 where it was stopped.
 """
 

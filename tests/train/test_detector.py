@@ -366,7 +366,7 @@ def test_wrong_labels_and_teachers_are_refused(
         run(recipe, bright=[photographs], out=tmp_path / "out", device="cpu")
 
 
-def test_scores_are_moved_to_a_quarter_false_alarm_and_keep_their_order(photographs: Path) -> None:
+def test_scores_are_moved_to_an_eighth_false_alarm_and_keep_their_order(photographs: Path) -> None:
     torch.manual_seed(3)
     net = FaceNet().eval()
     with torch.no_grad():
@@ -387,7 +387,7 @@ def test_scores_are_moved_to_a_quarter_false_alarm_and_keep_their_order(photogra
         for k in validate_faces.LADDER
     ]
     sure = sum(int((picture.false > THRESHOLD + 1e-4).sum()) for picture in scored)
-    assert sure <= 0.25 * len(scored) < sum(len(picture.false) for picture in scored)
+    assert sure <= 0.125 * len(scored) < sum(len(picture.false) for picture in scored)
 
 
 def test_a_moving_average_is_of_the_statistics_too() -> None:

@@ -153,9 +153,9 @@ def _window(
     if face is None:
         own_px = round(min(height, width) * 2 ** rng.uniform(*OCTAVES))
     else:
-        size = float(np.sqrt((face[2:] - face[:2]).prod()))
-        wanted_px = np.exp(rng.uniform(np.log(AIMED_PX), np.log(AIMED_MOST * side_px)))
-        own_px = round(size * side_px / wanted_px)
+        face_px = float(np.sqrt((face[2:] - face[:2]).prod()))
+        wanted_px = float(np.exp(rng.uniform(np.log(AIMED_PX), np.log(AIMED_MOST * side_px))))
+        own_px = round(face_px * side_px / wanted_px)
     own_px = min(max(own_px, round(side_px / MOST_ENLARGED), 1), max(height, width))
     low, room = np.zeros(2), np.array([width, height], float) - own_px
     if face is not None:  # its middle is inside, and not at the edge
@@ -164,9 +164,8 @@ def _window(
             np.minimum(middle - 0.85 * own_px, room),
             np.minimum(room, middle - 0.15 * own_px),
         )
-    x, y = (
-        int(rng.integers(a, max(a, b) + 1)) for a, b in zip(low.clip(0), room.clip(0), strict=True)
-    )
+    ends = zip(low.clip(0), room.clip(0), strict=True)
+    x, y = (int(rng.integers(int(first), int(last) + 1)) for first, last in ends)
     part = photo[y : y + own_px, x : x + own_px]
     scale = side_px / own_px
     size = tuple(max(1, min(side_px, round(n * scale))) for n in part.shape[1::-1])

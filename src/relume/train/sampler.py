@@ -41,10 +41,16 @@ CLIPPED, CLIPPED_SHARE = 240, 0.002
 """Levels of 255, and the share of pixels above them, from which a photo is said to clip."""
 DARKENED_PX = 288
 """Side of the part of a bright photograph that is darkened, at least: the whole costs more."""
-CAMERAS = {
+
+
+def _either(rng: np.random.Generator) -> Camera:
+    return Camera.draw_phone(rng) if rng.random() < 0.5 else Camera.draw_real(rng)
+
+
+CAMERAS: dict[str, Callable[[np.random.Generator], Camera]] = {
     "real": Camera.draw_real,
     "phone": Camera.draw_phone,
-    "mixed": lambda rng: (Camera.draw_phone if rng.random() < 0.5 else Camera.draw_real)(rng),
+    "mixed": _either,
 }
 """What darkens bright photographs, by the name that recipes give it."""
 CAST_KEPT = 0.4
