@@ -28,6 +28,7 @@ MODULES = {
     "views": "relume.faces.views",
     "fusion": "relume.faces.fusion",
     "quality": "relume.faces.quality",
+    "light": "relume.faces.light",
     "faces": "relume.faces.front_door",
     "detector": "relume.faces.relume",
     "opening": "relume.image.opening",

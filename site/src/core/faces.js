@@ -4,14 +4,15 @@
 import constants from "./constants.json" with { type: "json" };
 import { iou, scaled, search } from "./detectors.js";
 import { machineView } from "./enhance.js";
-import { areaResizeImage, toImage } from "./image.js";
-import { clamp, roundEven } from "./planes.js";
+import { areaResizeImage, crop, luma, toImage } from "./image.js";
+import { areaResize, boxFilter, clamp, map2, roundEven, sum } from "./planes.js";
 import { hiddenShare, isDark, isNearlyBlack, warning } from "./quality.js";
 
 const { LEAST_SCALE, LOOK_AGAIN, VIEW_PIXELS } = constants.views;
 const {
   AGREES, ALONE, MOVES_BOX_IOU, SAME_FACE_IOU, SLID_DISTANCE, SLID_IOU, SLID_SCORE, SLID_SIZE,
 } = constants.fusion;
+const { LEAST_BOX_PX, LEAST_LIGHT, NOISE_IS_SURER, PARTS, POINT_RADIUS_PX, ROUNDING } = constants.light;
 const MIRRORED = [1, 0, 2, 4, 3]; // eyes, nose, corners of the mouth
 // further views of a nearly black photo, by what follows the method's name: an option, or a scale
 /** @type {{ name: string, mirrored?: boolean, scale?: number, brightness?: number }[]} */
@@ -45,9 +46,31 @@ export async function detect(photo, { detector, threshold, views }, networks) {
       names.push(name);
     }
   }
-  const faces = byScore(merged(found, threshold).filter(({ score }) => score >= threshold));
+  const sure = again ? merged(found, threshold).map((face) => doubted(face, image)) : merged(found, threshold);
+  const faces = byScore(sure.filter(({ score }) => score >= threshold));
   const unsure = warning(hiddenShare(image, black));
   return { views: names, ...(unsure && { warning: unsure }), faces: faces.map((face) => told(face, photo)) };
+}
+
+// A face of a nearly black photo, less sure if only relit noise shows it.
+function doubted(face, image) {
+  if (face.view.split("+").includes("original") || holdsLight(image, face.box)) return face;
+  return { ...face, score: Math.max(0, face.score - NOISE_IS_SURER) };
+}
+
+// Whether a box shows more than noise, as the package's faces/light.py; true where it is too small.
+export function holdsLight(image, box) {
+  const most = [image.width, image.height, image.width, image.height];
+  const [x0, y0, x1, y1] = box.map((value, n) => clamp(roundEven(value), 0, most[n]));
+  if (Math.min(x1 - x0, y1 - y0) < LEAST_BOX_PX) return true;
+  const grey = luma(crop(image, x0, y0, x1, y1));
+  const points = map2(grey, boxFilter(grey, POINT_RADIUS_PX), (value, around) => value - around);
+  return spread(areaResize(grey, PARTS, PARTS)) >= LEAST_LIGHT * Math.max(spread(points), ROUNDING);
+}
+
+function spread({ data }) {
+  const mean = sum(data) / data.length;
+  return Math.sqrt(data.reduce((total, value) => total + (value - mean) ** 2, 0) / data.length);
 }
 
 const resized = (image, scale) => (scale === 1 ? image

@@ -21,6 +21,7 @@ from relume.faces.base import (
     is_relit,
 )
 from relume.faces.fusion import AGREES, clusters
+from relume.faces.light import NOISE_IS_SURER, holds_light
 from relume.faces.quality import hidden_share, quality_of, warning
 from relume.faces.registry import (
     built,
@@ -182,12 +183,15 @@ def detect_on_views(
     """The faces of rendered views as one answer in the photograph's pixels, best score first.
 
     ``lead_score`` is the score from which the first view's faces lead (see
-    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept.
+    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept. Where there are further
+    views, the photograph itself has a say (see :mod:`relume.faces.light`).
     """
     found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
     further = {view.name for view in views if view.further}
-    fused = (cluster.fused(further) for cluster in merged)
+    fused = [cluster.fused(further) for cluster in merged]
+    if further and (photograph := next((v for v in views if v.is_whole_photograph), None)):
+        fused = [_doubted(face, photograph) for face in fused]
     faces = by_score([face for face in fused if face.score >= least])
     if landmarker is None or not faces:
         return faces
@@ -197,6 +201,14 @@ def detect_on_views(
         replace(face, landmarks=points, sigma=sigma)
         for face, points, sigma in zip(faces, placed.points, sigmas, strict=True)
     ]
+
+
+def _doubted(face: Face, photograph: View) -> Face:
+    """A face of a nearly black photograph, less sure if only relit noise shows it."""
+    seen = photograph.name in face.view.split("+")
+    if seen or holds_light(photograph.image, face.box):
+        return face
+    return replace(face, score=max(0.0, face.score - NOISE_IS_SURER))
 
 
 def place_landmarks(views: Sequence[View], boxes: Sequence[Box], landmarker: Landmarker) -> Placed:
