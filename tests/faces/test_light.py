@@ -23,7 +23,7 @@ def halves(light: float, side: int = 64) -> Image:
 
 @pytest.mark.parametrize(("light", "holds"), [(0.0, False), (0.95, False), (1.2, True)])
 def test_parts_have_to_differ_more_than_pixels(light: float, holds: bool) -> None:
-    """By hand: 8 px parts differ by d, pixels by .96 e and at the one edge by .18 d: d >= 1.08 e."""
+    """By hand: parts differ by d, pixels by .96 e and at the one edge by .18 d: d >= 1.08 e."""
     assert holds_light(halves(light * NOISE), BOX) is holds
 
 

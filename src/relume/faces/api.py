@@ -183,8 +183,8 @@ def detect_on_views(
     """The faces of rendered views as one answer in the photograph's pixels, best score first.
 
     ``lead_score`` is the score from which the first view's faces lead (see
-    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept. Where there are further
-    views, the photograph itself has a say (see :mod:`relume.faces.light`).
+    :func:`relume.faces.fusion.clusters`), ``least`` the lowest that is kept. Where
+    there are further views, the photograph has a say, too (see :mod:`relume.faces.light`).
     """
     found = [[view.to_photograph(face) for face in detector(view.image)] for view in views]
     merged = clusters(found, lead_score=lead_score)
