@@ -23,12 +23,14 @@ from relume import weights
 from relume.engine import Runtime
 from relume.enhancers.registry import methods
 from relume.faces import ORIGINAL, RELIT, detect, enhance
+from relume.faces.light import holds_light
 from relume.faces.quality import clarity, hidden_share, warning
 from relume.image.darken import darken
 from relume.io import decode
 from relume.photo import quantise, to_image
 
 Pixels = npt.NDArray[np.uint8]
+BOXES = ((20, 15, 90, 100), (-8, 3, 41, 60), (5, 5, 20, 30), (100, 60, 180.4, 150.6))
 
 
 def scene(
@@ -198,7 +200,13 @@ def visibility(named: tuple[str, Pixels]) -> dict[str, Any]:
     hidden = hidden_share(image)
     height, width = pixels.shape[:2]
     rgba = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
-    figures = {"clarity": clarity(image), "hidden": hidden, "warning": warning(hidden)}
+    lit = [{"box": box, "lit": holds_light(image, box)} for box in BOXES]
+    figures = {
+        "clarity": clarity(image),
+        "hidden": hidden,
+        "warning": warning(hidden),
+        "boxes": lit,
+    }
     data = base64.b64encode(rgba.tobytes()).decode()
     return {"name": name, "width": width, "height": height, "rgba": data, **figures}
 

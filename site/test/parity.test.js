@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { iou } from "../src/core/detectors.js";
+import { holdsLight } from "../src/core/faces.js";
 import { toImage } from "../src/core/image.js";
 import { clarity, hiddenShare, warning } from "../src/core/quality.js";
 import { alphaPixels } from "../src/png.js";
@@ -107,6 +108,7 @@ test("how much stays hidden is what Python's relume says", { skip }, async (cont
       assert.ok(Math.abs(clear - wanted.clarity) <= 1e-3 * wanted.clarity + 1e-6, `clarity ${clear} and ${wanted.clarity}`);
       assert.equal(hiddenShare(image), wanted.hidden);
       assert.equal(warning(wanted.hidden), wanted.warning);
+      for (const { box, lit } of wanted.boxes) assert.equal(holdsLight(image, box), lit, `light in ${box}`);
       said.add(wanted.hidden);
     });
   }
