@@ -140,8 +140,8 @@ function sureness(cluster) {
 function fused(cluster) {
   const lead = cluster[0];
   const near = cluster.filter(({ box }) => iou(box, lead.box) >= MOVES_BOX_IOU);
-  const total = near.reduce((total, { score }) => total + score, 0);
-  const mean = (value) => near.reduce((total, face) => total + (total > 0 ? face.score / total : 1 / near.length) * value(face), 0);
+  const total = near.reduce((before, { score }) => before + score, 0);
+  const mean = (value) => near.reduce((before, face) => before + (total > 0 ? face.score / total : 1 / near.length) * value(face), 0);
   const box = [0, 1, 2, 3].map((n) => mean((face) => face.box[n]));
   return {
     box: iou(box, lead.box) >= MOVES_BOX_IOU ? box : lead.box,
