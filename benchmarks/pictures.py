@@ -67,6 +67,30 @@ def reflectance() -> Image:
     return draw.panels([image[face] for image in shown], captions, height_px=380)
 
 
+def camera() -> Image:
+    """What each part of a camera does to a fortieth of the light, all brightened alike."""
+    face = to_image(data.astronaut())[10:210, 110:350]
+    plain = replace(Camera.draw(np.random.default_rng(SEED)), jpeg_quality=97)
+    parts: dict[str, Camera] = {
+        "noise alone": plain,
+        "black 14, 3, 14": replace(plain, black=(14 / 255, 3 / 255, 14 / 255)),
+        "a sensor's noise": replace(plain, sensor=0, raw_bits=12),
+        "smoothed, sharpened": replace(plain, smoothing=15.0, chroma_px=2.5, sharpening=1.0),
+        "lamp of 2,700 K": replace(plain, lamp=planckian(2700), adapted=0.4),
+        "dark corners, a veil": replace(plain, glare=0.08, shading=0.5),
+        "JPEG of 50": replace(plain, jpeg_quality=50),
+        "smaller, JPEG again": replace(plain, jpeg_quality=75, again_quality=60, again_scale=0.6),
+    }
+    seen = []
+    for part in parts.values():
+        dark = darken(face, 1 / 40, np.random.default_rng(SEED), camera=part)
+        seen.append(1 - (1 - dark) ** np.float32(5))
+    captions = list(parts)
+    return np.concatenate(
+        [draw.panels(seen[i : i + 4], captions[i : i + 4], height_px=250) for i in (0, 4)]
+    )
+
+
 def phone() -> Image:
     """A nearly black photograph as a phone takes it: lifted blacks, one warm lamp, JPEG."""
     portrait = to_image(data.astronaut())[:400, 30:480]
@@ -95,6 +119,7 @@ def phone() -> Image:
 
 PICTURES = {
     "phone": phone,
+    "camera": camera,
     "demo": demo,
     "brightness": brightness,
     "methods": methods,
