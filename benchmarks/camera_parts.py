@@ -31,6 +31,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 import relume
 from relume.faces import detectors
 from relume.faces.base import Box, Detector
+from relume.faces.search import iou
 from relume.image.color import rgb_to_ycbcr
 from relume.image.darken import Camera, darken, planckian
 from relume.image.exposure import mean_level
@@ -93,14 +94,6 @@ def rows() -> Iterator[tuple[str, list[str]]]:
 def largest_face(picture: Image, find: Detector) -> Box | None:
     boxes = [face.box for face in find(picture)]
     return max(boxes, key=lambda b: (b[2] - b[0]) * (b[3] - b[1]), default=None)
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
-    width, height = (min(a[i + 2], b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
-    shared = max(width, 0.0) * max(height, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared / (areas - shared)
 
 
 def statistics(dark: Image) -> list[float]:
@@ -173,7 +166,7 @@ def main() -> None:
             dark = darken(bright, options.k, rng, camera=used)
             relit = relume.enhance(dark, brightness=mean_level(bright))
             error = float(deltaE_ciede2000(rgb2lab(bright), rgb2lab(relit)).mean())
-            found = any(overlap(f.box, face) >= 0.4 for f in find(relit))
+            found = any(iou(f.box, face) >= 0.4 for f in find(relit))
             values.append((psnr(relit, bright), error, float(found)))
             dark_values.append(statistics(dark))
         got = np.median(dark_values, axis=0)

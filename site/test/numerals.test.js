@@ -8,7 +8,7 @@ import ts from "typescript";
 
 const CORE = join(import.meta.dirname, "..", "src", "core");
 // counts of channels and of bytes a pixel, middles of pixels, and guards of a division
-const EVERYWHERE = [0, 1, 2, 3, 4, 0.5, 255, 1e-3, 1e-4, 1e-5, 1e-6, 1e-9, 1e-12];
+const EVERYWHERE = [0, 1, 2, 3, 4, 0.5, 255, 1e-3, 1e-4, 1e-6, 1e-9, 1e-12];
 const OWN = {
   "curves.js": [256, 1000, 50, 0.04045, 12.92, 0.055, 1.055, 2.4, 0.0031308], // a table of bytes, Newton's steps, sRGB's standard
   "detail.js": [0.25, 0.75], // between the middles of pixels of half the size

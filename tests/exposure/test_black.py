@@ -149,7 +149,12 @@ def test_it_is_gone_from_the_result(portrait: Image, method: str) -> None:
     np.testing.assert_array_equal(enhance(unlifted, **given), enhance(unlifted, black=0, **given))
 
 
-def test_a_clips_and_a_bursts_frames_have_one_black(portrait: Image) -> None:
+def test_a_clips_and_a_bursts_frames_have_one_black(
+    portrait: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the black alone: colours of next to no light are believed
+    everywhere = lambda before, after: np.ones(before.shape[:2], np.float32)  # noqa: E731
+    monkeypatch.setattr("relume.exposure.plan.believed_colour", everywhere)
     frames = [to_bytes(lifted(portrait[:256, :256], 0.02, seed=n)) for n in range(3)]
     seen: list[Black] = []
 
@@ -166,7 +171,7 @@ def test_a_clips_and_a_bursts_frames_have_one_black(portrait: Image) -> None:
     veiled = list(enhance_frames(frames, black=0))
     for clear, fogged in ((clip[-1], veiled[-1]), (burst, enhance_burst(frames, black=0))):
         darkest = [np.percentile(picture, 5, axis=(0, 1)) for picture in (clear, fogged)]
-        assert darkest[0][0] < 0.8 * darkest[1][0]
+        assert darkest[0][0] < 0.7 * darkest[1][0]
         assert darkest[1][0] > 1.5 * darkest[1][1]  # the fog is purple
         assert darkest[0][0] < darkest[0][1]
 

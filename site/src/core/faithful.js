@@ -5,7 +5,7 @@ import constants from "./constants.json" with { type: "json" };
 import { LUMA, halve, luma } from "./image.js";
 import { boxFilter, clamp, linearResize, map2, percentile, plane, smoothstep } from "./planes.js";
 
-const { CHROMA_RADIUS_PX, FAINT, FLAT, LIGHT, MOST_GAIN, MOST_SLOPE, NOISE_K, QUIET, RADIUS_PX, ROUNDED, STRONGEST, WARM } = constants.texture;
+const { CHROMA_RADIUS_PX, FAINT, FLAT, LEAST_CHROMA, LIGHT, MOST_GAIN, MOST_SLOPE, NOISE_K, QUIET, RADIUS_PX, ROUNDED, STRONGEST, WARM } = constants.texture;
 
 // `after`, changed in place: its luma with the texture of `before` that it lacks.
 export function putBackTexture(before, after) {
@@ -40,7 +40,7 @@ function believedColour(before, after) {
   const [seen, made] = [chromaOf(before), chromaOf(after)];
   const share = plane(seen.width, seen.height, seen.chroma.map((chroma, i) => {
     const believed = chroma ** 2 / (chroma ** 2 + FAINT ** 2);
-    const warmth = made.warm[i] / Math.max(made.chroma[i], 1e-5);
+    const warmth = made.warm[i] / Math.max(made.chroma[i], LEAST_CHROMA);
     return believed + (1 - believed) * smoothstep(warmth, ...WARM);
   }));
   return doubledTo(share, before.width, before.height).data;

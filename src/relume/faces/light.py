@@ -13,6 +13,7 @@ import numpy as np
 
 from relume.faces.base import Box
 from relume.faces.quality import ROUNDING
+from relume.image.filters import box_filter
 from relume.photo import Image
 
 PARTS = 6
@@ -46,6 +47,5 @@ def holds_light(image: Image, box: Box) -> bool:
         return True
     grey = cv2.cvtColor(np.ascontiguousarray(inside), cv2.COLOR_RGB2GRAY)
     parts = cv2.resize(grey, (PARTS, PARTS), interpolation=cv2.INTER_AREA)
-    side = 2 * POINT_RADIUS_PX + 1
-    points = grey - cv2.blur(grey, (side, side), borderType=cv2.BORDER_REFLECT)
+    points = grey - box_filter(grey, POINT_RADIUS_PX)
     return float(parts.std()) >= LEAST_LIGHT * max(float(points.std()), ROUNDING)

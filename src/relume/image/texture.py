@@ -25,7 +25,7 @@ import numpy as np
 from relume.image.color import luma
 from relume.image.detail import halve
 from relume.image.exposure import smoothsteps
-from relume.image.filters import box_filter
+from relume.image.filters import box_filter, enlarged
 from relume.image.parallel import for_row_blocks
 from relume.photo import Image
 
@@ -57,6 +57,8 @@ FAINT = 1.5 / 255
 """Chroma (the largest channel less the least) of which half of the colour is believed."""
 CHROMA_RADIUS_PX = 3
 """Radius of the window, at half size, that it is averaged over."""
+LEAST_CHROMA = 1e-5
+"""What is less has no hue."""
 WARM = (-0.1, 0.1)
 """In the result, the lesser of red and green less blue, over the chroma: from the first on warm,
 from the second fully so."""
@@ -117,16 +119,14 @@ def _lost(old: Image, new: Image) -> tuple[Image, Image, Image, Image]:
 
 def _doubled(half: Image, height: int, width: int) -> Image:
     """A plane at half the size at ``height`` x ``width``; what an odd size lacks is left out."""
-    size = (2 * half.shape[1], 2 * half.shape[0])
-    double = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(double[:height, :width], np.float32)
+    return enlarged(half, 2 * half.shape[1], 2 * half.shape[0])[:height, :width]
 
 
 def believed_colour(before: Image, after: Image) -> Image:
     """(H, W) in [0, 1]: how much of its colour a place of the result ``after`` keeps."""
     chroma = _chroma(box_filter(halve(before), CHROMA_RADIUS_PX))[0]
     colour, warmth = _chroma(box_filter(halve(after), CHROMA_RADIUS_PX))
-    warmth /= np.maximum(colour, np.float32(1e-5))
+    warmth /= np.maximum(colour, np.float32(LEAST_CHROMA))
     chroma *= chroma
     share = chroma / (chroma + np.float32(FAINT**2))
     share += (1 - share) * smoothsteps(warmth, *WARM)

@@ -91,15 +91,13 @@ class FaceNet(nn.Module):
         ``image`` is (B, 3, H, W) in [0, 1], H and W multiples of 32, ``black`` (B, 3), ``gain``
         (B, 1): see :class:`relume.image.opening.Opening`.
         """
-        features = self.features(image, black, gain)
-        return [head(x) for head, x in zip(self.heads, features, strict=True)]
+        return self._asked(self.features(image, black, gain))
 
     def taught(self, image: Tensor, black: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """The levels joined, (B, N, 15), and what a teacher's features (B, N, 64) may be."""
         features = self.features(image, black, gain)
-        out = [head(x) for head, x in zip(self.heads, features, strict=True)]
         read = [_cells(layer(x)) for layer, x in zip(self.teacher, features, strict=True)]
-        return torch.cat(out, dim=1), torch.cat(read, dim=1)
+        return torch.cat(self._asked(features), dim=1), torch.cat(read, dim=1)
 
     def features(self, image: Tensor, black: Tensor, gain: Tensor) -> tuple[Tensor, ...]:
         """(B, 64, H / s, W / s) of each stride s."""
@@ -110,6 +108,9 @@ class FaceNet(nn.Module):
         middle = middle + F.interpolate(coarse, scale_factor=2.0, mode="nearest")
         fine = fine + F.interpolate(middle, scale_factor=2.0, mode="nearest")
         return fine, middle, coarse
+
+    def _asked(self, features: tuple[Tensor, ...]) -> list[Tensor]:
+        return [head(x) for head, x in zip(self.heads, features, strict=True)]
 
     @staticmethod
     def opened(image: Tensor, black: Tensor, gain: Tensor) -> Tensor:

@@ -160,10 +160,7 @@ def _window(
     low, room = np.zeros(2), np.array([width, height], float) - own_px
     if face is not None:  # its middle is inside, and not at the edge
         middle = (face[:2] + face[2:]) / 2
-        low, room = (
-            np.minimum(middle - 0.85 * own_px, room),
-            np.minimum(room, middle - 0.15 * own_px),
-        )
+        low, room = (np.minimum(middle - share * own_px, room) for share in (0.85, 0.15))
     ends = zip(low.clip(0), room.clip(0), strict=True)
     x, y = (int(rng.integers(int(first), int(last) + 1)) for first, last in ends)
     part = photo[y : y + own_px, x : x + own_px]
